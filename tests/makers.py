@@ -1,0 +1,124 @@
+"""Small things that tests need: media files, tokens, clips, batches, networks."""
+
+import dataclasses
+import os
+import wave
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from vaer.config import AudioConfig, Config, DataConfig, FusionConfig, ModelConfig, TrainConfig, VideoConfig, resolve
+from vaer.models.network import VAER, network_settings
+from vaer.records import Batch, Item, Tokens
+
+SHARED = Path(os.environ.get("VAER_SHARED", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def shared(name: str) -> Path:
+    """A folder of real recordings; skips the test, saying so, where it is absent."""
+    if not (SHARED / name).is_dir():
+        pytest.skip(f"real recordings are absent: {SHARED / name} (set VAER_SHARED)")
+    return SHARED / name
+
+
+def grey(number: int, height: int, width: int) -> np.ndarray:
+    """A picture that tells its number: number * 8 grey levels everywhere."""
+    return np.full((height, width, 3), number * 8, dtype=np.uint8)
+
+
+def write_video(path: Path, *, fps: int = 10, frames: int = 20, size: tuple[int, int] = (64, 64),
+                times: list[int] | None = None, sound: np.ndarray | None = None, rate: int = 48_000,
+                layout: str = "mono", sound_start_s: float = 0.0) -> Path:
+    """An mp4 of grey pictures that tell their number; `times` in ms instead of `fps`, `sound` (channels, samples)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=fps, options={"crf": "10"})
+        video.height, video.width, video.pix_fmt = *size, "yuv420p"
+        video.codec_context.time_base = Fraction(1, 1000)
+        audio = container.add_stream("aac", rate=rate, layout=layout) if sound is not None else None
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(grey(number, *size), format="rgb24")
+            frame.time_base = Fraction(1, 1000)
+            frame.pts = times[number] if times is not None else round(number * 1000 / fps)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+        if audio is not None:
+            _mux_sound(container, audio, sound, rate, layout, sound_start_s)
+    return path
+
+
+def _mux_sound(container, stream, sound, rate, layout, start_s):
+    for first in range(0, sound.shape[1], 1024):
+        piece = np.ascontiguousarray(sound[:, first:first + 1024], dtype=np.float32)
+        frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
+        frame.sample_rate, frame.pts = rate, first + round(start_s * rate)
+        container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+
+
+def write_wav(path: Path, sound: np.ndarray, rate: int = 16_000) -> Path:
+    """A 16-bit wav of (samples,) or (channels, samples) within -1 and 1."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    channels = np.atleast_2d(sound)
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(len(channels))
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes((channels.T * 32767).round().astype("<i2").tobytes())
+    return path
+
+
+def tone(seconds: float, rate: int = 16_000, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:
+    """(samples,) of a sine."""
+    return level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+
+
+def make_item(path: Path | str, label: str = "happy", speaker: str = "1", sound: str | None = "same", **other) -> Item:
+    """An item of one file."""
+    return Item(id=Path(path).stem, path=str(path), sound=str(path) if sound == "same" else sound, label=label,
+                speaker=speaker, take=Path(path).stem, **other)
+
+
+def make_tokens(batch: int, time: int, dim: int, real: int | None = None, rate: float = 10.0) -> Tokens:
+    """Random tokens, `real` of them true in every row, `rate` a second."""
+    mask = torch.arange(time).expand(batch, time) < (time if real is None else real)
+    values = torch.randn(batch, time, dim, generator=torch.Generator().manual_seed(0))
+    return Tokens(values * mask.unsqueeze(2), (torch.arange(time) / rate).expand(batch, time).clone(), mask)
+
+
+def tiny_config(**model) -> Config:
+    """Resolved settings of a network that trains in a blink; `model` replaces parts of ModelConfig."""
+    parts = {"video": VideoConfig(preset="tiny", width=8, dropout=0.0),
+             "fusion": FusionConfig(dim=16, heads=2, layers=1),
+             "audio": AudioConfig(preset="tiny", dim=16, heads=2, layers=1)} | model
+    return resolve(Config(data=DataConfig(num_frames=8, size=32, num_workers=0), model=ModelConfig(**parts),
+                          train=TrainConfig(batch_size=2)))
+
+
+def tiny_network(classes: int = 3, **model) -> VAER:
+    """A tiny network from seed 0."""
+    torch.manual_seed(0)
+    return VAER(settings=network_settings(tiny_config(**model), tuple(f"class{number}" for number in range(classes))))
+
+
+def make_batch(seconds: list[float], *, video: list[bool] | None = None, seed: int = 0) -> Batch:
+    """A random batch for `tiny_network`: sound of these lengths (0 = absent), pictures where `video` says so."""
+    generator = torch.Generator().manual_seed(seed)
+    size = len(seconds)
+    has_video = torch.tensor(video if video is not None else [True] * size)
+    num_samples = torch.tensor([round(length * 16_000) for length in seconds])
+    waveform = torch.randn(size, max(1, int(num_samples.max())), generator=generator) * 0.1
+    waveform = waveform * (torch.arange(waveform.shape[1]) < num_samples[:, None])
+    frames = torch.randint(0, 256, (size, 8, 32, 32, 3), generator=generator, dtype=torch.uint8)
+    times = torch.arange(8).expand(size, 8) / 8
+    return Batch(frames * has_video[:, None, None, None, None], times * has_video[:, None], has_video, waveform,
+                 num_samples, num_samples > 0, labels=torch.arange(size) % 3, ids=torch.arange(size))
+
+
+def replace(config: Config, section: str, **values) -> Config:
+    """The config with some values of one section replaced."""
+    return dataclasses.replace(config, **{section: dataclasses.replace(getattr(config, section), **values)})

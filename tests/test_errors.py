@@ -1,0 +1,9 @@
+import pickle
+
+from vaer.errors import MediaError, UserError
+
+
+def test_media_errors_survive_the_way_out_of_a_worker():
+    error = pickle.loads(pickle.dumps(MediaError("a.mp4", "is broken")))
+    assert isinstance(error, UserError)
+    assert (error.path, error.reason, str(error)) == ("a.mp4", "is broken", "a.mp4: is broken")

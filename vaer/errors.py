@@ -1,0 +1,23 @@
+"""What goes wrong because of the input, not because of us: one sentence with what, where and the remedy."""
+
+from pathlib import Path
+
+
+class UserError(ValueError):
+    """Something the user can mend; the command line shows its message alone and exits with status 2."""
+
+
+class RunError(RuntimeError):
+    """A run that cannot go on (a loss that is not finite, say); one sentence on stderr, exit status 1."""
+
+
+class MediaError(UserError):
+    """A file that cannot be read as pictures or sound; keeps `path` and `reason`."""
+
+    def __init__(self, path: str | Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.path = str(path)
+        self.reason = reason
+
+    def __reduce__(self) -> tuple:  # workers send errors by pickle, which would call __init__ with the message alone
+        return MediaError, (self.path, self.reason)

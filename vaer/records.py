@@ -1,0 +1,143 @@
+"""The records that cross the lines of the data flow: item, window, clip, batch, tokens, logits, scores.
+
+All are NamedTuples: accelerate moves those to the device, and leaves a dataclass behind.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # annotations only: reading settings and scanning folders must not cost torch
+    import numpy as np
+    from torch import Tensor
+
+
+class Item(NamedTuple):
+    """One clip of a corpus, as its folder names it; nothing has been opened yet."""
+
+    id: str
+    """Unique in its corpus."""
+    path: str
+    """The file that stands for the clip; its pictures come from here where it has any."""
+    sound: str | None
+    """The file whose sound is heard: `path` itself, a sibling, or None where the clip has no sound."""
+    label: str
+    speaker: str
+    take: str
+    """Equal for files that show the same performance."""
+    duration_s: float | None = None
+    attributes: dict[str, str] = {}
+
+
+class Split(NamedTuple):
+    """Who trains, who selects and who is scored, with the verdict of the guard."""
+
+    train: list[Item]
+    validation: list[Item]
+    test: list[Item]
+    verdict: str
+    """One sentence: which speakers stand on which side, and whether any stands on two."""
+
+
+class Window(NamedTuple):
+    """The part of a clip that is seen and heard, on the clip's own clock."""
+
+    start_s: float
+    end_s: float
+    """Half open: [start_s, end_s)."""
+    times: "np.ndarray"
+    """(frames,) seconds on the clip's clock at which a picture is wanted."""
+    speed: float = 1.0
+    """The window is played this many times as fast; the clock of its Clip runs in played seconds."""
+
+
+class Clip(NamedTuple):
+    """What one window holds, on the clock that starts with it; an absent modality is None."""
+
+    frames: "np.ndarray | None"
+    """(time, height, width, 3) uint8, RGB."""
+    frame_times: "np.ndarray | None"
+    """(time,) seconds from the start of the window."""
+    waveform: "np.ndarray | None"
+    """(samples,) float32 at 16 kHz."""
+    label: int = -1
+    index: int = -1
+    """Place of the clip in its list of items: what stands for its name on the device."""
+
+
+class Batch(NamedTuple):
+    """Clips side by side; an absent modality is zeros with `has_*` False, one that no branch wants is None."""
+
+    frames: "Tensor | None"
+    """(batch, time, height, width, 3) uint8."""
+    frame_times: "Tensor | None"
+    """(batch, time) seconds."""
+    has_video: "Tensor"
+    """(batch,) bool."""
+    waveform: "Tensor | None"
+    """(batch, samples) float32 at 16 kHz, zeros after the end."""
+    num_samples: "Tensor"
+    """(batch,) int64: true samples of each row."""
+    has_audio: "Tensor"
+    """(batch,) bool."""
+    labels: "Tensor"
+    """(batch,) int64."""
+    ids: "Tensor"
+    """(batch,) int64: `Clip.index`."""
+
+
+class Tokens(NamedTuple):
+    """What a branch makes of a batch: a sequence of vectors on the clock of the window."""
+
+    values: "Tensor"
+    """(batch, time, dim)."""
+    times: "Tensor"
+    """(batch, time) seconds, the middle of what the token saw."""
+    mask: "Tensor"
+    """(batch, time) bool, True = real."""
+
+
+class Stream(NamedTuple):
+    """One modality as a fusion gets it."""
+
+    tokens: Tokens
+    pooled: "Tensor"
+    """(batch, dim): masked mean of the tokens, zeros where there is none."""
+    logits: "Tensor"
+    """(batch, classes) of the modality's own head; zeros where the modality is absent."""
+
+
+class Fused(NamedTuple):
+    """What a fusion makes of two streams."""
+
+    logits: "Tensor"
+    """(batch, classes)."""
+    embedding: "Tensor | None" = None
+    """(batch, dim)."""
+    attention: "Tensor | None" = None
+    """(batch, heads, video time, audio time): how video attends to audio in the last layer."""
+
+
+class Output(NamedTuple):
+    """Everything the network says of a batch; what a branch that is switched off would say is None."""
+
+    logits: "Tensor"
+    """(batch, classes): the answer."""
+    video_logits: "Tensor | None" = None
+    audio_logits: "Tensor | None" = None
+    embedding: "Tensor | None" = None
+    video_embedding: "Tensor | None" = None
+    audio_embedding: "Tensor | None" = None
+    attention: "Tensor | None" = None
+
+
+class Metrics(NamedTuple):
+    """Scores of one list of predictions."""
+
+    uar: float
+    """Mean recall over the classes that occur among the labels."""
+    war: float
+    """Share of clips that are right."""
+    macro_f1: float
+    confusion: list[list[int]]
+    """Rows are labels, columns are predictions, both in the order of the classes."""
+    clips: int
+    classes_present: int
