@@ -1,0 +1,83 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+import yaml
+
+from vaer.config import (
+    AudioConfig,
+    AugmentConfig,
+    Config,
+    DataConfig,
+    FusionConfig,
+    ModelConfig,
+    TrainConfig,
+    VideoConfig,
+    read_config,
+    resolve,
+    write_config,
+)
+from vaer.errors import UserError
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_every_recipe_is_whole(path):
+    config = resolve(read_config(path))
+    assert config.output != Config().output
+    assert path.read_text().startswith("# ")
+    assert f"--config configs/{path.name}" in path.read_text()
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS[0].parent.glob("accelerate/*.yaml")), ids=lambda path: path.name)
+def test_every_file_for_accelerate_is_one(path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    loaded = load_config_from_file(str(path))
+    assert loaded.num_processes == yaml.safe_load(path.read_text())["num_processes"]
+
+
+@pytest.mark.parametrize("make", [
+    lambda: DataConfig(fold=-1), lambda: DataConfig(size=8), lambda: DataConfig(window_s=0.0),
+    lambda: AugmentConfig(zoom=0.5), lambda: AugmentConfig(flip=1.5),
+    lambda: VideoConfig(fusion_kernel=4), lambda: VideoConfig(blocks=[1, 2]), lambda: VideoConfig(dropout=-0.1),
+    lambda: AudioConfig(dim=10, heads=4), lambda: FusionConfig(dim=10, heads=4),
+    lambda: ModelConfig(video=VideoConfig(enabled=False), audio=AudioConfig(enabled=False)),
+    lambda: TrainConfig(epochs=0), lambda: TrainConfig(batch_size=3, accumulation=2), lambda: Config(seed=-1)])
+def test_values_out_of_range_name_their_flag(make):
+    with pytest.raises(UserError, match=r"--[a-z_.]+"):
+        make()
+
+
+def test_presets_fill_what_is_none_and_nothing_else():
+    config = resolve(Config(model=ModelConfig(video=VideoConfig(preset="r50_4x16", fusion_kernel=7))))
+    assert (config.model.video.alpha, config.model.video.fusion_kernel) == (8, 7)
+    assert config.model.video.freeze_batchnorm is False
+    assert config.train.video_lr == config.train.lr
+    assert resolve(Config(model=ModelConfig(init="runs/x"))).model.video.freeze_batchnorm is True
+    assert resolve(config) == config
+
+
+def test_frames_that_alpha_does_not_divide_are_refused_with_a_remedy():
+    with pytest.raises(UserError, match=r"num_frames 30 .*alpha 4; try 28"):
+        resolve(Config(data=DataConfig(num_frames=30)))
+
+
+def test_a_written_config_comes_back_whole(tmp_path):
+    config = resolve(Config(data=DataConfig(trim_db=30.0), train=TrainConfig(lr=3e-4)))
+    write_config(config, tmp_path / "config.yaml")
+    assert read_config(tmp_path / "config.yaml") == config
+    assert set(yaml.safe_load((tmp_path / "config.yaml").read_text())) == {f.name for f in dataclasses.fields(Config)}
+
+
+@pytest.mark.parametrize("content", ["data:\n  foldd: 1\n", "data: [1\n", "train: {lr: much}\n"])
+def test_a_file_that_is_no_config_is_named(tmp_path, content):
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"config\.yaml: cannot be read as settings"):
+        read_config(tmp_path / "config.yaml")
+
+
+def test_a_missing_config_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"nothing\.yaml"):
+        read_config(tmp_path / "nothing.yaml")

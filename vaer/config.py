@@ -1,0 +1,379 @@
+"""Every setting of a run: name, type, default and one sentence, from which flags, YAML and help are made."""
+
+import dataclasses
+from argparse import ArgumentError
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+
+from vaer.errors import UserError
+
+
+def require(condition: bool, message: str) -> None:
+    """Raise a UserError with `message` unless `condition` holds."""
+    if not condition:
+        raise UserError(message)
+
+
+def require_range(flag: str, value: float | None, low: float, high: float = float("inf")) -> None:
+    """Refuse a value outside [low, high]; None passes."""
+    if value is not None and not low <= value <= high:
+        span = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
+        raise UserError(f"--{flag} is {value}; it must be {span}.")
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What is changed at random in training clips."""
+
+    flip: float = 0.5
+    """Probability of mirroring the pictures, 0 to 1."""
+    zoom: float = 1.0
+    """Largest random enlargement before the pictures are cropped at a random place; 1 takes the middle as it is."""
+    brightness: float = 0.0
+    """Largest relative change of brightness and of contrast, 0 to 1, the same for all pictures of a clip."""
+    color: float = 0.0
+    """Largest relative change of each colour channel by itself, 0 to 1, the same for all pictures of a clip."""
+    speed: float = 0.0
+    """Largest relative change of playing speed (pitch follows), 0 to 0.5; pictures and sound stay together."""
+    gain_db: float = 0.0
+    """Largest change of loudness in either direction, dB."""
+    noise_db: float | None = None
+    """Loudest white noise added, dB relative to the clip's level (-15 is audible, -40 is not); none adds nothing."""
+
+    def __post_init__(self) -> None:
+        require_range("data.augment.flip", self.flip, 0, 1)
+        require_range("data.augment.zoom", self.zoom, 1, 4)
+        require_range("data.augment.brightness", self.brightness, 0, 1)
+        require_range("data.augment.color", self.color, 0, 1)
+        require_range("data.augment.speed", self.speed, 0, 0.5)
+        require_range("data.augment.gain_db", self.gain_db, 0, 60)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which corpus, who is tested, and how clips are cut."""
+
+    corpus: Literal["ravdess", "demo"] = "ravdess"
+    """How the folder is read."""
+    root: str = "data/ravdess"
+    """The folder of the corpus."""
+    protocol: str = "ravdess_contig6"
+    """Who trains and who is tested: a name of vaer/data/protocols.json, `repetition` (first ones train, second ones
+    test, of the same speakers) or `all_train` (nobody is tested)."""
+    fold: int = 0
+    """Which fold of the protocol, from 0."""
+    num_frames: int = 32
+    """Pictures of a window."""
+    size: int = 224
+    """Height and width of the pictures, pixels."""
+    window_s: float | None = None
+    """Length of a window in seconds (training: at a random place); none takes the whole clip."""
+    max_seconds: float = 10.0
+    """A whole clip longer than this is cut to its middle, seconds."""
+    trim_db: float | None = None
+    """Windows lie between the first and the last sound that is less than this many dB under the loudest; none
+    uses the whole clip."""
+    num_workers: int = 2
+    """Processes that decode, for each process that trains; 0 decodes in between."""
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+
+    def __post_init__(self) -> None:
+        require_range("data.fold", self.fold, 0)
+        require_range("data.num_frames", self.num_frames, 1, 1024)
+        require_range("data.size", self.size, 16, 1024)
+        require_range("data.window_s", self.window_s, 0.1)
+        require_range("data.max_seconds", self.max_seconds, 0.1)
+        require_range("data.trim_db", self.trim_db, 1, 120)
+        require_range("data.num_workers", self.num_workers, 0, 256)
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """The SlowFast branch; what is left at none is filled in by the preset."""
+
+    enabled: bool = True
+    """Whether the branch is built."""
+    kind: Literal["slowfast"] = "slowfast"
+    """The family of the branch."""
+    preset: Literal["tiny", "r50_4x16", "r50_8x8", "r101_50_50", "r101_50_101", "r101_101_101"] = "r50_8x8"
+    """Size of the network; the r* ones are those of the SlowFast paper and its zoo."""
+    pathways: Literal["both", "slow", "fast"] = "both"
+    """Which pathways are built; `slow` has no lateral connections and gives tokens at the slow rate."""
+    alpha: int | None = None
+    """Frame-rate ratio of the fast to the slow pathway; data.num_frames is a multiple of it."""
+    beta_inv: int | None = None
+    """Width ratio of the slow to the fast pathway."""
+    fusion_kernel: int | None = None
+    """Length in time of the lateral convolutions, odd."""
+    width: int | None = None
+    """Channels of the slow pathway's stem."""
+    blocks: list[int] | None = None
+    """Bottleneck blocks of the four stages."""
+    slow_temporal_blocks: int | None = None
+    """How many blocks of the slow pathway's third stage (res4) convolve over time."""
+    fast_temporal_blocks: int | None = None
+    """How many blocks of the fast pathway's third stage (res4) convolve over time."""
+    freeze: bool = False
+    """Keep the branch's weights and statistics as they are; its head still learns."""
+    freeze_batchnorm: bool | None = None
+    """Keep the batch-norm statistics as they are; none means: when the run starts from other weights."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    dropout: float = 0.5
+    """Dropout before the branch's own head, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        require_range("model.video.alpha", self.alpha, 1)
+        require_range("model.video.beta_inv", self.beta_inv, 1)
+        require_range("model.video.dropout", self.dropout, 0, 1)
+        require(self.fusion_kernel is None or self.fusion_kernel % 2 == 1,
+                f"--model.video.fusion_kernel is {self.fusion_kernel}; it must be odd.")
+        require(self.blocks is None or len(self.blocks) == 4,
+                f"--model.video.blocks is {self.blocks}; it must hold four counts, such as [3, 4, 6, 3].")
+
+
+VIDEO_PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": dict(alpha=4, beta_inv=2, fusion_kernel=5, width=16, blocks=[1, 1, 1, 1],
+                 slow_temporal_blocks=1, fast_temporal_blocks=1),
+    "r50_4x16": dict(alpha=8, beta_inv=8, fusion_kernel=5, width=64, blocks=[3, 4, 6, 3],
+                     slow_temporal_blocks=6, fast_temporal_blocks=6),
+    "r50_8x8": dict(alpha=4, beta_inv=8, fusion_kernel=7, width=64, blocks=[3, 4, 6, 3],
+                    slow_temporal_blocks=6, fast_temporal_blocks=6),
+    "r101_50_50": dict(alpha=4, beta_inv=8, fusion_kernel=5, width=64, blocks=[3, 4, 23, 3],
+                       slow_temporal_blocks=6, fast_temporal_blocks=6),
+    "r101_50_101": dict(alpha=4, beta_inv=8, fusion_kernel=5, width=64, blocks=[3, 4, 23, 3],
+                        slow_temporal_blocks=6, fast_temporal_blocks=23),
+    "r101_101_101": dict(alpha=4, beta_inv=8, fusion_kernel=5, width=64, blocks=[3, 4, 23, 3],
+                         slow_temporal_blocks=23, fast_temporal_blocks=23),
+}
+
+
+@dataclass(frozen=True)
+class AudioConfig:
+    """The speech branch; what is left at none is filled in by the preset."""
+
+    enabled: bool = True
+    """Whether the branch is built."""
+    kind: Literal["wav2vec"] = "wav2vec"
+    """The family of the branch."""
+    preset: Literal["tiny", "wav2vec2_base", "wav2vec2_large", "hubert_base", "hubert_large", "wavlm_base",
+                    "wavlm_large"] = "wav2vec2_base"
+    """Size of the network: torchaudio's builders, or `tiny` for training from scratch on a small corpus."""
+    extractor: Literal["convolutions", "filterbank"] | None = None
+    """What turns the waveform into features: wav2vec 2.0's strided convolutions or learned band filters."""
+    layers: int | None = None
+    """Transformer layers, where the preset does not fix them (tiny)."""
+    dim: int | None = None
+    """Width of the transformer, where the preset does not fix it (tiny)."""
+    heads: int | None = None
+    """Attention heads, where the preset does not fix them (tiny)."""
+    freeze: bool = False
+    """Keep the branch's weights as they are; its head still learns."""
+    freeze_extractor: bool = False
+    """Keep the weights of the feature extractor alone as they are."""
+    time_masks: int = 0
+    """Filterbank only: stretches of time hidden in a training clip's features."""
+    band_masks: int = 0
+    """Filterbank only: groups of bands hidden in a training clip's features."""
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+    dropout: float = 0.1
+    """Dropout inside the transformer and before the branch's own head, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        require_range("model.audio.layers", self.layers, 1)
+        require_range("model.audio.time_masks", self.time_masks, 0)
+        require_range("model.audio.band_masks", self.band_masks, 0)
+        require_range("model.audio.dropout", self.dropout, 0, 1)
+        require(self.dim is None or self.heads is None or self.dim % self.heads == 0,
+                f"--model.audio.dim {self.dim} is not a multiple of --model.audio.heads {self.heads}.")
+
+
+AUDIO_PRESETS: dict[str, dict[str, Any]] = {
+    "tiny": dict(extractor="filterbank", layers=2, dim=128, heads=4),
+    "wav2vec2_base": dict(extractor="convolutions", layers=12, dim=768, heads=12),
+    "hubert_base": dict(extractor="convolutions", layers=12, dim=768, heads=12),
+    "wavlm_base": dict(extractor="convolutions", layers=12, dim=768, heads=12),
+    "wav2vec2_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16),
+    "hubert_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16),
+    "wavlm_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16),
+}
+
+
+@dataclass(frozen=True)
+class FusionConfig:
+    """How the two branches are joined."""
+
+    kind: Literal["cross_attention", "concat", "mean"] = "cross_attention"
+    """cross_attention: tokens attend to each other over time; concat: a network on the two pooled vectors; mean: the
+    mean of the two branches' logits."""
+    layers: int = 2
+    """cross_attention only: layers, each letting video attend to audio and audio to video."""
+    dim: int = 256
+    """Width of the joint space."""
+    heads: int = 4
+    """cross_attention only: attention heads."""
+    dropout: float = 0.1
+    """Dropout in the layers and before the classifier, 0 to 1."""
+
+    def __post_init__(self) -> None:
+        require_range("model.fusion.layers", self.layers, 1)
+        require_range("model.fusion.dropout", self.dropout, 0, 1)
+        require(self.dim % self.heads == 0,
+                f"--model.fusion.dim {self.dim} is not a multiple of --model.fusion.heads {self.heads}.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The network."""
+
+    video: VideoConfig = field(default_factory=VideoConfig)
+    audio: AudioConfig = field(default_factory=AudioConfig)
+    fusion: FusionConfig = field(default_factory=FusionConfig)
+    modality_dropout: float = 0.0
+    """Probability that a training clip that has both modalities loses one of them (either, evenly), 0 to 1."""
+    init: str | None = None
+    """A run folder whose best weights this run starts from; a classifier of other size is left out, and said."""
+
+    def __post_init__(self) -> None:
+        require_range("model.modality_dropout", self.modality_dropout, 0, 1)
+        require(self.video.enabled or self.audio.enabled,
+                "--model.video.enabled and --model.audio.enabled are both false; leave one branch on.")
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How it learns."""
+
+    epochs: int = 30
+    """Passes over the training clips."""
+    batch_size: int = 16
+    """Clips of an optimizer step, over all processes and accumulated parts together."""
+    accumulation: int = 1
+    """Parts into which each process cuts its share of a step, to save memory; the result does not depend on it."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """The optimizer (sgd: momentum 0.9)."""
+    lr: float = 1e-4
+    """Peak learning rate of the fusion and the heads."""
+    video_lr: float | None = None
+    """Peak learning rate of the video branch; none means train.lr."""
+    audio_lr: float | None = None
+    """Peak learning rate of the audio branch; none means train.lr."""
+    layer_decay: float = 1.0
+    """Factor on the learning rate for every layer further from a branch's end, 0 to 1 (1 = the same everywhere)."""
+    weight_decay: float = 0.05
+    """Decoupled weight decay of matrices and kernels; biases and norms have none."""
+    warmup: float = 0.1
+    """Share of all steps in which the learning rate climbs from 0, 0 to 1; a half cosine to 0 follows."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient of a step; 0 does not clip."""
+    label_smoothing: float = 0.0
+    """Share of the target given to all classes evenly, 0 to 1."""
+    video_loss: float = 0.3
+    """Weight of the cross-entropy of the video branch's own head."""
+    audio_loss: float = 0.3
+    """Weight of the cross-entropy of the audio branch's own head."""
+    mixed_precision: Literal["no", "bf16", "fp16"] | None = None
+    """Arithmetic of the forward pass; none takes what `accelerate launch` was told."""
+    sync_batchnorm: bool = False
+    """Several GPUs: batch-norm statistics over all of them."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation UAR; 0 goes on to the end."""
+    save_steps: int = 0
+    """Save the state of the run every so many steps, beside every end of epoch; 0 saves at ends of epochs alone."""
+    resume: bool = False
+    """Go on where the run in `output` was interrupted; the settings must be the same."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulation"):
+            require_range(f"train.{name}", getattr(self, name), 1)
+        for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
+                     "save_steps"):
+            require_range(f"train.{name}", getattr(self, name), 0)
+        for name in ("layer_decay", "warmup", "label_smoothing"):
+            require_range(f"train.{name}", getattr(self, name), 0, 1)
+        require(self.batch_size % self.accumulation == 0,
+                f"--train.batch_size {self.batch_size} is not a multiple of --train.accumulation {self.accumulation}.")
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """How it is scored."""
+
+    views: int = 1
+    """Windows of a clip whose probabilities are averaged, evenly spread; 1 takes the middle."""
+    batch_size: int = 16
+    """Clips scored at once; the scores do not depend on it."""
+
+    def __post_init__(self) -> None:
+        require_range("evaluate.views", self.views, 1, 100)
+        require_range("evaluate.batch_size", self.batch_size, 1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings of a run."""
+
+    output: str = "runs/run"
+    """The folder of the run."""
+    seed: int = 0
+    """What everything random is drawn from."""
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
+
+    def __post_init__(self) -> None:
+        require_range("seed", self.seed, 0)
+
+
+def resolve(config: Config) -> Config:
+    """The same settings with everything that a preset decides filled in; checks what concerns several of them."""
+    video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
+    audio = _fill(config.model.audio, AUDIO_PRESETS[config.model.audio.preset])
+    if video.freeze_batchnorm is None:
+        video = dataclasses.replace(video, freeze_batchnorm=config.model.init is not None)
+    require(not video.enabled or config.data.num_frames % video.alpha == 0,
+            f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
+            f"try {max(1, config.data.num_frames // video.alpha) * video.alpha}.")
+    train = config.train
+    train = dataclasses.replace(train, video_lr=train.lr if train.video_lr is None else train.video_lr,
+                                audio_lr=train.lr if train.audio_lr is None else train.audio_lr)
+    return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
+
+
+def _fill(section: Any, preset: dict[str, Any]) -> Any:
+    return dataclasses.replace(section, **{name: value for name, value in preset.items()
+                                           if getattr(section, name) is None})
+
+
+def add_settings(parser: ArgumentParser) -> None:
+    """Give a parser a flag for every setting, and `--config` for a YAML file of them."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser.add_argument("--config", action="config", help="A YAML file of settings; flags after it override it.")
+    parser.add_class_arguments(Config, None)
+
+
+def config_of(parser: ArgumentParser, parsed: Namespace) -> Config:
+    """The settings among what a parser read; raises UserError where a value is out of range."""
+    values = parser.instantiate(parsed)
+    return Config(**{field.name: values[field.name] for field in dataclasses.fields(Config)})
+
+
+def write_config(config: Config, path: Path) -> None:
+    """Write every setting, those at none too, as YAML."""
+    path.write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False), encoding="utf-8")
+
+
+def read_config(path: Path) -> Config:
+    """The settings of a YAML file; raises UserError where it is missing or holds what is no setting."""
+    parser = ArgumentParser(exit_on_error=False)
+    add_settings(parser)
+    try:
+        return config_of(parser, parser.parse_path(path))
+    except (ArgumentError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read as settings ({error}); is it the config.yaml of a run?") from error
