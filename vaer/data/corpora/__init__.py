@@ -1,0 +1,17 @@
+"""The corpora: each module has `scan(root, config) -> list[Item]` and `labels(root, config) -> tuple[str, ...]`."""
+
+from pathlib import Path
+from types import ModuleType
+
+from vaer.config import DataConfig
+from vaer.data.corpora import demo, ravdess
+from vaer.records import Item
+
+CORPORA: dict[str, ModuleType] = {"demo": demo, "ravdess": ravdess}
+
+
+def read_corpus(config: DataConfig) -> tuple[tuple[str, ...], list[Item]]:
+    """The classes, in the order of the network's answers, and the items of the corpus that `config` names."""
+    corpus = CORPORA[config.corpus]
+    root = Path(config.root)
+    return corpus.labels(root, config), corpus.scan(root, config)
