@@ -1,0 +1,165 @@
+import numpy as np
+import pytest
+from makers import make_item, shared, tone, write_video, write_wav
+
+from vaer.data import media
+from vaer.errors import MediaError
+from vaer.records import Window
+
+
+def window(start_s, end_s, times, speed=1.0):
+    return Window(start_s, end_s, np.asarray(times), speed)
+
+
+def numbers(frames):
+    """The number that each grey picture tells; encoding may move a grey by a level or two."""
+    return (frames.reshape(len(frames), -1).mean(axis=1) / 8).round().astype(int).tolist()
+
+
+def test_probe_counts_pictures_and_sound(tmp_path):
+    path = write_video(tmp_path / "a b \u00e9.mp4", fps=10, frames=20, sound=tone(2.0, 48_000)[None])
+    facts = media.probe(str(path))
+    assert facts.duration_s == pytest.approx(2.0, abs=0.05)
+    np.testing.assert_allclose(facts.frame_times, np.arange(20) / 10, atol=1e-3)
+    assert (facts.width, facts.height, facts.has_sound) == (64, 64, True)
+
+
+def test_probe_is_asked_again_when_the_file_changes(tmp_path):
+    path = write_video(tmp_path / "a.mp4", frames=10)
+    assert len(media.probe(str(path)).frame_times) == 10
+    write_video(path, frames=20)
+    assert len(media.probe(str(path)).frame_times) == 20
+
+
+def test_nearest_takes_the_earlier_of_two():
+    shown_s = np.array([0.0, 0.1, 0.3])
+    assert media.nearest(shown_s, np.array([-1.0, 0.04, 0.05, 0.06, 0.21, 9.0])).tolist() == [0, 0, 0, 1, 2, 2]
+    assert media.nearest(np.array([0.5]), np.array([0.0, 2.0])).tolist() == [0, 0]
+
+
+def test_pictures_are_chosen_by_time_not_by_number(tmp_path):
+    # ten pictures in the first second, then one every 500 ms: number 10 is shown at 1.0 s, 12 at 2.0 s
+    times = [*range(0, 1000, 100), 1000, 1500, 2000, 2500]
+    path = write_video(tmp_path / "variable.mp4", frames=14, times=times)
+    clip = media.decode(make_item(path), window(0, 3, [0.0, 0.52, 1.1, 1.9, 2.4]), size=32)
+    assert numbers(clip.frames) == [0, 5, 10, 12, 13]
+    np.testing.assert_allclose(clip.frame_times, [0.0, 0.5, 1.0, 2.0, 2.5], atol=1e-3)
+    assert clip.waveform is None
+
+
+def test_times_count_from_the_start_of_the_window_and_follow_its_speed(tmp_path):
+    path = write_video(tmp_path / "a.mp4", fps=10, frames=20, sound=tone(2.0, 48_000)[None])
+    clip = media.decode(make_item(path), window(0.5, 1.7, [0.5, 1.1], speed=1.2), size=32)
+    np.testing.assert_allclose(clip.frame_times, [0.0, 0.5], atol=1e-3)  # 0.6 s at 1.2 times the speed
+    assert len(clip.waveform) == pytest.approx(16_000, abs=2)  # 1.2 s at 1.2 times the speed
+    frequencies = np.abs(np.fft.rfft(clip.waveform[:16_000]))
+    assert frequencies.argmax() == pytest.approx(440 * 1.2, abs=2)
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 128), (90, 50), (33, 61)])
+def test_pictures_are_the_middle_square(tmp_path, height, width):
+    path = write_video(tmp_path / "a.mp4", frames=3, size=(height // 2 * 2, width // 2 * 2))
+    assert media.read_frames(str(path), np.array([2, 0]), size=24).shape == (2, 24, 24, 3)
+    assert numbers(media.read_frames(str(path), np.array([2, 0]), size=24)) == [2, 0]
+
+
+def test_decord_and_av_read_the_same_pictures(tmp_path):
+    pytest.importorskip("decord")
+    path = str(write_video(tmp_path / "a.mp4", frames=20))
+    indices = np.array([0, 7, 7, 19])
+    ours, theirs = media._read_with_av(path, indices, 64, 64), media._read_with_decord(path, indices, 64, 64, 20)
+    assert np.abs(ours.astype(int) - theirs).mean() <= 2
+
+
+def test_decord_is_not_used_where_it_counts_other_pictures(tmp_path):
+    pytest.importorskip("decord")
+    path = str(write_video(tmp_path / "a.mp4", frames=20))
+    assert media._read_with_decord(path, np.array([0]), 64, 64, expected=21) is None
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 96_000])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_sound_of_any_rate_becomes_16_khz_mono(tmp_path, rate, channels):
+    path = write_wav(tmp_path / "a.wav", np.tile(tone(1.0, rate), (channels, 1)), rate)
+    sound = media.read_sound(str(path), 0.25, 0.75)
+    assert sound.dtype == np.float32
+    assert len(sound) == 8_000
+    frequencies = np.abs(np.fft.rfft(sound))
+    assert frequencies.argmax() == 220  # 440 Hz in bins of 2 Hz
+    assert np.sqrt((sound ** 2).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.02)  # channels do not add up
+
+
+def test_sound_that_starts_late_keeps_its_time(tmp_path):
+    path = write_video(tmp_path / "late.mp4", frames=20, sound=tone(1.0, 48_000)[None], sound_start_s=0.5)
+    sound = media.read_sound(str(path), 0.0, 1.5)
+    loud = np.flatnonzero(np.abs(sound) > 0.1)
+    assert loud[0] / 16_000 == pytest.approx(0.5, abs=0.03)  # within one AAC block
+
+
+def test_sound_is_short_after_its_end_and_the_same_after_a_seek(tmp_path):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
+    path = str(write_wav(tmp_path / "a.wav", noise))
+    whole = media.read_sound(path, 0.0, 9.0)
+    assert len(whole) == 48_000
+    np.testing.assert_array_equal(media.read_sound(path, 2.5, 2.9), whole[40_000:46_400])
+    assert len(media.read_sound(path, 2.5, 9.0)) == 8_000
+
+
+def test_sound_comes_from_the_sibling(tmp_path):
+    video = write_video(tmp_path / "a.mp4", frames=20)
+    sound = write_wav(tmp_path / "b.wav", tone(2.0))
+    clip = media.decode(make_item(video, sound=str(sound)), window(0, 1, [0.5]), size=32)
+    assert len(clip.waveform) == 16_000
+    assert numbers(clip.frames) == [5]
+    without = media.decode(make_item(video, sound=None), window(0, 1, [0.5]), size=32)
+    assert without.waveform is None
+
+
+def test_unwanted_modalities_are_not_read(tmp_path):
+    path = write_video(tmp_path / "a.mp4", frames=20, sound=tone(2.0, 48_000)[None])
+    assert media.decode(make_item(path), window(0, 1, [0.5]), size=32, video=False).frames is None
+    assert media.decode(make_item(path), window(0, 1, [0.5]), size=32, audio=False).waveform is None
+
+
+def test_sound_span_leaves_silence_out(tmp_path):
+    sound = np.concatenate([np.zeros(8_000), tone(1.0), np.zeros(8_000)])
+    path = str(write_wav(tmp_path / "a.wav", sound))
+    assert media.sound_span(path, 40) == pytest.approx((0.5, 1.5), abs=0.021)
+    silent = str(write_wav(tmp_path / "silent.wav", np.zeros(16_000)))
+    assert media.sound_span(silent, 40) == pytest.approx((0.0, 1.0))
+
+
+def test_real_recordings_of_every_container_are_read():
+    for folder, name in (("ravdess_original/Actor_01", "01-01-08-01-01-02-01.mp4"), ("grid", "bbaf2n.mpg"),
+                         ("cremad_video", "1001_DFA_ANG_XX.flv"), ("ravdess_speech/Actor_01", None)):
+        path = shared(folder) / (name or "03-01-01-01-01-01-01.flac")
+        facts = media.probe(str(path))
+        clip = media.decode(make_item(path), window(0, facts.duration_s, [facts.duration_s / 2]), size=48)
+        assert 1.5 < facts.duration_s < 6
+        assert clip.waveform is not None
+        assert len(clip.waveform) == pytest.approx(facts.duration_s * 16_000, rel=0.02)
+        assert np.abs(clip.waveform).max() <= 1
+        assert (clip.frames is None) == (path.suffix == ".flac")
+
+
+@pytest.mark.parametrize("content", [b"", b"no media file at all", b"\x00" * 4096])
+def test_damaged_files_say_path_and_reason(tmp_path, content):
+    path = tmp_path / "broken \u00e9.mp4"
+    path.write_bytes(content)
+    with pytest.raises(MediaError) as caught:
+        media.probe(str(path))
+    assert caught.value.path == str(path)
+    assert caught.value.reason in str(caught.value)
+
+
+def test_a_cut_off_file_is_an_error_not_other_pictures(tmp_path):
+    path = write_video(tmp_path / "a.mp4", frames=30, sound=tone(3.0, 48_000)[None])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(MediaError, match=r"a\.mp4"):
+        media.decode(make_item(path), window(0, 3, [0.5, 2.9]), size=32)
+
+
+def test_a_missing_file_is_named():
+    with pytest.raises(MediaError, match=r"nowhere\.mp4: cannot be opened"):
+        media.probe("nowhere.mp4")
