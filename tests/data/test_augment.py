@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from vaer.config import AugmentConfig
+from vaer.data.augment import augment_frames, augment_waveform, draw_size
+
+
+def test_zoom_draws_sizes_up_to_its_factor():
+    sizes = {draw_size(100, AugmentConfig(zoom=1.2), np.random.default_rng(seed)) for seed in range(200)}
+    assert min(sizes) in (100, 101)
+    assert max(sizes) in (119, 120)
+    assert draw_size(100, AugmentConfig(), np.random.default_rng(0)) == 100
+
+
+def test_a_clip_is_mirrored_whole():
+    frames = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    np.testing.assert_array_equal(augment_frames(frames, 4, AugmentConfig(flip=1.0), np.random.default_rng(0)),
+                                  frames[:, :, ::-1])
+    np.testing.assert_array_equal(augment_frames(frames, 4, AugmentConfig(flip=0.0), np.random.default_rng(0)), frames)
+
+
+def test_all_pictures_of_a_clip_are_cut_at_one_place():
+    frames = np.tile(np.arange(36, dtype=np.uint8).reshape(1, 6, 6, 1), (3, 1, 1, 3))
+    cut = augment_frames(frames, 4, AugmentConfig(flip=0.0), np.random.default_rng(1))
+    assert cut.shape == (3, 4, 4, 3)
+    assert (cut == cut[:1]).all()
+
+
+def test_brightness_moves_levels_within_its_bounds():
+    frames = np.full((1, 2, 2, 3), 100, dtype=np.uint8)
+    config = AugmentConfig(flip=0.0, brightness=0.2)
+    levels = [augment_frames(frames, 2, config, np.random.default_rng(seed))[0, 0, 0, 0] for seed in range(100)]
+    # (100 - 127.5) * (0.8 to 1.2) + 127.5 * (0.8 to 1.2)
+    assert 69 <= min(levels) < 85 < 115 < max(levels) <= 131
+
+
+def test_gain_stays_within_its_decibels():
+    waveform = np.ones(10, dtype=np.float32)
+    levels = [augment_waveform(waveform, AugmentConfig(gain_db=6), np.random.default_rng(seed))[0]
+              for seed in range(100)]
+    assert 0.5 <= min(levels) < 0.6
+    assert 1.8 < max(levels) <= 2.0  # 6 dB is a factor of 1.995
+
+
+def test_noise_is_measured_against_the_clip():
+    waveform = np.zeros(16_000, dtype=np.float32)
+    waveform[::2] = 0.1  # root mean square 0.0707
+    for seed in range(20):
+        noisy = augment_waveform(waveform, AugmentConfig(noise_db=-20), np.random.default_rng(seed))
+        assert noisy.dtype == np.float32
+        assert 0.0707e-2 * 0.9 < np.std(noisy - waveform) < 0.0707e-1 * 1.05  # -40 to -20 dB
+    np.testing.assert_array_equal(augment_waveform(waveform, AugmentConfig(), np.random.default_rng(0)), waveform)
+
+
+@pytest.mark.parametrize("size", [0, 1])
+def test_hardly_any_sound_is_no_error(size):
+    sound = augment_waveform(np.zeros(size, dtype=np.float32), AugmentConfig(noise_db=-10), np.random.default_rng(0))
+    assert np.isfinite(sound).all()
+
+
+def test_color_moves_channels_apart():
+    frames = np.full((2, 2, 2, 3), 100, dtype=np.uint8)
+    config = AugmentConfig(flip=0.0, color=0.3)
+    drawn = np.array([augment_frames(frames, 2, config, np.random.default_rng(seed))[0, 0, 0] for seed in range(100)])
+    assert 70 <= drawn.min() < 80 < 120 < drawn.max() <= 130
+    assert (drawn.std(axis=1) > 1).mean() > 0.9

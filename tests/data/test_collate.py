@@ -1,0 +1,35 @@
+import numpy as np
+import torch
+
+from vaer.data.collate import collate
+from vaer.data.dataset import Wanted
+from vaer.records import Clip
+
+FULL = Clip(np.full((2, 4, 4, 3), 9, np.uint8), np.array([0.1, 0.6]), np.ones(5, np.float32), label=2, index=7)
+DEAF = Clip(np.full((2, 4, 4, 3), 8, np.uint8), np.array([0.2, 0.7]), None, label=0, index=3)
+BLIND = Clip(None, None, np.ones(3, np.float32), label=1, index=4)
+
+
+def test_absent_modalities_are_zeros():
+    batch = collate([FULL, DEAF, BLIND], num_frames=2, size=4, wanted=Wanted())
+    assert batch.frames.shape == (3, 2, 4, 4, 3)
+    assert batch.frames.dtype == torch.uint8
+    assert batch.frames[:, 0, 0, 0, 0].tolist() == [9, 8, 0]
+    torch.testing.assert_close(batch.frame_times, torch.tensor([[0.1, 0.6], [0.2, 0.7], [0, 0]]))
+    assert batch.has_video.tolist() == [True, True, False]
+    assert batch.waveform.tolist() == [[1, 1, 1, 1, 1], [0] * 5, [1, 1, 1, 0, 0]]
+    assert batch.num_samples.tolist() == [5, 0, 3]
+    assert batch.has_audio.tolist() == [True, False, True]
+    assert batch.labels.tolist() == [2, 0, 1]
+    assert batch.ids.tolist() == [7, 3, 4]
+
+
+def test_what_no_branch_wants_is_none():
+    batch = collate([BLIND], num_frames=2, size=4, wanted=Wanted(video=False))
+    assert batch.frames is None
+    assert batch.frame_times is None
+    assert collate([DEAF], num_frames=2, size=4, wanted=Wanted(audio=False)).waveform is None
+
+
+def test_a_batch_without_any_sound_has_a_sample_of_silence():
+    assert collate([DEAF], num_frames=2, size=4, wanted=Wanted()).waveform.tolist() == [[0]]

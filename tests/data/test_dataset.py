@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from makers import make_item, tone, write_video, write_wav
+
+from vaer.config import AugmentConfig, DataConfig
+from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted, span
+
+CLASSES = ("sad", "happy")
+
+
+@pytest.fixture(scope="module")
+def item(tmp_path_factory):
+    path = tmp_path_factory.mktemp("clips") / "a.mp4"
+    return make_item(write_video(path, frames=20, sound=tone(2.0, 48_000)[None]))
+
+
+def training(item, dropout=0.0, seed=0, **data):
+    config = DataConfig(num_frames=8, size=32, **data)
+    return TrainingClips([item], CLASSES, config=config, wanted=Wanted(), seed=seed, modality_dropout=dropout)
+
+
+def test_a_clip_is_drawn_from_seed_epoch_and_index_alone(item):
+    augment = AugmentConfig(zoom=1.3, brightness=0.3, speed=0.1, gain_db=6, noise_db=-20)
+    clips = training(item, window_s=1.0, augment=augment)
+    first, again = clips[3, 0], training(item, window_s=1.0, augment=augment)[3, 0]
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not np.array_equal(first.waveform, clips[4, 0].waveform)
+    assert not np.array_equal(first.waveform, training(item, window_s=1.0, augment=augment, seed=1)[3, 0].waveform)
+    assert (first.label, first.index) == (1, 0)
+    assert first.frames.shape == (8, 32, 32, 3)
+
+
+def test_modality_dropout_takes_one_of_two_evenly(item):
+    clips = [training(item, dropout=0.5)[epoch, 0] for epoch in range(60)]
+    lost_video = sum(clip.frames is None for clip in clips)
+    lost_audio = sum(clip.waveform is None for clip in clips)
+    assert not any(clip.frames is None and clip.waveform is None for clip in clips)
+    assert 6 <= lost_video <= 25  # 15 expected
+    assert 6 <= lost_audio <= 25
+
+
+def test_modality_dropout_leaves_the_only_modality(tmp_path):
+    item = make_item(write_wav(tmp_path / "a.wav", tone(1.0)))
+    assert training(item, dropout=1.0)[0, 0].waveform is not None
+
+
+def test_evaluation_repeats_itself_and_sees_what_is_wanted(item):
+    config = DataConfig(num_frames=8, size=32, window_s=1.0)
+    clips = EvaluationClips([item], CLASSES, config=config, wanted=Wanted(video=False), views=2)
+    np.testing.assert_array_equal(clips[0, 0].waveform, clips[0, 0].waveform)
+    assert clips[0, 0].frames is None
+    assert len(clips[1, 0].waveform) == 16_000
+
+
+def test_trimming_keeps_windows_within_the_sound(tmp_path):
+    sound = np.concatenate([np.zeros(16_000), tone(1.0), np.zeros(16_000)])
+    item = make_item(write_wav(tmp_path / "a.wav", sound))
+    assert span(item, DataConfig(trim_db=40)) == pytest.approx((1.0, 2.0), abs=0.021)
+    assert span(item, DataConfig()) == pytest.approx((0.0, 3.0))
+    assert span(item._replace(duration_s=2.5), DataConfig()) == (0.0, 2.5)  # a corpus may know it already

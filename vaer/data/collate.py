@@ -1,0 +1,32 @@
+"""Clips side by side."""
+
+import numpy as np
+import torch
+
+from vaer.data.dataset import Wanted
+from vaer.records import Batch, Clip
+
+
+def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Wanted) -> Batch:
+    """Stack clips into a Batch; an absent modality is zeros, one that is not wanted is None.
+
+    Rows of sound are as long as the longest one, at least one sample.
+    """
+    has_video = torch.tensor([clip.frames is not None for clip in clips])
+    has_audio = torch.tensor([clip.waveform is not None for clip in clips])
+    num_samples = torch.tensor([0 if clip.waveform is None else len(clip.waveform) for clip in clips])
+    frames = frame_times = waveform = None
+    if wanted.video:
+        frames = torch.zeros(len(clips), num_frames, size, size, 3, dtype=torch.uint8)
+        frame_times = torch.zeros(len(clips), num_frames)
+        for row, clip in enumerate(clips):
+            if clip.frames is not None:
+                frames[row] = torch.from_numpy(clip.frames)
+                frame_times[row] = torch.from_numpy(clip.frame_times)
+    if wanted.audio:
+        waveform = torch.zeros(len(clips), max(1, int(num_samples.max())))
+        for row, clip in enumerate(clips):
+            if clip.waveform is not None:
+                waveform[row, :len(clip.waveform)] = torch.from_numpy(np.ascontiguousarray(clip.waveform))
+    return Batch(frames, frame_times, has_video, waveform, num_samples, has_audio,
+                 labels=torch.tensor([clip.label for clip in clips]), ids=torch.tensor([clip.index for clip in clips]))

@@ -1,0 +1,78 @@
+"""Items as clips: what a worker process does."""
+
+from typing import NamedTuple
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from vaer.config import DataConfig
+from vaer.data import augment, media, windows
+from vaer.records import Clip, Item
+
+
+class Wanted(NamedTuple):
+    """Which modalities a network has branches for."""
+
+    video: bool = True
+    audio: bool = True
+
+
+class TrainingClips(Dataset):
+    """Clips with everything random about them drawn from (seed, epoch, index)."""
+
+    def __init__(self, items: list[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted, seed: int,
+                 modality_dropout: float = 0.0) -> None:
+        self.items, self.labels = items, [classes.index(item.label) for item in items]
+        self.config, self.wanted, self.seed, self.modality_dropout = config, wanted, seed, modality_dropout
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, key: tuple[int, int]) -> Clip:
+        epoch, index = key
+        rng = np.random.default_rng((self.seed, epoch, index))
+        item, config = self.items[index], self.config
+        window = windows.training_window(span(item, config), config, rng)
+        lost = rng.choice(["video", "audio"]) if rng.uniform() < self.modality_dropout else None
+        size = augment.draw_size(config.size, config.augment, rng)
+        clip = media.decode(item, window, size=size, video=self.wanted.video, audio=self.wanted.audio)
+        if lost is not None and clip.frames is not None and clip.waveform is not None:
+            clip = without(clip, lost)
+        if clip.frames is not None:
+            clip = clip._replace(frames=augment.augment_frames(clip.frames, config.size, config.augment, rng))
+        if clip.waveform is not None:
+            clip = clip._replace(waveform=augment.augment_waveform(clip.waveform, config.augment, rng))
+        return clip._replace(label=self.labels[index], index=index)
+
+
+class EvaluationClips(Dataset):
+    """Clips without anything random; asked for by (view, index)."""
+
+    def __init__(self, items: list[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
+                 views: int = 1) -> None:
+        self.items, self.labels = items, [classes.index(item.label) for item in items]
+        self.config, self.wanted, self.views = config, wanted, views
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, key: tuple[int, int]) -> Clip:
+        view, index = key
+        item, config = self.items[index], self.config
+        window = windows.evaluation_window(span(item, config), config, view, self.views)
+        clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio)
+        return clip._replace(label=self.labels[index], index=index)
+
+
+def span(item: Item, config: DataConfig) -> tuple[float, float]:
+    """Start and end in seconds of the part of a clip in which windows may lie."""
+    if config.trim_db is not None and item.sound is not None and media.probe(item.sound).has_sound:
+        return media.sound_span(item.sound, config.trim_db)
+    return 0.0, item.duration_s if item.duration_s is not None else media.probe(item.path).duration_s
+
+
+def without(clip: Clip, modality: str) -> Clip:
+    """The clip as if its file had no pictures (`video`) or no sound (`audio`)."""
+    if modality == "video":
+        return clip._replace(frames=None, frame_times=None)
+    return clip._replace(waveform=None)

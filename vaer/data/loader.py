@@ -1,0 +1,136 @@
+"""From clips to batches on the device: who gets which clip when, and what happens when a worker dies."""
+
+import signal
+from collections.abc import Iterator
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+import torch
+from accelerate.utils import send_to_device
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from vaer.data.collate import collate
+from vaer.data.dataset import EvaluationClips, TrainingClips
+from vaer.errors import RunError, UserError
+from vaer.records import Batch, Clip
+
+
+class StepSampler(Sampler[list[tuple[int, int]]]):
+    """The (epoch, index) keys of each micro-batch of this process, `accumulation` of them a step.
+
+    The order of an epoch is drawn from (seed, epoch) for all processes together, cut into steps of `batch_size`, the
+    last incomplete one dropped; a step is cut into processes, those into micro-batches. `set_position` says where the
+    next pass begins: workers that stay alive see no attribute change, so the epoch travels in the keys.
+    """
+
+    def __init__(self, num_items: int, *, batch_size: int, accumulation: int, seed: int, rank: int, world: int) -> None:
+        parts = world * accumulation
+        if batch_size % parts:
+            raise UserError(f"--train.batch_size {batch_size} cannot be cut into {world} processes times "
+                            f"--train.accumulation {accumulation}; make it a multiple of {parts}.")
+        if num_items < batch_size:
+            raise UserError(f"--train.batch_size {batch_size} is more than the {num_items} training clips; "
+                            f"lower it to at most {num_items // parts * parts}.")
+        self.num_items, self.batch_size, self.accumulation = num_items, batch_size, accumulation
+        self.seed, self.rank, self.world = seed, rank, world
+        self.epoch = self.first_step = 0
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of a whole epoch."""
+        return self.num_items // self.batch_size
+
+    def set_position(self, epoch: int, step: int = 0) -> None:
+        """Begin the next pass at step `step` of epoch `epoch`."""
+        self.epoch, self.first_step = epoch, step
+
+    def __len__(self) -> int:
+        return (self.steps - self.first_step) * self.accumulation
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_items)
+        share = self.batch_size // self.world
+        for step in range(self.first_step, self.steps):
+            first = step * self.batch_size + self.rank * share
+            for part in np.split(order[first:first + share], self.accumulation):
+                yield [(self.epoch, int(index)) for index in part]
+
+
+class ViewSampler(Sampler[list[tuple[int, int]]]):
+    """The (view, index) keys of this process in evaluation: every clip and view exactly once over all processes."""
+
+    def __init__(self, num_items: int, *, views: int, batch_size: int, rank: int, world: int) -> None:
+        keys = [(view, index) for index in range(rank, num_items, world) for view in range(views)]
+        self.batches = [keys[first:first + batch_size] for first in range(0, len(keys), batch_size)]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        return iter(self.batches)
+
+
+class Batches:
+    """An iterable of batches on the device that knows how long it was waited for.
+
+    Ends the run with the name of the file where a worker process dies (a decoder that crashes or hangs takes its
+    process with it): what each worker is busy with stands in shared memory.
+    """
+
+    def __init__(self, clips: TrainingClips | EvaluationClips, sampler: Sampler, *, num_workers: int,
+                 device: torch.device) -> None:
+        self.clips, self.sampler, self.device = clips, sampler, device
+        self.waited_s = 0.0
+        self.busy = torch.full((max(1, num_workers),), -1, dtype=torch.long).share_memory_()
+        config = clips.config
+        self.loader = DataLoader(
+            _Reporting(clips, self.busy), batch_sampler=sampler, num_workers=num_workers,
+            persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_ignore_interrupts,
+            generator=torch.Generator(),  # else every pass draws from the global one, and a resumed run draws once more
+            collate_fn=partial(collate, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        started = perf_counter()
+        iterator = iter(self.loader)
+        while True:
+            try:
+                batch = next(iterator)
+            except StopIteration:
+                return
+            except RuntimeError as error:
+                raise self._named(error) from error
+            batch = send_to_device(batch, self.device, non_blocking=True)
+            self.waited_s += perf_counter() - started
+            yield batch
+            started = perf_counter()
+
+    def _named(self, error: RuntimeError) -> RuntimeError:
+        if "DataLoader worker" not in str(error):
+            return error
+        paths = sorted({self.clips.items[index].path for index in self.busy.tolist() if index >= 0})
+        return RunError(f"A decoding process died while it read {' or '.join(paths) or 'a clip'}; "
+                        f"the file is probably damaged: make it again or leave it out. ({str(error).splitlines()[0]})")
+
+
+def _ignore_interrupts(worker: int) -> None:
+    """Ctrl-C reaches the whole process group; the main process ends the run in order, and its workers with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class _Reporting(Dataset):
+    """Clips that leave the index of the one being read where the main process can see it."""
+
+    def __init__(self, clips: Dataset, busy: torch.Tensor) -> None:
+        self.clips, self.busy = clips, busy
+
+    def __getitem__(self, key: tuple[int, int]) -> Clip:
+        worker = torch.utils.data.get_worker_info()
+        slot = 0 if worker is None else worker.id
+        self.busy[slot] = key[1]
+        clip = self.clips[key]
+        self.busy[slot] = -1
+        return clip
