@@ -1,0 +1,38 @@
+"""Passes through batch norm that leave its running statistics as they were."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+
+def batch_norms(module: nn.Module) -> list[_BatchNorm]:
+    """Every batch norm inside `module`, of any dimension, synchronised or not."""
+    return [part for part in module.modules() if isinstance(part, _BatchNorm)]
+
+
+@contextmanager
+def keep_statistics(module: nn.Module) -> Iterator[None]:
+    """Inside the `with`, batch norms normalise as ever, but what they learn of running statistics is forgotten."""
+    kept = [(norm, name, buffer) for norm in batch_norms(module) for name, buffer in norm.named_buffers(recurse=False)]
+    # Copies are updated in place of the true ones. Switching the tracking off instead changes what autograd saves,
+    # and checkpointing then refuses the recomputation.
+    for norm, name, buffer in kept:
+        setattr(norm, name, buffer.clone())
+    try:
+        yield
+    finally:
+        for norm, name, buffer in kept:
+            setattr(norm, name, buffer)
+
+
+def recompute_in_backward(module: nn.Module, values: Tensor) -> Tensor:
+    """`module(values)`, whose activations are computed again in the backward pass instead of being stored.
+
+    Gradients are those of the plain call; running statistics learn from the first computation alone. For modules that
+    draw nothing at random (the random state is not kept).
+    """
+    return checkpoint(module, values, use_reentrant=False, preserve_rng_state=False,
+                      context_fn=lambda: (nullcontext(), keep_statistics(module)))
