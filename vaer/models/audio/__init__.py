@@ -1,0 +1,3 @@
+from vaer.models.audio.wav2vec import Wav2Vec
+
+AUDIO_BRANCHES = {"wav2vec": Wav2Vec}

@@ -1,0 +1,182 @@
+"""The speech branch: wav2vec 2.0, HuBERT and WavLM as torchaudio builds them, and a small one to train from scratch."""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torchaudio
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
+from torchaudio.models import Wav2Vec2Model
+from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
+
+from vaer.config import AUDIO_PRESETS, AudioConfig
+from vaer.errors import UserError
+from vaer.models.audio.convolutions import ConvolutionExtractor
+from vaer.models.audio.filterbank import FilterbankExtractor
+from vaer.models.audio.masking import length_mask
+from vaer.records import Tokens
+
+
+class Family(NamedTuple):
+    """How one of torchaudio's networks is built and fed."""
+
+    build: Callable[..., Wav2Vec2Model]
+    normalize: bool
+    """Whether it was trained on waveforms of mean 0 and variance 1 (`_normalize_waveform` of torchaudio's bundles)."""
+
+
+FAMILIES = {
+    "wav2vec2_base": Family(torchaudio.models.wav2vec2_base, normalize=False),
+    "wav2vec2_large": Family(torchaudio.models.wav2vec2_large, normalize=False),
+    "hubert_base": Family(torchaudio.models.hubert_base, normalize=False),
+    "hubert_large": Family(torchaudio.models.hubert_large, normalize=True),
+    "wavlm_base": Family(torchaudio.models.wavlm_base, normalize=False),
+    "wavlm_large": Family(torchaudio.models.wavlm_large, normalize=True),
+}
+
+
+class LayerMix(nn.Module):
+    """A learned average of equally shaped tensors, even at first."""
+
+    def __init__(self, *, num_layers: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.zeros(num_layers))
+
+    def forward(self, layers: list[Tensor]) -> Tensor:
+        """The average of `num_layers` tensors, each weighed by its share of the softmax."""
+        return sum(share * values for share, values in zip(self.weights.softmax(0), layers, strict=True))
+
+
+class Wav2Vec(nn.Module):
+    """Tokens of a waveform: an extractor, a transformer over it, and a learned mix of all layers of the transformer.
+
+    The input of the first layer belongs to the mix; where layers normalise their input (large models), the last one
+    enters after the final norm, as in transformers. A clip's tokens do not depend on its padding or its neighbours.
+    Weights have torchaudio's names, `feature_extractor.*` and `encoder.*`, beside our own `mix.weights`.
+    """
+
+    sample_rate = 16000
+    """Hz."""
+
+    def __init__(self, *, config: AudioConfig) -> None:
+        super().__init__()
+        network = _build_tiny(config) if config.preset == "tiny" else _build_pretrained(config)
+        self.encoder = network.encoder
+        if config.extractor == "filterbank":
+            self.feature_extractor = FilterbankExtractor(
+                out_dim=config.dim, time_masks=config.time_masks, band_masks=config.band_masks)
+        else:
+            self.feature_extractor = ConvolutionExtractor(conv_layers=network.feature_extractor.conv_layers)
+        transformer = self.encoder.transformer
+        self.out_dim: int = transformer.pos_conv_embed.embed_dim
+        self.mix = LayerMix(num_layers=1 + len(transformer.layers))
+        self.normalize = config.preset == "tiny" or FAMILIES[config.preset].normalize
+        self.relative_positions = isinstance(transformer.layers[0].attention, WavLMSelfAttention)
+        self.checkpointing = config.gradient_checkpointing
+        self.frozen = config.freeze
+        if config.freeze:
+            self.requires_grad_(False)
+        if config.freeze_extractor:
+            self.feature_extractor.requires_grad_(False)
+        self.train()
+
+    def train(self, mode: bool = True) -> "Wav2Vec":
+        """Switch dropout and masks on or off; a frozen branch stays as in evaluation."""
+        return super().train(mode and not self.frozen)
+
+    def layers(self) -> list[list[nn.Module]]:
+        """The modules that have weights, each once, from input to output: what learns at the same rate together."""
+        transformer = self.encoder.transformer
+        embedding = [self.encoder.feature_projection, transformer.pos_conv_embed]
+        groups = [[self.feature_extractor], embedding, *([layer] for layer in transformer.layers)]
+        (embedding if transformer.layer_norm_first else groups[-1]).append(transformer.layer_norm)
+        groups[-1].append(self.mix)
+        return groups
+
+    def forward(self, waveform: Tensor, num_samples: Tensor) -> Tokens:
+        """Tokens of waveforms `(batch, samples)` float32 at 16 kHz, of which the first `num_samples` (batch,) are true.
+
+        A clip shorter than the receptive field is padded to it and gives one token; one of 0 samples gives none. A
+        token's time is the middle of the samples that the extractor saw for it.
+        """
+        extractor = self.feature_extractor
+        waveform = self._prepare(waveform, num_samples)
+        present = num_samples > 0
+        features, num_tokens = extractor(waveform, num_samples.clamp(min=extractor.receptive_field) * present)
+        mask = length_mask(num_tokens, features.shape[1])  # (batch, time)
+        values = self.mix(self._encode(features, mask)).masked_fill(~mask.unsqueeze(-1), 0)
+        steps = torch.arange(features.shape[1], device=waveform.device)
+        times = (steps * extractor.hop + extractor.receptive_field / 2) / self.sample_rate  # (time,) s
+        return Tokens(values, times.expand(mask.shape), mask)
+
+    def _prepare(self, waveform: Tensor, num_samples: Tensor) -> Tensor:
+        real = length_mask(num_samples, waveform.shape[1])
+        waveform = waveform.masked_fill(~real, 0)
+        if self.normalize:
+            count = num_samples.clamp(min=1).unsqueeze(1)
+            waveform = (waveform - waveform.sum(1, keepdim=True) / count).masked_fill(~real, 0)
+            # torchaudio's 1e-5 would leave quiet recordings quiet: it is the variance of a level of -50 dB.
+            waveform = waveform * (waveform.square().sum(1, keepdim=True) / count + 1e-10).rsqrt()
+        return F.pad(waveform, (0, max(0, self.feature_extractor.receptive_field - waveform.shape[1])))
+
+    def _encode(self, features: Tensor, mask: Tensor) -> list[Tensor]:
+        """Input of the first layer and output of every layer, `(batch, time, dim)` each."""
+        transformer = self.encoder.transformer
+        values = self.encoder.feature_projection(features).masked_fill(~mask.unsqueeze(-1), 0)
+        values = values + transformer.pos_conv_embed(values)
+        if transformer.layer_norm_first:
+            values = transformer.layer_norm(values)
+        hidden = [transformer.dropout(values)]
+        # A clip without any token may look at all of its zeros: a softmax over nothing is NaN.
+        visible = mask | ~mask.any(1, keepdim=True)
+        padding = torch.zeros_like(visible, dtype=self.mix.weights.dtype).masked_fill(~visible, -math.inf)
+        square = visible[:, None, None].expand(-1, 1, visible.shape[1], -1)  # (batch, 1, time, time)
+        position_bias = None
+        for layer in transformer.layers:
+            masks = (None, position_bias, padding) if self.relative_positions else (square, None, None)
+            values, position_bias = self._run_layer(layer, hidden[-1], *masks)
+            hidden.append(values)
+        if not transformer.layer_norm_first:
+            hidden[-1] = transformer.layer_norm(hidden[-1])
+        return hidden
+
+    def _run_layer(self, layer: nn.Module, *arguments: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        if self.checkpointing and self.training:
+            return checkpoint(layer, *arguments, use_reentrant=False)
+        return layer(*arguments)
+
+
+def _build_pretrained(config: AudioConfig) -> Wav2Vec2Model:
+    for name, fixed in AUDIO_PRESETS[config.preset].items():
+        chosen = getattr(config, name)
+        if chosen != fixed:
+            raise UserError(f"--model.audio.{name} is {chosen}, but preset {config.preset} has {fixed}; leave it out, "
+                            f"or choose --model.audio.preset tiny.")
+    return FAMILIES[config.preset].build(
+        encoder_projection_dropout=config.dropout, encoder_attention_dropout=config.dropout,
+        encoder_ff_interm_dropout=config.dropout, encoder_dropout=config.dropout, encoder_layer_drop=0.0)
+
+
+def _build_tiny(config: AudioConfig) -> Wav2Vec2Model:
+    narrow = config.dim // 2
+    return torchaudio.models.wav2vec2_model(
+        extractor_mode="layer_norm",
+        extractor_conv_layer_config=[(narrow, 10, 5), *[(narrow, 3, 2)] * 4, (narrow, 2, 2), (config.dim, 2, 2)],
+        extractor_conv_bias=True,
+        encoder_embed_dim=config.dim,
+        encoder_projection_dropout=config.dropout,
+        encoder_pos_conv_kernel=31,
+        encoder_pos_conv_groups=math.gcd(config.dim, 16),
+        encoder_num_layers=config.layers,
+        encoder_num_heads=config.heads,
+        encoder_attention_dropout=config.dropout,
+        encoder_ff_interm_features=4 * config.dim,
+        encoder_ff_interm_dropout=config.dropout,
+        encoder_dropout=config.dropout,
+        encoder_layer_norm_first=True,  # trains from random weights without a long warm-up
+        encoder_layer_drop=0.0,
+        aux_num_out=None,
+    )
