@@ -1,0 +1,125 @@
+import json
+import typing
+
+import pytest
+import torch
+from makers import make_batch, tiny_network
+
+from vaer.config import AudioConfig, FusionConfig, VideoConfig
+from vaer.models.audio import AUDIO_BRANCHES
+from vaer.models.network import VAER
+from vaer.models.video import VIDEO_BRANCHES
+
+TINY_VIDEO = {"preset": "tiny", "width": 8, "dropout": 0.0}
+TINY_AUDIO = {"preset": "tiny", "dim": 16, "heads": 2, "layers": 1}
+COMBINATIONS = {
+    **{f"{pathways} {kind}": {"video": VideoConfig(**TINY_VIDEO, pathways=pathways),
+                              "fusion": FusionConfig(kind=kind, dim=16, heads=2, layers=1)}
+       for pathways in ("both", "slow", "fast") for kind in ("cross_attention", "concat", "mean")},
+    "audio off": {"audio": AudioConfig(enabled=False, **TINY_AUDIO)},
+    "video off": {"video": VideoConfig(enabled=False, **TINY_VIDEO)},
+    "video frozen": {"video": VideoConfig(**TINY_VIDEO, freeze=True)},
+    "audio frozen": {"audio": AudioConfig(**TINY_AUDIO, freeze=True)},
+    "extractor frozen": {"audio": AudioConfig(**TINY_AUDIO, freeze_extractor=True)},
+    "convolutions": {"audio": AudioConfig(**TINY_AUDIO, extractor="convolutions")},
+    "checkpointing": {"video": VideoConfig(**TINY_VIDEO, gradient_checkpointing=True),
+                      "audio": AudioConfig(**TINY_AUDIO, gradient_checkpointing=True)},
+    "statistics frozen": {"video": VideoConfig(**TINY_VIDEO, freeze_batchnorm=True)},
+}
+BATCHES = {"whole": ([0.5, 0.8], [True, True]), "one of each": ([0.5, 0.0], [False, True]),
+           "no video": ([0.5, 0.8], [False, False]), "no audio": ([0.0, 0.0], [True, True])}
+
+
+def total(output):
+    return sum(part.square().sum() for part in (output.logits, output.video_logits, output.audio_logits)
+               if part is not None)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_a_gradient_reaches_every_parameter_that_wants_one(combination, batch):
+    network = tiny_network(**COMBINATIONS[combination]).train()
+    total(network(make_batch(BATCHES[batch][0], video=BATCHES[batch][1]))).backward()
+    learning = {name: parameter.grad for name, parameter in network.named_parameters() if parameter.requires_grad}
+    assert learning
+    assert [name for name, grad in learning.items() if grad is None] == []
+    assert all(torch.isfinite(grad).all() for grad in learning.values())
+
+
+@pytest.mark.parametrize("combination", COMBINATIONS)
+def test_with_everything_present_no_gradient_is_zero(combination):
+    network = tiny_network(**COMBINATIONS[combination]).train()
+    for module in network.modules():  # residuals that start at zero keep gradients from what stands before them
+        if isinstance(module, torch.nn.BatchNorm3d):
+            torch.nn.init.ones_(module.weight)
+    if network.audio is not None:
+        torch.nn.init.normal_(network.audio.mix.weights)
+    total(network(make_batch([0.5, 0.8, 0.7]))).backward()
+    silent = [name for name, parameter in network.named_parameters()
+              if parameter.requires_grad and not parameter.grad.abs().sum() > 0]
+    # softmax does not see what adds the same to every key
+    assert [name for name in silent if not name.endswith("k_proj.bias")] == []
+
+
+@pytest.mark.parametrize("combination", ["both cross_attention", "slow concat", "fast mean", "convolutions"])
+def test_a_row_does_not_know_its_neighbours(combination):
+    network = tiny_network(**COMBINATIONS[combination]).eval()
+    batch = make_batch([0.9, 0.03, 0.0, 0.4], video=[True, True, True, False])
+    together = network(batch).logits
+    for row in range(4):
+        samples = int(batch.num_samples[row])
+        alone = type(batch)(*(part[row:row + 1] for part in batch))
+        alone = alone._replace(waveform=alone.waveform[:, :max(1, samples)])
+        difference = (network(alone).logits[0] - together[row]).abs().max() / together[row].abs().max()
+        assert difference < 1e-4
+
+
+def test_batch_norm_learns_from_the_rows_that_have_pictures():
+    batch = make_batch([0.5, 0.5, 0.5], video=[True, False, True])
+    mixed, whole = tiny_network().train(), tiny_network().train()
+    mixed(batch)
+    whole(type(batch)(*(part[[0, 2]] for part in batch)))
+    for one, other in zip(mixed.buffers(), whole.buffers(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_batch_norm_is_left_alone_where_no_row_has_pictures():
+    network = tiny_network().train()
+    before = [buffer.clone() for buffer in network.buffers()]
+    output = network(make_batch([0.5, 0.5], video=[False, False]))
+    assert all(torch.equal(one, other) for one, other in zip(before, network.buffers(), strict=True))
+    assert output.video_logits.abs().max() == 0
+    assert network.video.training
+    assert any(module.training for module in network.modules() if isinstance(module, torch.nn.BatchNorm3d))
+
+
+def test_one_branch_alone_answers_with_its_head():
+    network = tiny_network(audio=AudioConfig(enabled=False, **TINY_AUDIO)).eval()
+    output = network(make_batch([0.5, 0.5])._replace(waveform=None))
+    assert network.audio is None
+    assert network.fusion is None
+    assert torch.equal(output.logits, output.video_logits)
+    assert output.audio_logits is None
+
+
+def test_two_evaluations_agree():
+    network, batch = tiny_network().eval(), make_batch([0.5, 0.8])
+    assert torch.equal(network(batch).logits, network(batch).logits)
+
+
+def test_a_saved_network_comes_back_whole(tmp_path):
+    network, batch = tiny_network().eval(), make_batch([0.5, 0.8])
+    network.save_pretrained(tmp_path)
+    settings = json.loads((tmp_path / "config.json").read_text())["settings"]
+    assert settings["classes"] == ["class0", "class1", "class2"]
+    assert settings["clip"]["num_frames"] == 8
+    again = VAER.from_pretrained(tmp_path).eval()
+    assert again.settings == network.settings
+    assert torch.equal(again(batch).logits, network(batch).logits)
+
+
+def test_the_tables_and_the_settings_name_the_same_kinds():
+    assert set(VIDEO_BRANCHES) == set(typing.get_args(VideoConfig.__annotations__["kind"]))
+    assert set(AUDIO_BRANCHES) == set(typing.get_args(AudioConfig.__annotations__["kind"]))
+
+

@@ -1,0 +1,21 @@
+"""From the tokens of one modality to its own answer."""
+
+from torch import Tensor, nn
+
+from vaer.models.layers.pooling import masked_statistics
+from vaer.records import Tokens
+
+
+class UnimodalHead(nn.Module):
+    """A classifier on the mean and deviation over time of one modality's tokens."""
+
+    def __init__(self, *, dim: int, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(2 * dim)
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(2 * dim, num_classes)
+
+    def forward(self, tokens: Tokens) -> Tensor:
+        """Logits (batch, classes); zeros where the modality is absent."""
+        logits = self.classifier(self.dropout(self.norm(masked_statistics(tokens))))
+        return logits * tokens.mask.any(1, keepdim=True)

@@ -1,0 +1,96 @@
+"""The whole network: two branches, their heads, the fusion; from a batch to logits."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from huggingface_hub import PyTorchModelHubMixin
+from torch import Tensor, nn
+
+from vaer.config import AudioConfig, Config, FusionConfig, ModelConfig, VideoConfig
+from vaer.models.audio import AUDIO_BRANCHES
+from vaer.models.fusion import FUSIONS
+from vaer.models.heads import UnimodalHead
+from vaer.models.layers.pooling import masked_mean
+from vaer.models.video import VIDEO_BRANCHES
+from vaer.records import Batch, Output, Stream, Tokens
+
+
+def network_settings(config: Config, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What a network is rebuilt from, and what must be known to give it a new video: plain types alone.
+
+    `config` is resolved. Seconds, frames, size and trimming are those of training.
+    """
+    model = dataclasses.asdict(config.model)
+    del model["init"], model["modality_dropout"]  # how it was trained, not what it is
+    clip = {name: getattr(config.data, name) for name in ("num_frames", "size", "window_s", "max_seconds", "trim_db")}
+    return {"classes": list(classes), "model": model, "clip": clip}
+
+
+class VAER(nn.Module, PyTorchModelHubMixin):
+    """A video branch, an audio branch and their fusion; a branch that is switched off is not built.
+
+    `settings` comes from `network_settings`. With one branch alone its head gives the answer.
+    """
+
+    def __init__(self, *, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self.settings = settings
+        self.classes = tuple(settings["classes"])
+        model = _model_config(settings["model"])
+        num_classes = len(self.classes)
+        self.video = self.audio = self.video_head = self.audio_head = self.fusion = None
+        if model.video.enabled:
+            self.video = VIDEO_BRANCHES[model.video.kind](config=model.video)
+            self.video_head = UnimodalHead(dim=self.video.out_dim, num_classes=num_classes, dropout=model.video.dropout)
+        if model.audio.enabled:
+            self.audio = AUDIO_BRANCHES[model.audio.kind](config=model.audio)
+            self.audio_head = UnimodalHead(dim=self.audio.out_dim, num_classes=num_classes, dropout=model.audio.dropout)
+        if self.video is not None and self.audio is not None:
+            self.fusion = FUSIONS[model.fusion.kind](video_dim=self.video.out_dim, audio_dim=self.audio.out_dim,
+                                                     num_classes=num_classes, config=model.fusion)
+
+    def forward(self, batch: Batch) -> Output:
+        """Logits and embeddings of a batch; rows without any modality get an answer from zeros."""
+        video = audio = None
+        if self.video is not None:
+            tokens = _tokens_of(self.video, (batch.frames, batch.frame_times), batch.has_video)
+            video = Stream(tokens, masked_mean(tokens), self.video_head(tokens))
+        if self.audio is not None:
+            tokens = _tokens_of(self.audio, (batch.waveform, batch.num_samples), batch.has_audio)
+            audio = Stream(tokens, masked_mean(tokens), self.audio_head(tokens))
+        if self.fusion is None:
+            alone = video or audio
+            return Output(alone.logits, video and video.logits, audio and audio.logits, alone.pooled,
+                          video and video.pooled, audio and audio.pooled)
+        fused = self.fusion(video, audio)
+        return Output(fused.logits, video.logits, audio.logits, fused.embedding, video.pooled, audio.pooled,
+                      fused.attention)
+
+
+def _model_config(settings: dict[str, Any]) -> ModelConfig:
+    return ModelConfig(video=VideoConfig(**settings["video"]), audio=AudioConfig(**settings["audio"]),
+                       fusion=FusionConfig(**settings["fusion"]))
+
+
+def _tokens_of(branch: nn.Module, inputs: tuple[Tensor, Tensor], present: Tensor) -> Tokens:
+    """The tokens of the rows that have the modality; the other rows are zeros outside the mask.
+
+    Batch norm so learns from true rows alone. Where no row has the modality the branch does not run; 0 times the sum
+    of its parameters keeps them in the graph of every process. Synchronised batch norm runs on no row instead, since
+    its processes wait for each other.
+    """
+    if present.all():
+        return branch(*inputs)
+    rows = present.nonzero().squeeze(1)
+    if not len(rows) and not any(isinstance(module, nn.SyncBatchNorm) for module in branch.modules()):
+        return _no_tokens(branch, len(present), present.device)
+    tokens = branch(*(part[rows] for part in inputs))
+    return Tokens(*(part.new_zeros(len(present), *part.shape[1:]).index_copy(0, rows, part) for part in tokens))
+
+
+def _no_tokens(branch: nn.Module, batch: int, device: torch.device) -> Tokens:
+    touched = sum(parameter.sum() for parameter in branch.parameters() if parameter.requires_grad) * 0
+    values = torch.zeros(batch, 1, branch.out_dim, device=device) + touched
+    return Tokens(values, torch.zeros(batch, 1, device=device),
+                  torch.zeros(batch, 1, dtype=torch.bool, device=device))
