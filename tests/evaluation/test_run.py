@@ -1,0 +1,111 @@
+import dataclasses
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from accelerate.state import AcceleratorState
+from makers import tiny_config, tone, write_video
+from sklearn.metrics import accuracy_score, f1_score, recall_score
+
+from vaer.config import TrainConfig
+from vaer.errors import UserError
+from vaer.evaluation.run import evaluate
+from vaer.training.run import train
+
+OPTIONS = {"modality": "both", "views": None, "batch_size": 2, "num_workers": 0, "root": None}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of one epoch on six takes of one speaker, tested on the second repetitions."""
+    folder = tmp_path_factory.mktemp("run")
+    for emotion, hertz in (("01", 300), ("03", 500), ("05", 800)):
+        for repetition in "12":
+            write_video(folder / "corpus" / f"01-01-{emotion}-01-01-0{repetition}-01.mp4", frames=8, size=(32, 32),
+                        sound=tone(0.6, 48_000, hertz)[None])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ACCELERATE_USE_CPU", "true")
+        AcceleratorState._reset_state(reset_partial_state=True)
+        config = tiny_config()
+        data = dataclasses.replace(config.data, root=str(folder / "corpus"), protocol="repetition")
+        train(dataclasses.replace(config, output=str(folder / "run"), data=data,
+                                  train=TrainConfig(epochs=1, batch_size=2)))
+        yield folder / "run"
+        AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def read(run, suffix=""):
+    return json.loads((run / f"metrics{suffix}.json").read_text()), pd.read_csv(run / f"predictions{suffix}.csv")
+
+
+def test_metrics_can_be_computed_again_from_the_predictions(run, capsys):
+    evaluate([run], **OPTIONS)
+    metrics, table = read(run)
+    assert {"uar", "war", "macro_f1", "confusion", "classes", "clips", "protocol", "fold"} <= set(metrics)
+    labels = sorted(set(table.label))
+    assert metrics["uar"] == pytest.approx(recall_score(table.label, table.prediction, labels=labels, average="macro",
+                                                        zero_division=0))
+    assert metrics["war"] == pytest.approx(accuracy_score(table.label, table.prediction))
+    assert metrics["macro_f1"] == pytest.approx(f1_score(table.label, table.prediction, labels=labels,
+                                                         average="macro", zero_division=0))
+    assert metrics["classes_present"] == len(labels) == 3
+    probabilities = table[metrics["classes"]].to_numpy()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (np.array(metrics["classes"])[probabilities.argmax(axis=1)] == table.prediction).all()
+    assert set(table.id) == {f"01-01-{emotion}-01-01-02-01" for emotion in ("01", "03", "05")}
+    assert np.sum(metrics["confusion"]) == metrics["clips"] == 3
+    assert (run / "confusion.png").read_bytes().startswith(b"\x89PNG")
+    shown = capsys.readouterr().out
+    assert "UAR" in shown
+    assert "speaker-dependent" in shown
+
+
+@pytest.mark.parametrize("modality", ["video", "audio"])
+def test_a_modality_taken_away_has_its_own_files(run, modality):
+    evaluate([run], **OPTIONS)
+    whole = read(run)[1]
+    evaluate([run], **OPTIONS | {"modality": modality})
+    metrics, table = read(run, f"_{modality}")
+    assert metrics["modality"] == modality
+    classes = metrics["classes"]
+    assert not np.allclose(table[classes], whole[classes])
+    pd.testing.assert_frame_equal(read(run)[1], whole)
+    assert (run / f"confusion_{modality}.png").exists()
+
+
+def test_scores_depend_neither_on_batches_nor_on_workers(run):
+    tables = []
+    for changes in ({"batch_size": 1}, {"batch_size": 3}, {"num_workers": 2}):
+        evaluate([run], **OPTIONS | changes)
+        tables.append(read(run)[1])
+    for table in tables[1:]:
+        pd.testing.assert_frame_equal(table, tables[0], rtol=1e-4)
+
+
+def test_several_runs_stand_in_one_table(run, capsys):
+    evaluate([run, run], **OPTIONS)
+    assert "mean of runs" in capsys.readouterr().out
+
+
+def test_a_corpus_may_have_moved(run, tmp_path):
+    moved = tmp_path / "moved"
+    (run.parent / "corpus").rename(moved)
+    try:
+        with pytest.raises(UserError, match="corpus: there is no such folder"):
+            evaluate([run], **OPTIONS)
+        evaluate([run], **OPTIONS | {"root": str(moved)})
+    finally:
+        moved.rename(run.parent / "corpus")
+
+
+@pytest.mark.parametrize(("changes", "message"), [({"views": 0}, "--views is 0"),
+                                                  ({"batch_size": 0}, "--batch_size is 0")])
+def test_wrong_options_name_their_flag(run, changes, message):
+    with pytest.raises(UserError, match=message):
+        evaluate([run], **OPTIONS | changes)
+
+
+def test_a_folder_without_a_trained_network_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"holds no trained network"):
+        evaluate([tmp_path], **OPTIONS)
