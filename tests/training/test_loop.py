@@ -1,0 +1,74 @@
+"""Two processes equal one with twice the batch, in the gradients and in what they train."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from makers import make_batch, tiny_network
+
+from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
+from vaer.training.losses import clip_counts, emotion_loss
+
+WORKER = Path(__file__).with_name("two_processes.py")
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    """What `two_processes.py` saved with one and with two processes."""
+    folder = tmp_path_factory.mktemp("outcomes")
+    return {processes: run(processes, folder / f"{processes}.pt") for processes in (1, 2)}
+
+
+def run(processes, out):
+    env = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(WORKER.parents[1])}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--nproc_per_node", str(processes),
+               "--master_port", str(port), str(WORKER), str(out)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=240)
+    assert done.returncode == 0, done.stderr[-3000:]
+    saved = torch.load(out, weights_only=True)
+    assert saved["processes"] == processes  # accelerate launch --cpu can start one and say nothing
+    return saved
+
+
+def largest_difference(one, other):
+    """Largest difference between two dicts of tensors, each tensor relative to its own largest value.
+
+    A tensor smaller than a hundredth of the largest one counts against that: what is zero but for rounding (the bias
+    of the keys in attention) or nearly cancels has no digits of its own.
+    """
+    floor = max(tensor.abs().max() for tensor in other.values()) / 100
+    return max(((one[name] - other[name]).abs().max() / other[name].abs().max().clamp(min=floor)).item()
+               for name in one)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("batch", ["mixed", "split"])
+def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch):
+    """`mixed`: unequal lengths, missing modalities; `split`: one process sees pictures only, the other sound only."""
+    one, two = (outcomes[processes][f"{optimizer} {batch}"] for processes in (1, 2))
+    assert largest_difference(two["gradients"], one["gradients"]) < 1e-5
+    if optimizer == "sgd":  # AdamW divides by the gradient's size, and so makes rounding visible
+        assert largest_difference(two["parameters"], one["parameters"]) < 1e-5
+
+
+def test_accumulated_parts_have_the_gradient_of_the_whole():
+    network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=True),
+                           audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
+                           fusion=FusionConfig(dim=16, heads=2, layers=1, dropout=0.0))
+    network.train()
+    whole = make_batch([0.4, 0.0, 0.3, 0.2], video=[True, True, False, True])
+    gradients = []
+    for rows in ([slice(0, 4)], [slice(0, 1), slice(1, 4)]):
+        network.zero_grad()
+        parts = [type(whole)(*(part[row] for part in whole)) for row in rows]
+        for part in parts:
+            emotion_loss(network(part), part, clip_counts(parts), TrainConfig()).backward()
+        gradients.append({name: parameter.grad.clone() for name, parameter in network.named_parameters()})
+    assert largest_difference(*gradients) < 1e-5

@@ -1,0 +1,52 @@
+import math
+
+import pytest
+import torch
+from makers import make_batch
+
+from vaer.config import TrainConfig
+from vaer.records import Output
+from vaer.training.losses import clip_counts, emotion_loss
+
+EVEN = math.log(3)  # cross-entropy of three equal logits
+
+
+def test_counts_are_summed_over_micro_batches():
+    batches = [make_batch([0.1, 0.0], video=[True, True]), make_batch([0.0], video=[False])]
+    assert clip_counts(batches).tolist() == [3, 2, 1]
+
+
+def test_each_head_is_scored_on_the_clips_that_have_its_modality():
+    batch = make_batch([0.1, 0.0], video=[True, True])
+    wrong = torch.tensor([[0.0, 0.0, 0.0], [50.0, 0.0, 0.0]])  # labels are 0 and 1: an even answer, a bad one
+    output = Output(torch.zeros(2, 3), video_logits=torch.zeros(2, 3), audio_logits=wrong)
+    config = TrainConfig(video_loss=0.5, audio_loss=0.25)
+    # fused: mean of EVEN, EVEN; video: the same; audio: the first clip alone, the bad answer belongs to an absent one
+    loss = emotion_loss(output, batch, clip_counts([batch]), config)
+    assert loss.item() == pytest.approx(EVEN * 1.75)
+
+
+def test_parts_of_a_step_add_up_to_the_whole():
+    torch.manual_seed(0)
+    batch = make_batch([0.1, 0.0, 0.1, 0.1], video=[True, True, False, True])
+    output = Output(*(torch.randn(4, 3) for _ in range(3)))
+    counts, config = clip_counts([batch]), TrainConfig(label_smoothing=0.1)
+    whole = emotion_loss(output, batch, counts, config)
+    parts = [emotion_loss(Output(*(part[rows] for part in output[:3])),
+                          type(batch)(*(part[rows] for part in batch)), counts, config)
+             for rows in (slice(0, 1), slice(1, 4))]
+    torch.testing.assert_close(sum(parts), whole)
+
+
+def test_a_count_of_zero_gives_zero():
+    batch = make_batch([0.0, 0.0], video=[True, True])
+    output = Output(torch.zeros(2, 3), torch.zeros(2, 3), torch.zeros(2, 3))
+    loss = emotion_loss(output, batch, clip_counts([batch]), TrainConfig(video_loss=0, audio_loss=1.0))
+    assert loss.item() == pytest.approx(EVEN)
+
+
+def test_one_branch_alone_is_counted_once():
+    batch = make_batch([0.1, 0.1])
+    logits = torch.zeros(2, 3)
+    assert emotion_loss(Output(logits, audio_logits=logits), batch, clip_counts([batch]),
+                        TrainConfig()).item() == pytest.approx(EVEN)

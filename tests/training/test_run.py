@@ -1,0 +1,175 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState, PartialState
+from makers import tiny_config, tone, write_video, write_wav
+from safetensors.torch import load_file
+
+from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
+from vaer.errors import RunError, UserError
+from vaer.training import run as run_module
+from vaer.training.run import train
+
+
+@pytest.fixture(autouse=True)
+def _fresh_accelerator(monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+    assert PartialState._shared_state == {}
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    """Six takes of speaker 1, sound alone and pictures without sound among them, in two repetitions."""
+    root = tmp_path_factory.mktemp("corpus")
+    for emotion, hertz in (("01", 300), ("03", 500), ("05", 800)):
+        for repetition in "12":
+            name = f"{emotion}-01-01-0{repetition}-01"
+            sound = tone(0.6 + 0.1 * int(repetition), 48_000, hertz)[None]
+            if emotion == "05" and repetition == "1":
+                write_wav(root / f"03-01-{name}.wav", sound, 48_000)
+            else:
+                write_video(root / f"01-01-{name}.mp4", frames=8, size=(32, 32), sound=sound)
+    return root
+
+
+def config(corpus, output, *, train=None, protocol="repetition", **model) -> Config:
+    tiny = tiny_config(**model)
+    data = dataclasses.replace(tiny.data, root=str(corpus), protocol=protocol)
+    audio = dataclasses.replace(tiny.model.audio, dropout=0.2)
+    model = dataclasses.replace(tiny.model, modality_dropout=0.3, audio=audio)
+    train = TrainConfig(**{"epochs": 2, "batch_size": 2, "lr": 1e-2} | (train or {}))
+    return Config(output=str(output), data=data, model=model, train=train)
+
+
+def weights(folder):
+    return load_file(folder / "best" / "model.safetensors")
+
+
+def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path):
+    settings = config(corpus, tmp_path / "run")
+    train(settings)
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert run["finished"]
+    assert run["best_epoch"] == 2  # without validation clips the last epoch counts as the best
+    assert "speaker-dependent" in run["split"]
+    assert {"command", "git_commit", "versions", "machine", "seed"} <= set(run)
+    known = read_config(tmp_path / "run" / "config.yaml")
+    assert known.model.video.alpha == 4  # what the preset decided
+    assert known.train.video_lr == 1e-2
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert all(0 <= row["data_wait"] <= 1 and row["clips_per_s"] > 0 for row in rows)
+    assert list((tmp_path / "run" / "tensorboard").iterdir())
+    train(dataclasses.replace(known, output=str(tmp_path / "again")))
+    for name, tensor in weights(tmp_path / "run").items():
+        assert torch.equal(tensor, weights(tmp_path / "again")[name]), name
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_run_resumed_in_the_middle_of_an_epoch_ends_the_same(corpus, tmp_path, monkeypatch, num_workers):
+    """Dropout on, accumulation 2: interrupted after 1 step of the first epoch, then after the 2nd of the second."""
+    def settings(output, resume=False):
+        made = config(corpus, output, protocol="all_train", train={"accumulation": 2, "resume": resume})
+        return dataclasses.replace(made, data=dataclasses.replace(made.data, num_workers=num_workers))
+
+    train(settings(tmp_path / "whole"))
+    steps = []
+    check = Accelerator.check_trigger
+
+    def interrupted(self):
+        steps.append(len(steps))
+        if len(steps) in (1, 5):
+            self.set_trigger()
+        return check(self)
+
+    monkeypatch.setattr(Accelerator, "check_trigger", interrupted)
+    for _ in range(2):
+        AcceleratorState._reset_state(reset_partial_state=True)
+        with pytest.raises(RunError, match=r"Interrupted at step \d of epoch \d; everything is saved"):
+            train(settings(tmp_path / "parts", resume=True))
+    AcceleratorState._reset_state(reset_partial_state=True)
+    train(settings(tmp_path / "parts", resume=True))
+    assert len(steps) == 6  # 3 steps an epoch, none done twice
+    for name, tensor in weights(tmp_path / "whole").items():
+        assert torch.equal(tensor, weights(tmp_path / "parts")[name]), name
+    logs = [[json.loads(line)["loss"] for line in (tmp_path / run / "log.jsonl").read_text().splitlines()]
+            for run in ("whole", "parts")]
+    assert logs[0] == logs[1]
+
+
+def test_resuming_a_finished_run_changes_nothing(corpus, tmp_path):
+    train(config(corpus, tmp_path / "run"))
+    before = weights(tmp_path / "run")
+    train(config(corpus, tmp_path / "run", train={"resume": True}))
+    assert all(torch.equal(tensor, weights(tmp_path / "run")[name]) for name, tensor in before.items())
+
+
+def test_a_folder_with_a_run_is_not_overwritten(corpus, tmp_path):
+    train(config(corpus, tmp_path / "run", train={"epochs": 1}))
+    with pytest.raises(UserError, match=r"holds a run already; .*--train\.resume true"):
+        train(config(corpus, tmp_path / "run"))
+    with pytest.raises(UserError, match=r"other values of train\.epochs"):
+        train(config(corpus, tmp_path / "run", train={"resume": True}))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(corpus, tmp_path):
+    with pytest.raises(RunError, match=r"The loss became (nan|inf) on the training clips number \[.*lower --train\.lr"):
+        train(config(corpus, tmp_path / "run", train={"lr": 1e30, "warmup": 0.0, "clip_norm": 0.0, "optimizer": "sgd",
+                                                      "epochs": 20}))
+
+
+def test_validation_picks_the_best_epoch_and_patience_ends_the_run(corpus, tmp_path, monkeypatch):
+    uars = iter([0.2, 0.5, 0.4, 0.5, 0.9])
+    nlls = iter([1.0, 1.0, 0.5, 2.0, 0.1])
+
+    class Told:
+        probabilities = labels = None
+
+        def __init__(self):
+            self.nll = next(nlls)
+
+    monkeypatch.setattr(run_module, "predict", lambda *_, **__: Told())
+    monkeypatch.setattr(run_module, "score", lambda *_: type("Score", (), {"uar": next(uars), "war": 0.0}))
+    monkeypatch.setattr(run_module.protocols, "split", lambda items, *_: run_module.Split(items, items, [], "told"))
+    train(config(corpus, tmp_path / "run", train={"epochs": 9, "patience": 2}))
+    run = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert (run["epochs"], run["best_epoch"], run["best_validation_uar"]) == (4, 2, 0.5)
+
+
+def test_init_starts_from_another_run_with_frozen_statistics(corpus, tmp_path):
+    train(config(corpus, tmp_path / "first"))
+    made = config(corpus, tmp_path / "second", train={"epochs": 1, "lr": 0.0})
+    video = dataclasses.replace(made.model.video, freeze_batchnorm=None)
+    train(dataclasses.replace(made, model=dataclasses.replace(made.model, video=video, init=str(tmp_path / "first"))))
+    before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert json.loads((tmp_path / "second" / "run.json").read_text())["started_from"].endswith("random: none")
+
+
+@pytest.mark.parametrize("off", ["video", "audio"])
+def test_either_branch_alone_trains(corpus, tmp_path, off):
+    parts = {"video": VideoConfig(preset="tiny", width=8, enabled=False)} if off == "video" else {
+        "audio": AudioConfig(preset="tiny", dim=16, heads=2, layers=1, enabled=False)}
+    train(config(corpus, tmp_path / "run", train={"epochs": 1}, **parts))
+    assert not any(name.startswith(f"{off}.") for name in weights(tmp_path / "run"))
+
+
+def test_a_precision_that_the_machine_lacks_is_one_sentence(corpus, tmp_path, monkeypatch):
+    def refuse(**_):
+        raise ValueError("fp16 mixed precision requires a GPU")
+
+    monkeypatch.setattr(run_module, "Accelerator", refuse)
+    with pytest.raises(UserError, match=r"--train\.mixed_precision fp16"):
+        train(config(corpus, tmp_path / "run", train={"mixed_precision": "fp16"}))
+
+
+def test_bf16_trains_on_the_processor(corpus, tmp_path):
+    train(config(corpus, tmp_path / "run", train={"mixed_precision": "bf16", "epochs": 1}))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["precision"] == "bf16"
+

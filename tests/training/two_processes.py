@@ -1,0 +1,59 @@
+"""What test_loop.py starts with torchrun: five steps of a tiny network on fixed clips; saves what came out."""
+
+import sys
+
+import torch
+from accelerate import Accelerator
+from makers import make_batch, tiny_network
+
+from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
+from vaer.training.loop import train_epoch
+from vaer.training.optim import build_optimizer, build_scheduler
+
+STEPS = 5
+BATCHES = {"mixed": ([0.5, 0.0, 0.2, 0.35], [True, True, False, True]),
+           "split": ([0.0, 0.0, 0.2, 0.35], [True, True, False, False])}
+
+
+def main(out):
+    torch.set_num_threads(1)
+    accelerator = Accelerator(cpu=True)
+    outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
+                for optimizer in ("sgd", "adamw") for batch in BATCHES}
+    if accelerator.is_main_process:
+        torch.save(outcomes | {"processes": accelerator.num_processes}, out)
+
+
+def train(accelerator, optimizer_name, batch_name):
+    """Gradients of the first step and parameters after the last."""
+    network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=True),
+                           audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
+                           fusion=FusionConfig(dim=16, heads=2, layers=1, dropout=0.0))
+    config = TrainConfig(lr=0.01, video_lr=0.01, audio_lr=0.01, warmup=0.0, clip_norm=0.0, optimizer=optimizer_name)
+    optimizer = build_optimizer(network, config)
+    scheduler = build_scheduler(optimizer, config, STEPS)
+    named = dict(network.named_parameters())
+    gradients = {}
+
+    def remember(*_):
+        if not gradients:
+            gradients.update({name: parameter.grad.clone() for name, parameter in named.items()})
+
+    optimizer.register_step_pre_hook(remember)
+    network, optimizer = accelerator.prepare(network, optimizer)
+    train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
+                lambda loss: None)
+    return {"gradients": gradients, "parameters": {name: parameter.detach() for name, parameter in named.items()}}
+
+
+def batches(accelerator, name):
+    """This process's rows of five batches of four clips."""
+    seconds, video = BATCHES[name]
+    share = 4 // accelerator.num_processes
+    rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
+    wholes = [make_batch(seconds, video=video, seed=seed) for seed in range(STEPS)]
+    return [type(whole)(*(part[rows] for part in whole)) for whole in wholes]
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,79 @@
+"""The states of a run on disk: `best/`, which predicts, and `last/`, from which the run goes on."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+from torch import nn
+
+from vaer.errors import UserError
+
+
+class Progress:
+    """How far a run has come; saved and restored with it."""
+
+    def __init__(self) -> None:
+        self.epoch = 0
+        """Epochs that ended."""
+        self.step = 0
+        """Steps done of the epoch under way."""
+        self.loss_sum = 0.0
+        """Sum of the losses of this epoch's steps so far."""
+        self.best_uar = -1.0
+        self.best_nll = float("inf")
+        self.best_epoch = 0
+        self.finished = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as plain values."""
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what `state_dict` gave."""
+        vars(self).update(state)
+
+
+def save_last(accelerator: Accelerator, folder: Path) -> None:
+    """Write model, optimizer, scheduler, progress and generators of every process; the old state lives until then."""
+    fresh = folder / "last.new"
+    if accelerator.is_main_process and fresh.exists():
+        shutil.rmtree(fresh)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(fresh))
+    accelerator.wait_for_everyone()
+    if accelerator.is_main_process:
+        _swap(fresh, folder / "last")
+    accelerator.wait_for_everyone()
+
+
+def load_last(accelerator: Accelerator, folder: Path) -> bool:
+    """Restore the newest whole state of a run; False where it has none yet."""
+    found = next((path for path in (folder / "last", folder / "last.old") if path.exists()), None)
+    if found is None:
+        return False
+    states = len(list(found.glob("random_states_*.pkl")))
+    if states != accelerator.num_processes:
+        raise UserError(f"{found}: this run had {states} processes, now there are {accelerator.num_processes}; "
+                        f"resume it with as many.")
+    accelerator.load_state(str(found))
+    return True
+
+
+def save_best(accelerator: Accelerator, network: nn.Module, folder: Path) -> None:
+    """Write `best/`: settings and weights, enough to predict a new video."""
+    if accelerator.is_main_process:
+        accelerator.unwrap_model(network).save_pretrained(folder / "best.new")
+        _swap(folder / "best.new", folder / "best")
+
+
+def _swap(fresh: Path, place: Path) -> None:
+    """Put `fresh` in its `place` such that a whole one exists at every moment."""
+    old = place.with_suffix(".old")
+    if place.exists():
+        if old.exists():
+            shutil.rmtree(old)
+        place.rename(old)
+    fresh.rename(place)
+    if old.exists():
+        shutil.rmtree(old)

@@ -1,0 +1,108 @@
+"""What a run says of itself: a line an epoch on the screen, log.jsonl, TensorBoard, run.json."""
+
+import json
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
+
+LIBRARIES = ("vaer", "torch", "torchvision", "torchaudio", "accelerate", "timm", "decord", "av", "numpy")
+
+
+class RunLog:
+    """The log of a run; on other processes than the main one every call does nothing."""
+
+    def __init__(self, folder: Path, *, main: bool, epochs_done: int) -> None:
+        self.main, self.path = main, folder / "log.jsonl"
+        if not main:
+            return
+        self._forget_after(epochs_done)
+        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=epochs_done + 1)
+        self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+                            TimeRemainingColumn(), TextColumn("{task.fields[loss]}"), console=Console(), transient=True)
+        self.task = self.bar.add_task("", loss="")
+        self.bar.start()
+
+    def say(self, text: str) -> None:
+        """Print a line above the progress bar."""
+        if self.main:
+            self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def begin_epoch(self, number: int, epochs: int, steps: int, done: int) -> None:
+        """Start the bar of epoch `number` of `epochs` (from 1) with `done` of its `steps`."""
+        if self.main:
+            self.bar.reset(self.task, description=f"epoch {number}/{epochs}", total=steps, completed=done, loss="")
+
+    def step(self, loss: float) -> None:
+        """Move the bar on by a step."""
+        if self.main:
+            self.bar.update(self.task, advance=1, loss=f"loss {loss:.3f}")
+
+    def epoch(self, row: dict[str, Any]) -> None:
+        """Write a row of numbers, `epoch` among them, to the file and to TensorBoard."""
+        if not self.main:
+            return
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        for name, value in row.items():
+            if name != "epoch" and value is not None:
+                self.writer.add_scalar(name, value, row["epoch"])
+        self.writer.flush()
+
+    def close(self) -> None:
+        """Take the bar away and close the files."""
+        if self.main:
+            self.bar.stop()
+            self.writer.close()
+
+    def _forget_after(self, epochs_done: int) -> None:
+        """Drop rows of epochs that a resumed run does again, and a half-written last line."""
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError:
+                continue
+            if row["epoch"] <= epochs_done:
+                kept.append(line + "\n")
+        self.path.write_text("".join(kept), encoding="utf-8")
+
+
+def machine_facts() -> dict[str, Any]:
+    """Command, commit, versions and machine: what a reader needs to judge or repeat a figure."""
+    import torch
+
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "command": " ".join(sys.argv), "git_commit": git_commit(), "versions": versions,
+        "python": platform.python_version(), "machine": platform.platform(), "processor": platform.machine(),
+        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        "torch_threads": torch.get_num_threads()}
+
+
+def git_commit() -> str | None:
+    """Commit of the clone the package lies in, with `+` where files differ from it; None outside of a clone."""
+    folder = Path(__file__).resolve().parent
+    try:
+        _git("ls-files", "--error-unmatch", __file__, cwd=folder)  # a virtual environment inside a foreign clone
+        changed = _git("status", "--porcelain", "-uno", cwd=folder)
+        return _git("rev-parse", "HEAD", cwd=folder) + ("+" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def _git(*arguments: str, cwd: Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True).stdout.strip()

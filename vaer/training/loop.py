@@ -1,0 +1,57 @@
+"""One epoch of learning."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from itertools import islice
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from vaer.config import TrainConfig
+from vaer.errors import RunError
+from vaer.records import Batch
+from vaer.training.losses import clip_counts, emotion_loss
+
+
+def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
+                accelerator: Accelerator, config: TrainConfig, after_step: Callable[[float], None]) -> None:
+    """Learn from all `batches`, `config.accumulation` of them a step.
+
+    The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
+    The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
+    the step over all processes. A loss that is not finite raises RunError.
+    """
+    network.train()
+    for step in _steps(batches, config.accumulation):
+        counts = accelerator.reduce(clip_counts(step), reduction="sum")
+        total = torch.zeros((), device=accelerator.device)
+        for number, batch in enumerate(step, start=1):
+            with nullcontext() if number == len(step) else accelerator.no_sync(network):
+                loss = emotion_loss(network(batch), batch, counts, config)
+                accelerator.backward(loss * accelerator.num_processes)
+            total += loss.detach()
+        total = accelerator.reduce(total, reduction="sum")
+        if not torch.isfinite(total):
+            raise RunError(_not_finite(total.item(), step, config))
+        if config.clip_norm:
+            accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
+        optimizer.step()
+        if not accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
+            scheduler.step()
+        optimizer.zero_grad()
+        after_step(total.item())
+
+
+def _steps(batches: Iterable[Batch], accumulation: int) -> Iterator[list[Batch]]:
+    iterator = iter(batches)
+    while step := list(islice(iterator, accumulation)):
+        yield step
+
+
+def _not_finite(loss: float, step: list[Batch], config: TrainConfig) -> str:
+    ids = sorted(int(index) for batch in step for index in batch.ids)
+    return (f"The loss became {loss} on the training clips number {ids}: lower --train.lr (now {config.lr}), lengthen "
+            f"--train.warmup (now {config.warmup}), or try --train.mixed_precision bf16 or no instead of fp16.")

@@ -1,0 +1,253 @@
+"""A training run: build everything, learn epoch by epoch, keep the best and the last."""
+
+import dataclasses
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from vaer.config import Config, read_config, resolve, write_config
+from vaer.data import protocols
+from vaer.data.corpora import read_corpus
+from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
+from vaer.data.loader import Batches, StepSampler, ViewSampler
+from vaer.errors import RunError, UserError
+from vaer.evaluation.metrics import score
+from vaer.evaluation.predict import predict
+from vaer.models.network import VAER, network_settings
+from vaer.records import Split
+from vaer.training.checkpoint import Progress, load_last, save_best, save_last
+from vaer.training.logging import RunLog, machine_facts
+from vaer.training.loop import train_epoch
+from vaer.training.optim import build_optimizer, build_scheduler, parts
+from vaer.training.start import start_from
+
+MAY_DIFFER = {"output", "train.resume", "train.save_steps", "data.num_workers", "data.root"}  # between resumptions
+
+
+def train(config: Config) -> None:
+    """Train as `config` says, into the folder `config.output`; raises UserError or RunError."""
+    config = resolve(config)
+    accelerator = build_accelerator(config)
+    folder = Path(config.output)
+    claim(folder, config)
+    classes, items = read_corpus(config.data)
+    split = protocols.split(items, config.data.protocol, config.data.fold)
+    run = Run(config, accelerator, classes, split)
+    run.learn()
+
+
+def build_accelerator(config: Config) -> Accelerator:
+    """The accelerator of this process; precision as the settings or else the launcher say."""
+    try:
+        accelerator = Accelerator(mixed_precision=config.train.mixed_precision, step_scheduler_with_optimizer=False)
+    except ValueError as error:
+        raise UserError(f"--train.mixed_precision {config.train.mixed_precision}: {error}") from error
+    if accelerator.device.type == "cpu":
+        # Cores that decode are not there to compute on: threads that wait for each other halve the speed on two cores.
+        cores = len(os.sched_getaffinity(0)) // accelerator.num_processes - config.data.num_workers
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), cores)))
+    return accelerator
+
+
+def claim(folder: Path, config: Config) -> None:
+    """Refuse a folder that holds a run, unless this run goes on with it under the same settings."""
+    known = folder / "config.yaml"
+    if not known.exists():
+        return
+    if not config.train.resume:
+        raise UserError(f"{folder}: holds a run already; choose another --output, or go on with it by "
+                        f"--train.resume true.")
+    differing = sorted(name for name, (one, other) in _paired(read_config(known), config).items() if one != other)
+    if set(differing) - MAY_DIFFER:
+        raise UserError(f"{folder}: this run began with other values of {', '.join(set(differing) - MAY_DIFFER)}; "
+                        f"resume it with those of its config.yaml, or choose another --output.")
+
+
+def _paired(one: Any, other: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Every setting of two configs by its dotted name."""
+    pairs = {}
+    for field in dataclasses.fields(one):
+        values = getattr(one, field.name), getattr(other, field.name)
+        if dataclasses.is_dataclass(values[0]):
+            pairs.update(_paired(*values, prefix=f"{prefix}{field.name}."))
+        else:
+            pairs[prefix + field.name] = values
+    return pairs
+
+
+class Run:
+    """A training run with all its parts, on each of its processes."""
+
+    def __init__(self, config: Config, accelerator: Accelerator, classes: tuple[str, ...], split: Split) -> None:
+        self.config, self.accelerator, self.split = config, accelerator, split
+        self.folder = Path(config.output)
+        set_seed(config.seed)
+        network = VAER(settings=network_settings(config, classes))
+        self.started = start_from(network, config.model.init) if config.model.init else None
+        if config.train.sync_batchnorm:
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        self.parts = parts(network, config.train)
+        self.parameters = sum(parameter.numel() for parameter in network.parameters())
+        self._build_data(classes, Wanted(config.model.video.enabled, config.model.audio.enabled))
+        optimizer = build_optimizer(network, config.train)
+        self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
+        self.progress = Progress()
+        self.network: nn.Module
+        self.optimizer: Optimizer
+        self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        accelerator.register_for_checkpointing(self.scheduler, self.progress)
+        set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not
+
+    def _build_data(self, classes: tuple[str, ...], wanted: Wanted) -> None:
+        config, accelerator = self.config, self.accelerator
+        ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
+        loading = {"num_workers": config.data.num_workers, "device": accelerator.device}
+        clips = TrainingClips(self.split.train, classes, config=config.data, wanted=wanted, seed=config.seed,
+                              modality_dropout=config.model.modality_dropout)
+        self.sampler = StepSampler(len(clips), batch_size=config.train.batch_size, seed=config.seed,
+                                   accumulation=config.train.accumulation, **ranks)
+        self.batches = Batches(clips, self.sampler, **loading)
+        self.validation = None
+        if self.split.validation:
+            clips = EvaluationClips(self.split.validation, classes, config=config.data, wanted=wanted,
+                                    views=config.evaluate.views)
+            self.validation = Batches(clips, ViewSampler(len(clips), views=clips.views, **ranks,
+                                                         batch_size=config.evaluate.batch_size), **loading)
+
+    def learn(self) -> None:
+        """Go through the epochs that are left; ends early where patience does."""
+        resumed = self.config.train.resume and load_last(self.accelerator, self.folder)
+        if self.accelerator.is_main_process:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_config(self.config, self.folder / "config.yaml")
+            self._write_facts()
+        log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch)
+        try:
+            with stopping_in_order(self.accelerator):
+                self._introduce(log, resumed)
+                while not self._over():
+                    self._epoch(log)
+            self.progress.finished = True
+            self._write_facts()
+            log.say(self._result())
+        finally:
+            log.close()
+
+    def _over(self) -> bool:
+        progress, patience = self.progress, self.config.train.patience
+        waited = progress.epoch - progress.best_epoch
+        return progress.epoch >= self.config.train.epochs or bool(self.validation and patience and waited >= patience)
+
+    def _epoch(self, log: RunLog) -> None:
+        config, progress = self.config, self.progress
+        self.sampler.set_position(progress.epoch, progress.step)
+        steps = self.sampler.steps
+        log.begin_epoch(progress.epoch + 1, config.train.epochs, steps, progress.step)
+        started, waited_s, first = perf_counter(), self.batches.waited_s, progress.step
+        train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
+                    lambda loss: self._after_step(loss, log))
+        took_s = perf_counter() - started
+        row = {"epoch": progress.epoch + 1, "loss": progress.loss_sum / steps,
+               "lr": self.scheduler.get_last_lr()[-1],
+               "clips_per_s": (steps - first) * config.train.batch_size / took_s,
+               "data_wait": (self.batches.waited_s - waited_s) / took_s, "train_s": took_s}
+        progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        row.update(self._validate())
+        log.epoch(row)
+        log.say(_line(row, config.train.epochs, progress.best_epoch == progress.epoch))
+        save_last(self.accelerator, self.folder)
+
+    def _after_step(self, loss: float, log: RunLog) -> None:
+        progress, every = self.progress, self.config.train.save_steps
+        progress.step += 1
+        progress.loss_sum += loss
+        log.step(loss)
+        stop = self.accelerator.check_trigger()  # a signal may reach one process alone; all stop at the same step
+        if stop or (every and progress.step % every == 0):
+            save_last(self.accelerator, self.folder)
+        if stop:
+            raise RunError(f"Interrupted at step {progress.step} of epoch {progress.epoch + 1}; everything is saved "
+                           f"in {self.folder}: go on by the same command with --train.resume true.")
+
+    def _validate(self) -> dict[str, float]:
+        """Score the validation speakers and keep the best; without any, the newest weights are the best."""
+        progress = self.progress
+        if self.validation is None:
+            progress.best_epoch = progress.epoch
+            save_best(self.accelerator, self.network, self.folder)
+            return {}
+        clips = self.validation.clips
+        predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views)
+        metrics = score(predictions.probabilities, predictions.labels)
+        if (metrics.uar, -predictions.nll) > (progress.best_uar, -progress.best_nll):
+            progress.best_uar, progress.best_nll, progress.best_epoch = metrics.uar, predictions.nll, progress.epoch
+            save_best(self.accelerator, self.network, self.folder)
+        return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll}
+
+    def _introduce(self, log: RunLog, resumed: bool) -> None:
+        log.say(f"{self.folder}: {self.parameters:,} parameters, {self.accelerator.num_processes} process(es) on "
+                f"{self.accelerator.device.type}, precision {self.accelerator.mixed_precision}")
+        log.say(f"split {self.config.data.protocol} fold {self.config.data.fold}: {self.split.verdict}")
+        if self.validation is None:
+            log.say("no validation clips: the last epoch counts as the best")
+        if self.started is not None and not resumed:
+            log.say(f"start from {self.config.model.init}: {self.started}")
+        if resumed:
+            log.say(f"resumed after {self.progress.epoch} epochs and {self.progress.step} steps")
+
+    def _write_facts(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        facts = machine_facts() | {
+            "seed": self.config.seed, "protocol": self.config.data.protocol, "fold": self.config.data.fold,
+            "split": self.split.verdict, "classes": list(self.accelerator.unwrap_model(self.network).classes),
+            "processes": self.accelerator.num_processes, "device": self.accelerator.device.type,
+            "precision": self.accelerator.mixed_precision, "parameters": self.parameters,
+            "peak_lr": {part.name: part.lr for part in self.parts},
+            "started_from": str(self.started) if self.started else None,
+            "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
+            "best_validation_uar": self.progress.best_uar if self.validation else None}
+        (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+    def _result(self) -> str:
+        if self.validation is None:
+            return f"done after {self.progress.epoch} epochs: {self.folder}/best holds the last one"
+        return (f"done after {self.progress.epoch} epochs: best validation UAR {self.progress.best_uar:.3f} in epoch "
+                f"{self.progress.best_epoch}, kept in {self.folder}/best")
+
+
+def _line(row: dict[str, float], epochs: int, best: bool) -> str:
+    scores = (f"  validation UAR {row['validation_uar']:.3f}  WAR {row['validation_war']:.3f}"
+              if "validation_uar" in row else "")
+    return (f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.3f}{scores}  {row['clips_per_s']:.1f} clips/s  "
+            f"waiting for data {row['data_wait']:.0%}{'  best' if best and scores else ''}")
+
+
+@contextmanager
+def stopping_in_order(accelerator: Accelerator) -> Iterator[None]:
+    """Let the first Ctrl-C or SIGTERM end the run after the step under way; a second one ends it at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: object) -> None:
+        accelerator.set_trigger()
+        signal.signal(number, before[number])
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
