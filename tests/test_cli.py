@@ -1,0 +1,77 @@
+import subprocess
+import sys
+
+import pytest
+
+from vaer import __version__
+from vaer.cli import COMMANDS, main
+
+
+def fail(capsys, *arguments):
+    """Status and the one sentence of a command that ends in an error."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    error = capsys.readouterr().err
+    assert error.startswith("vaer: ")
+    assert error.count("\n") == 1
+    return caught.value.code, error
+
+
+@pytest.mark.parametrize("command", [[], ["--help"], *([name, "--help"] for name in COMMANDS)], ids=" ".join)
+def test_help_imports_no_torch(command):
+    code = ("import sys\nfrom vaer.cli import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n"
+            "    assert not end.code\nassert 'torch' not in sys.modules")
+    shown = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=False)
+    assert shown.returncode == 0, shown.stderr
+    assert "vaer" in shown.stdout
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_flag_has_a_sentence(name, capsys):
+    from jsonargparse import ArgumentParser
+
+    parser = ArgumentParser()
+    COMMANDS[name].fill(parser)
+    silent = [action.dest for action in parser._actions
+              if not action.help and action.option_strings != ["-h", "--help"]]
+    assert silent == []
+
+
+def test_version(capsys):
+    main(["--version"])
+    assert capsys.readouterr().out.strip() == __version__
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (["trane"], "there is no such command; choose from train, evaluate, demo"),
+    (["train", "--data.foldd", "1"], "--data.foldd is no flag of this command; did you mean --data.fold?"),
+    (["train", "--zzzzzz=1"], "--zzzzzz=1 is no flag of this command; see --help."),
+    (["train", "--data.corpus", "imagenet"], "imagenet"),
+    (["train", "--train.lr", "much"], "train.lr"),
+    (["train", "--data.fold", "-1"], "--data.fold is -1; it must be at least 0."),
+    (["train", "--config", "no such.yaml"], "no such.yaml"),
+    (["train", "--data.root", "no such folder", "--output", "no such run"], "no such folder"),
+    (["evaluate", "no such run"], "no such run"),
+    (["evaluate"], "runs"),
+    (["evaluate", "x", "--modality", "smell"], "smell"),
+])
+def test_wrong_input_is_one_sentence_and_status_2(capsys, arguments, expected):
+    status, sentence = fail(capsys, *arguments)
+    assert status == 2
+    assert expected in sentence
+
+
+def test_an_unknown_key_in_a_file_gets_the_nearest_known_one(capsys, tmp_path):
+    (tmp_path / "my.yaml").write_text("data:\n  num_frame: 16\n")
+    status, sentence = fail(capsys, "train", "--config", str(tmp_path / "my.yaml"))
+    assert status == 2
+    assert "my.yaml: data.num_frame is no setting; did you mean data.num_frames?" in sentence
+
+
+def test_print_config_shows_what_flags_and_file_make(capsys, tmp_path):
+    (tmp_path / "my.yaml").write_text("data:\n  fold: 2\n  size: 64\n")
+    with pytest.raises(SystemExit):
+        main(["train", "--config", str(tmp_path / "my.yaml"), "--data.size", "96", "--print_config"])
+    shown = capsys.readouterr().out
+    assert "fold: 2" in shown
+    assert "size: 96" in shown

@@ -1,0 +1,101 @@
+"""The commands of the README, from a folder of clips to a score, each in a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers import shared, tone, write_video
+
+ROOT = Path(__file__).parents[1]
+TINY = ["--data.corpus", "ravdess", "--data.num_frames", "8", "--data.size", "32", "--data.num_workers", "0",
+        "--data.augment.flip", "0", "--model.video.preset", "tiny", "--model.video.dropout", "0",
+        "--model.audio.preset", "tiny", "--model.audio.dim", "32", "--model.audio.layers", "1",
+        "--model.audio.dropout", "0", "--model.fusion.dim", "32", "--model.fusion.dropout", "0"]
+
+
+def start(script, *arguments, **options):
+    env = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, str(ROOT / script), *map(str, arguments)], env=env, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+
+
+def finish(process, status=0):
+    out, err = process.communicate(timeout=200)
+    assert process.returncode == status, err[-3000:]
+    return out, err
+
+
+def losses(run):
+    return [json.loads(line)["loss"] for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def two_clips(tmp_path_factory):
+    root = tmp_path_factory.mktemp("two clips \u00e9")
+    for emotion, hertz, frames in (("03", 300, 8), ("05", 900, 12)):
+        write_video(root / f"01-01-{emotion}-01-01-01-01.mp4", frames=frames, size=(48, 32),
+                    sound=tone(0.8, 44_100, hertz)[None], rate=44_100)
+    return root
+
+
+def test_two_clips_are_learned_by_heart(two_clips, tmp_path):
+    finish(start("train.py", "--data.root", two_clips, "--output", tmp_path / "run", *TINY, "--train.epochs", 25,
+                 "--data.protocol", "all_train", "--train.batch_size", 2, "--train.lr", "3e-3", "--train.video_loss", 0,
+                 "--train.audio_loss", 0))
+    assert losses(tmp_path / "run")[-1] < 0.05
+
+
+def test_ctrl_c_saves_and_the_same_command_goes_on(two_clips, tmp_path):
+    command = ["--data.root", two_clips, "--output", tmp_path / "run", *TINY, "--train.epochs", 30, "--train.resume",
+               "true", "--data.protocol", "all_train", "--train.batch_size", 2, "--data.num_workers", 1]
+    process = start("train.py", *command, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "log.jsonl").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to the whole group, workers too
+    _, err = finish(process, status=1)
+    assert "vaer: Interrupted at step" in err
+    assert "Traceback" not in err
+    done = len(losses(tmp_path / "run"))
+    assert done < 30
+    finish(start("train.py", *command))
+    assert len(losses(tmp_path / "run")) == 30
+
+
+def test_evaluate_scores_what_train_made(two_clips, tmp_path):
+    second = tmp_path / "corpus"
+    second.mkdir()
+    for path in two_clips.iterdir():
+        (second / path.name).symlink_to(path)
+        (second / path.name.replace("-01-01.mp4", "-02-01.mp4")).symlink_to(path)
+    finish(start("train.py", "--data.root", second, "--output", tmp_path / "run", *TINY, "--train.epochs", 1,
+                 "--data.protocol", "repetition", "--train.batch_size", 2))
+    out, _ = finish(start("evaluate.py", tmp_path / "run", "--num_workers", 0))
+    assert "UAR" in out
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert np.sum(metrics["confusion"]) == 2
+    assert (tmp_path / "run" / "confusion.png").stat().st_size > 1000
+
+
+def test_a_user_mistake_shows_no_traceback(tmp_path):
+    _, err = finish(start("train.py", "--data.root", tmp_path / "nowhere", "--output", tmp_path / "run"), status=2)
+    assert err.count("\n") == 1
+    assert "nowhere" in err
+
+
+def test_four_real_originals_are_learned_by_heart(tmp_path):
+    root = shared("ravdess_original")
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for path in root.glob("Actor_01/01-*.mp4"):
+        (corpus / path.name).symlink_to(path)
+    finish(start("train.py", "--data.root", corpus, "--output", tmp_path / "run", *TINY, "--train.epochs", 30,
+                 "--data.protocol", "all_train", "--train.batch_size", 4, "--train.lr", "3e-3", "--train.video_loss", 0,
+                 "--train.audio_loss", 0))
+    assert losses(tmp_path / "run")[-1] < 0.05  # the fused cross-entropy alone

@@ -1,0 +1,128 @@
+"""The command `vaer`: one table of subcommands, and the one place where errors become a sentence."""
+
+import difflib
+import sys
+from argparse import ArgumentError
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from jsonargparse import ArgumentParser, Namespace
+
+from vaer import __version__
+from vaer.config import add_settings, config_of
+from vaer.errors import RunError, UserError
+
+
+class Command(NamedTuple):
+    """A subcommand: its sentence, what fills its parser, what it does with what was read."""
+
+    about: str
+    fill: Callable[[ArgumentParser], None]
+    run: Callable[[ArgumentParser, Namespace], None]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a subcommand; ends the process with status 2 for wrong input and 1 for a failed run, one sentence each."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_overview())
+        return
+    if arguments[0] == "--version":
+        print(__version__)
+        return
+    parser = None
+    try:
+        command = _command(arguments[0])
+        parser = ArgumentParser(prog=f"vaer {arguments[0]}", description=command.about, exit_on_error=False)
+        command.fill(parser)
+        command.run(parser, parser.parse_args(arguments[1:]))
+    except ArgumentError as error:
+        _end(2, _explained(error, parser, arguments))
+    except UserError as error:
+        _end(2, str(error))
+    except RunError as error:
+        _end(1, str(error))
+
+
+def _overview() -> str:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items()]
+    return "\n".join([f"vaer {__version__}: emotion recognition from face and voice", "", *lines, "",
+                      "vaer COMMAND --help lists the flags of a command."])
+
+
+def _command(name: str) -> Command:
+    if name not in COMMANDS:
+        raise UserError(f"vaer {name}: there is no such command; choose from {', '.join(COMMANDS)}.")
+    return COMMANDS[name]
+
+
+def _end(status: int, message: str) -> None:
+    print(f"vaer: {message}", file=sys.stderr)
+    sys.exit(status)
+
+
+def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]) -> str:
+    """One sentence from a parser's error, with the nearest known name for an unknown one."""
+    text = " ".join(str(error).split())
+    known = [option for action in parser._actions for option in action.option_strings]
+    if "unrecognized arguments: " in text:
+        unknown = text.split("unrecognized arguments: ")[1].split()[0]
+        near = difflib.get_close_matches(unknown.split("=")[0], known, n=1, cutoff=0.5)
+        return f"{unknown} is no flag of this command" + (f"; did you mean {near[0]}?" if near else "; see --help.")
+    if "does not accept option" in text:
+        group, unknown = text.split("'")[1], text.split("'")[3]
+        near = difflib.get_close_matches(f"--{group}.{unknown}", known, n=1, cutoff=0.5)
+        text = f"{group}.{unknown} is no setting" + (f"; did you mean {near[0].lstrip('-')}?" if near else ".")
+    files = [value for flag, value in pairwise(arguments) if flag == "--config"]
+    return (f"{files[-1]}: " if files and "Expected" not in text and "expected one" not in text else "") + text
+
+
+def _train(parser: ArgumentParser, parsed: Namespace) -> None:
+    config = config_of(parser, parsed)
+    from vaer.training.run import train  # costs torch, which --help does not
+
+    train(config)
+
+
+def _fill_evaluate(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=str, help="Folders of runs that trained.")
+    parser.add_argument("--modality", type=Literal["video", "audio", "both"], default="both",
+                        help="What the network may use: video or audio take the other one away.")
+    parser.add_argument("--views", type=int | None, default=None,
+                        help="Windows of a clip whose probabilities are averaged; none takes the run's own setting.")
+    parser.add_argument("--batch_size", type=int, default=16, help="Clips scored at once; scores do not depend on it.")
+    parser.add_argument("--num_workers", type=int, default=2, help="Processes that decode; 0 decodes in between.")
+    parser.add_argument("--root", type=str | None, default=None,
+                        help="Where the corpus lies now, if not where it lay in training.")
+
+
+def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.evaluation.run import evaluate
+
+    evaluate([Path(run) for run in parsed.runs], modality=parsed.modality, views=parsed.views,
+             batch_size=parsed.batch_size, num_workers=parsed.num_workers, root=parsed.root)
+
+
+def _fill_demo(parser: ArgumentParser) -> None:
+    parser.add_argument("root", type=str, help="The folder to write to.")
+    parser.add_argument("--task", type=Literal["emotion", "moment"], default="emotion",
+                        help="emotion: face and voice together tell one of eight emotions; moment: which of four "
+                             "expressions was shown while the voice was raised.")
+    parser.add_argument("--processes", type=int | None, default=None,
+                        help="Processes that render; none takes one for each core.")
+
+
+def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.demo.render import render_corpus
+
+    render_corpus(Path(parsed.root), task=parsed.task, processes=parsed.processes)
+
+
+COMMANDS = {
+    "train": Command("Train the network on a corpus.", add_settings, _train),
+    "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
+    "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+}
