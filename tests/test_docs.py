@@ -1,0 +1,55 @@
+"""What the pages say exists."""
+
+import re
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from jsonargparse import ArgumentParser
+
+from vaer.cli import COMMANDS
+from vaer.config import AUDIO_PRESETS, VIDEO_PRESETS, DataConfig, FusionConfig
+from vaer.data.protocols import SPEAKER_DEPENDENT, published
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FOREIGN = {"--quiet", "--config_file", "--help", "--logdir"}  # flags of accelerate and others
+
+
+def known_flags():
+    flags = set()
+    for command in COMMANDS.values():
+        parser = ArgumentParser()
+        command.fill(parser)
+        flags |= {option for action in parser._actions for option in action.option_strings}
+    return flags
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_flag_command_file_and_link_exists(page):
+    text = page.read_text(encoding="utf-8")
+    flags = set(re.findall(r"(?<![\w-])--[a-z_]+(?:\.[a-z_]+)*", text))
+    assert flags - known_flags() - FOREIGN == set()
+    commands = set(re.findall(r"^\s*vaer ([a-z]+)|`vaer ([a-z]+)", text, flags=re.MULTILINE))
+    assert {one or other for one, other in commands} <= set(COMMANDS)
+    for name in re.findall(r"configs/[\w/]+\.yaml", text):
+        assert (ROOT / name).is_file(), name
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert link.startswith("http") or (page.parent / link).exists(), link
+    settings = {flag.lstrip("-") for flag in known_flags()} | {"evaluate.py"}
+    named = set(re.findall(r"`((?:data|model|train|evaluate)\.[a-z_.]+)`", text))
+    assert named <= settings
+
+
+@pytest.mark.parametrize(("page", "names"), [
+    ("corpora.md", [*get_args(DataConfig.__annotations__["corpus"]), *published(), *SPEAKER_DEPENDENT]),
+    ("models.md", [*VIDEO_PRESETS, *AUDIO_PRESETS, *get_args(FusionConfig.__annotations__["kind"])])])
+def test_every_choice_has_its_row(page, names):
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_two_commands_stand_first():
+    first = (ROOT / "README.md").read_text(encoding="utf-8").split("```")[1]
+    assert "make demo" in first
+    assert "make test" in first

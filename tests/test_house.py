@@ -1,0 +1,66 @@
+"""What a machine can check of the house rules."""
+
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vaer
+
+ROOT = Path(__file__).parents[1]
+MODULES = [name for _, name, _ in pkgutil.walk_packages(vaer.__path__, "vaer.")]
+SOURCES = sorted(ROOT.glob("vaer/**/*.py"))
+CODE = [path for path in SOURCES if path.name not in ("__init__.py", "records.py")]  # those hold no behaviour
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_imports(name):
+    assert importlib.import_module(name).__name__ == name
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_module_with_code_has_its_test(path):
+    mirror = ROOT / "tests" / path.relative_to(ROOT / "vaer").parent / f"test_{path.name}"
+    assert mirror.exists(), f"{mirror} is missing"
+
+
+@pytest.mark.parametrize("room", ["data", "models", "evaluation"])
+def test_rooms_do_not_import_one_another(room):
+    others = {"data", "models", "evaluation"} - {room}
+    for path in ROOT.glob(f"vaer/{room}/**/*.py"):
+        if path == ROOT / "vaer/evaluation/run.py":  # where the rooms meet
+            continue
+        found = set(re.findall(r"^from vaer\.(\w+)", path.read_text(), flags=re.MULTILINE)) & others
+        assert not found, f"{path} imports {found}"
+
+
+def test_settings_and_scans_cost_no_torch():
+    code = ("import sys, vaer, vaer.config, vaer.records, vaer.data.corpora, vaer.data.protocols, vaer.demo.render\n"
+            "assert 'torch' not in sys.modules")
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_sources_are_ascii():
+    for path in SOURCES:
+        assert path.read_text(encoding="utf-8").isascii(), path
+
+
+def test_every_setting_is_read_somewhere():
+    """A setting that no code reads is a promise that nobody keeps."""
+    import dataclasses
+
+    from vaer.config import Config
+
+    code = "".join(path.read_text() for path in SOURCES)
+
+    def names(section):
+        for field in dataclasses.fields(section):
+            value = getattr(section, field.name)
+            yield from names(value) if dataclasses.is_dataclass(value) else [field.name]
+
+    unread = [name for name in names(Config()) if not re.search(rf"\.{name}\b|\"{name}\"", code)]
+    assert unread == []
