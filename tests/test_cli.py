@@ -45,6 +45,7 @@ def test_version(capsys):
 @pytest.mark.parametrize(("arguments", "expected"), [
     (["trane"], "there is no such command; choose from train, evaluate, demo"),
     (["train", "--data.foldd", "1"], "--data.foldd is no flag of this command; did you mean --data.fold?"),
+    (["train", "--train.epoch", "3"], "--train.epoch is no flag of this command; did you mean --train.epochs?"),
     (["train", "--zzzzzz=1"], "--zzzzzz=1 is no flag of this command; see --help."),
     (["train", "--data.corpus", "imagenet"], "imagenet"),
     (["train", "--train.lr", "much"], "train.lr"),

@@ -9,6 +9,7 @@ from vaer.config import (
     AugmentConfig,
     Config,
     DataConfig,
+    EvaluateConfig,
     FusionConfig,
     ModelConfig,
     TrainConfig,
@@ -42,7 +43,9 @@ def test_every_file_for_accelerate_is_one(path):
     lambda: DataConfig(fold=-1), lambda: DataConfig(size=8), lambda: DataConfig(window_s=0.0),
     lambda: AugmentConfig(zoom=0.5), lambda: AugmentConfig(flip=1.5),
     lambda: VideoConfig(fusion_kernel=4), lambda: VideoConfig(blocks=[1, 2]), lambda: VideoConfig(dropout=-0.1),
-    lambda: AudioConfig(dim=10, heads=4), lambda: FusionConfig(dim=10, heads=4),
+    lambda: AudioConfig(dim=10, heads=4), lambda: AudioConfig(dim=16, heads=0), lambda: FusionConfig(heads=0),
+    lambda: VideoConfig(blocks=[1, 1, 0, 1]), lambda: VideoConfig(width=0), lambda: VideoConfig(fusion_kernel=-1),
+    lambda: FusionConfig(dim=10, heads=4),
     lambda: ModelConfig(video=VideoConfig(enabled=False), audio=AudioConfig(enabled=False)),
     lambda: TrainConfig(epochs=0), lambda: TrainConfig(batch_size=3, accumulation=2), lambda: Config(seed=-1)])
 def test_values_out_of_range_name_their_flag(make):
@@ -62,6 +65,18 @@ def test_presets_fill_what_is_none_and_nothing_else():
 def test_frames_that_alpha_does_not_divide_are_refused_with_a_remedy():
     with pytest.raises(UserError, match=r"num_frames 30 .*alpha 4; try 28"):
         resolve(Config(data=DataConfig(num_frames=30)))
+
+
+def test_the_fast_pathway_takes_any_number_of_frames():
+    video = VideoConfig(pathways="fast")
+    assert resolve(Config(data=DataConfig(num_frames=30), model=ModelConfig(video=video))).data.num_frames == 30
+
+
+@pytest.mark.parametrize("config", [
+    Config(evaluate=EvaluateConfig(views=3)), Config(model=ModelConfig(audio=AudioConfig(time_masks=2)))])
+def test_settings_that_would_do_nothing_are_refused(config):
+    with pytest.raises(UserError, match=r"--(evaluate\.views|model\.audio\.time_masks)"):
+        resolve(config)
 
 
 def test_a_written_config_comes_back_whole(tmp_path):

@@ -35,7 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser = None
     try:
         command = _command(arguments[0])
-        parser = ArgumentParser(prog=f"vaer {arguments[0]}", description=command.about, exit_on_error=False)
+        parser = ArgumentParser(prog=f"vaer {arguments[0]}", description=command.about, exit_on_error=False,
+                                allow_abbrev=False)
         command.fill(parser)
         command.run(parser, parser.parse_args(arguments[1:]))
     except ArgumentError as error:

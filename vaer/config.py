@@ -100,7 +100,7 @@ class VideoConfig:
     kind: Literal["slowfast"] = "slowfast"
     """The family of the branch."""
     preset: Literal["tiny", "r50_4x16", "r50_8x8", "r101_50_50", "r101_50_101", "r101_101_101"] = "r50_8x8"
-    """Size of the network; the r* ones are those of the SlowFast paper and its zoo."""
+    """Size of the network, with random weights; the r* ones are those of the SlowFast paper and its zoo."""
     pathways: Literal["both", "slow", "fast"] = "both"
     """Which pathways are built; `slow` has no lateral connections and gives tokens at the slow rate."""
     alpha: int | None = None
@@ -129,6 +129,11 @@ class VideoConfig:
     def __post_init__(self) -> None:
         require_range("model.video.alpha", self.alpha, 1)
         require_range("model.video.beta_inv", self.beta_inv, 1)
+        require_range("model.video.width", self.width, 1)
+        require_range("model.video.fusion_kernel", self.fusion_kernel, 1)
+        require_range("model.video.blocks", min(self.blocks, default=0) if self.blocks else None, 1)
+        require_range("model.video.slow_temporal_blocks", self.slow_temporal_blocks, 0)
+        require_range("model.video.fast_temporal_blocks", self.fast_temporal_blocks, 0)
         require_range("model.video.dropout", self.dropout, 0, 1)
         require(self.fusion_kernel is None or self.fusion_kernel % 2 == 1,
                 f"--model.video.fusion_kernel is {self.fusion_kernel}; it must be odd.")
@@ -162,7 +167,7 @@ class AudioConfig:
     """The family of the branch."""
     preset: Literal["tiny", "wav2vec2_base", "wav2vec2_large", "hubert_base", "hubert_large", "wavlm_base",
                     "wavlm_large"] = "wav2vec2_base"
-    """Size of the network: torchaudio's builders, or `tiny` for training from scratch on a small corpus."""
+    """Size of the network, with random weights: as torchaudio builds them, or `tiny`, meant for small corpora."""
     extractor: Literal["convolutions", "filterbank"] | None = None
     """What turns the waveform into features: wav2vec 2.0's strided convolutions or learned band filters."""
     layers: int | None = None
@@ -186,6 +191,8 @@ class AudioConfig:
 
     def __post_init__(self) -> None:
         require_range("model.audio.layers", self.layers, 1)
+        require_range("model.audio.dim", self.dim, 8)
+        require_range("model.audio.heads", self.heads, 1)
         require_range("model.audio.time_masks", self.time_masks, 0)
         require_range("model.audio.band_masks", self.band_masks, 0)
         require_range("model.audio.dropout", self.dropout, 0, 1)
@@ -222,6 +229,8 @@ class FusionConfig:
 
     def __post_init__(self) -> None:
         require_range("model.fusion.layers", self.layers, 1)
+        require_range("model.fusion.dim", self.dim, 1)
+        require_range("model.fusion.heads", self.heads, 1)
         require_range("model.fusion.dropout", self.dropout, 0, 1)
         require(self.dim % self.heads == 0,
                 f"--model.fusion.dim {self.dim} is not a multiple of --model.fusion.heads {self.heads}.")
@@ -305,7 +314,7 @@ class EvaluateConfig:
     """How it is scored."""
 
     views: int = 1
-    """Windows of a clip whose probabilities are averaged, evenly spread; 1 takes the middle."""
+    """Windows of data.window_s whose probabilities are averaged, evenly spread; 1 takes the middle."""
     batch_size: int = 16
     """Clips scored at once; the scores do not depend on it."""
 
@@ -331,13 +340,23 @@ class Config:
         require_range("seed", self.seed, 0)
 
 
+def check_views(views: int, data: DataConfig) -> None:
+    """Refuse several views of whole clips: they would all be the same one."""
+    require(views == 1 or data.window_s is not None,
+            f"--evaluate.views {views} needs --data.window_s: several views of the whole clip are all the same one.")
+
+
 def resolve(config: Config) -> Config:
     """The same settings with everything that a preset decides filled in; checks what concerns several of them."""
     video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
     audio = _fill(config.model.audio, AUDIO_PRESETS[config.model.audio.preset])
     if video.freeze_batchnorm is None:
         video = dataclasses.replace(video, freeze_batchnorm=config.model.init is not None)
-    require(not video.enabled or config.data.num_frames % video.alpha == 0,
+    check_views(config.evaluate.views, config.data)
+    require(not audio.enabled or audio.extractor == "filterbank" or not audio.time_masks + audio.band_masks,
+            f"--model.audio.time_masks and band_masks hide parts of filterbank features; the extractor of "
+            f"{audio.preset} is {audio.extractor}: set both to 0.")
+    require(not video.enabled or video.pathways == "fast" or config.data.num_frames % video.alpha == 0,
             f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
             f"try {max(1, config.data.num_frames // video.alpha) * video.alpha}.")
     train = config.train

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -104,6 +105,28 @@ def test_a_corpus_may_have_moved(run, tmp_path):
 def test_wrong_options_name_their_flag(run, changes, message):
     with pytest.raises(UserError, match=message):
         evaluate([run], **OPTIONS | changes)
+
+
+def test_a_branch_that_was_never_trained_is_not_asked(run, tmp_path):
+    copy = tmp_path / "voiceless"
+    shutil.copytree(run, copy)
+    text = (copy / "config.yaml").read_text()
+    (copy / "config.yaml").write_text(text.replace("  audio:\n    enabled: true", "  audio:\n    enabled: false"))
+    with pytest.raises(UserError, match=r"--modality audio: .*voiceless was trained without that branch"):
+        evaluate([copy], **OPTIONS | {"modality": "audio"})
+
+
+def test_another_corpus_than_the_one_learned_is_refused(run, monkeypatch):
+    before = (run / "metrics.json").read_bytes()
+    monkeypatch.setattr("vaer.data.corpora.ravdess.labels", lambda *_: ("sad", "happy"))
+    with pytest.raises(UserError, match="its classes are sad, happy"):
+        evaluate([run], **OPTIONS)
+    assert (run / "metrics.json").read_bytes() == before
+
+
+def test_several_views_of_whole_clips_are_refused(run):
+    with pytest.raises(UserError, match=r"--evaluate\.views 3 needs --data\.window_s"):
+        evaluate([run], **OPTIONS | {"views": 3})
 
 
 def test_a_folder_without_a_trained_network_is_named(tmp_path):

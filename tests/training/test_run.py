@@ -149,7 +149,7 @@ def test_init_starts_from_another_run_with_frozen_statistics(corpus, tmp_path):
     train(dataclasses.replace(made, model=dataclasses.replace(made.model, video=video, init=str(tmp_path / "first"))))
     before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert json.loads((tmp_path / "second" / "run.json").read_text())["started_from"].endswith("random: none")
+    assert json.loads((tmp_path / "second" / "run.json").read_text())["started"].endswith("random: none")
 
 
 @pytest.mark.parametrize("off", ["video", "audio"])

@@ -1,9 +1,11 @@
 """From clips to batches on the device: who gets which clip when, and what happens when a worker dies."""
 
+import re
 import signal
 from collections.abc import Iterator
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -88,7 +90,7 @@ class Batches:
             _Reporting(clips, self.busy), batch_sampler=sampler, num_workers=num_workers,
             persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_ignore_interrupts,
             generator=torch.Generator(),  # else every pass draws from the global one, and a resumed run draws once more
-            collate_fn=partial(collate, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
+            collate_fn=partial(_collate_or_error, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -103,22 +105,29 @@ class Batches:
                 return
             except RuntimeError as error:
                 raise self._named(error) from error
+            if isinstance(batch, UserError):
+                raise batch
             batch = send_to_device(batch, self.device, non_blocking=True)
             self.waited_s += perf_counter() - started
             yield batch
             started = perf_counter()
 
     def _named(self, error: RuntimeError) -> RuntimeError:
-        if "DataLoader worker" not in str(error):
+        if not re.search(r"DataLoader worker .*(exited unexpectedly|killed by signal)", str(error)):
             return error
-        paths = sorted({self.clips.items[index].path for index in self.busy.tolist() if index >= 0})
-        return RunError(f"A decoding process died while it read {' or '.join(paths) or 'a clip'}; "
-                        f"the file is probably damaged: make it again or leave it out. ({str(error).splitlines()[0]})")
+        busy = [self.clips.items[index] for index in self.busy.tolist() if index >= 0]
+        paths = sorted({path for item in busy for path in (item.path, item.sound) if path is not None})
+        return RunError(f"A decoding process died; being read were {', '.join(paths) or 'no clips'}: one of them is "
+                        f"probably damaged, make it again or leave it out. ({str(error).splitlines()[0]})")
 
 
 def _ignore_interrupts(worker: int) -> None:
     """Ctrl-C reaches the whole process group; the main process ends the run in order, and its workers with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _collate_or_error(clips: list[Clip | UserError], **settings: Any) -> Batch | UserError:
+    return next((clip for clip in clips if isinstance(clip, UserError)), None) or collate(clips, **settings)
 
 
 class _Reporting(Dataset):
@@ -127,10 +136,20 @@ class _Reporting(Dataset):
     def __init__(self, clips: Dataset, busy: torch.Tensor) -> None:
         self.clips, self.busy = clips, busy
 
-    def __getitem__(self, key: tuple[int, int]) -> Clip:
+    def __getitem__(self, key: tuple[int, int]) -> Clip | UserError:
         worker = torch.utils.data.get_worker_info()
         slot = 0 if worker is None else worker.id
         self.busy[slot] = key[1]
-        clip = self.clips[key]
-        self.busy[slot] = -1
-        return clip
+        try:
+            return self.clips[key]
+        except UserError as error:  # raised in a worker it would arrive as another type, with a traceback for a message
+            return error
+        finally:
+            self.busy[slot] = -1
+
+
+def evaluation_batches(clips: EvaluationClips, *, batch_size: int, num_workers: int, device: torch.device, rank: int,
+                       world: int) -> Batches:
+    """This process's share of every clip and view of `clips`."""
+    sampler = ViewSampler(len(clips), views=clips.views, batch_size=batch_size, rank=rank, world=world)
+    return Batches(clips, sampler, num_workers=num_workers, device=device)

@@ -109,8 +109,9 @@ def read_sound(path: str, start_s: float, end_s: float, sample_rate: int = SAMPL
                 first = position = round((_frame_time(frame, path) - origin_s) * sample_rate)
             if position >= end:
                 break
-            parts += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
-            position = first + sum(map(len, parts))
+            for piece in resampler.resample(frame):
+                parts.append(piece.to_ndarray()[0])
+                position += piece.samples
         parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
     if first is None:
         raise MediaError(path, "its sound stream holds no sound that decodes; make the file again or leave it out")

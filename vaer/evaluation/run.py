@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,19 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from vaer.config import read_config, require_range
+from vaer.config import check_views, read_config, require_range
 from vaer.data import protocols
 from vaer.data.corpora import read_corpus
 from vaer.data.dataset import EvaluationClips, Wanted
-from vaer.data.loader import Batches, ViewSampler
+from vaer.data.loader import evaluation_batches
 from vaer.errors import UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.pictures import draw_confusion
 from vaer.evaluation.predict import Predictions, predict
 from vaer.models.network import VAER
 from vaer.records import Item, Metrics
+
+FILE_WIDTH = 160  # characters of a table that goes to a file
 
 
 def evaluate(runs: list[Path], *, modality: str, views: int | None, batch_size: int, num_workers: int,
@@ -53,13 +56,18 @@ def _evaluate_run(run: Path, accelerator: Accelerator, modality: str, views: int
         raise UserError(f"{run}: its protocol {data.protocol} leaves no test clip ({split.verdict}).")
     with contextlib.redirect_stdout(None):  # huggingface_hub prints where it loads from
         network = VAER.from_pretrained(run / "best")
-    network = accelerator.prepare_model(network, evaluation_mode=True)
+    if list(classes) != list(network.classes):
+        raise UserError(f"{data.root}: its classes are {', '.join(classes)}, and {run} learned "
+                        f"{', '.join(network.classes)}; name a corpus with the same ones.")
+    if modality != "both" and not getattr(config.model, modality).enabled:
+        raise UserError(f"--modality {modality}: {run} was trained without that branch.")
     views = config.evaluate.views if views is None else views
+    check_views(views, data)
+    network = accelerator.prepare_model(network, evaluation_mode=True)
     clips = EvaluationClips(split.test, classes, config=data, views=views,
                             wanted=Wanted(config.model.video.enabled, config.model.audio.enabled))
-    sampler = ViewSampler(len(clips), views=views, batch_size=batch_size, rank=accelerator.process_index,
-                          world=accelerator.num_processes)
-    batches = Batches(clips, sampler, num_workers=num_workers, device=accelerator.device)
+    batches = evaluation_batches(clips, batch_size=batch_size, num_workers=num_workers, device=accelerator.device,
+                                 rank=accelerator.process_index, world=accelerator.num_processes)
     shown = track(batches, description=str(run), total=len(batches), transient=True,
                   disable=not accelerator.is_main_process)
     predictions = predict(network, shown, accelerator, num_clips=len(clips), views=views, modality=modality)
@@ -88,7 +96,7 @@ def _write(run: Path, suffix: str, facts: dict[str, Any], items: list[Item], pre
 def _print_table(runs: list[Path], rows: list[dict[str, Any]], modality: str) -> None:
     table = Table(title=f"test clips, modality {modality}")
     for column in ("run", "protocol", "fold", "UAR", "WAR", "macro F1", "clips", "classes"):
-        table.add_column(column, justify="left" if column in ("run", "protocol") else "right")
+        table.add_column(column, justify="left" if column in ("run", "protocol") else "right", overflow="fold")
     for run, row in zip(runs, rows, strict=True):
         table.add_row(str(run), row["protocol"], str(row["fold"]), *(f"{row[key]:.3f}" for key in
                       ("uar", "war", "macro_f1")), str(row["clips"]), str(row["classes_present"]))
@@ -96,7 +104,7 @@ def _print_table(runs: list[Path], rows: list[dict[str, Any]], modality: str) ->
         values = np.array([[row[key] for key in ("uar", "war", "macro_f1")] for row in rows])
         table.add_section()
         table.add_row("mean of runs", "", "", *(f"{value:.3f}" for value in values.mean(axis=0)), "", "")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
     console.print(table)
     for run, row in zip(runs, rows, strict=True):
         console.print(f"{run}: {row['split']}", markup=False, highlight=False, soft_wrap=True)

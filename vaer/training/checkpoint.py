@@ -47,17 +47,18 @@ def save_last(accelerator: Accelerator, folder: Path) -> None:
     accelerator.wait_for_everyone()
 
 
-def load_last(accelerator: Accelerator, folder: Path) -> bool:
-    """Restore the newest whole state of a run; False where it has none yet."""
-    found = next((path for path in (folder / "last", folder / "last.old") if path.exists()), None)
-    if found is None:
-        return False
+def newest_state(folder: Path) -> Path | None:
+    """The newest whole state of a run; None where it has none yet."""
+    return next((path for path in (folder / "last", folder / "last.old") if path.exists()), None)
+
+
+def load_last(accelerator: Accelerator, found: Path) -> None:
+    """Restore a state of `newest_state`; raises UserError where another number of processes wrote it."""
     states = len(list(found.glob("random_states_*.pkl")))
     if states != accelerator.num_processes:
         raise UserError(f"{found}: this run had {states} processes, now there are {accelerator.num_processes}; "
                         f"resume it with as many.")
     accelerator.load_state(str(found))
-    return True
 
 
 def save_best(accelerator: Accelerator, network: nn.Module, folder: Path) -> None:

@@ -21,13 +21,13 @@ from vaer.config import Config, read_config, resolve, write_config
 from vaer.data import protocols
 from vaer.data.corpora import read_corpus
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
-from vaer.data.loader import Batches, StepSampler, ViewSampler
+from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.errors import RunError, UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
 from vaer.models.network import VAER, network_settings
 from vaer.records import Split
-from vaer.training.checkpoint import Progress, load_last, save_best, save_last
+from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
 from vaer.training.logging import RunLog, machine_facts
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
@@ -69,9 +69,10 @@ def claim(folder: Path, config: Config) -> None:
     if not config.train.resume:
         raise UserError(f"{folder}: holds a run already; choose another --output, or go on with it by "
                         f"--train.resume true.")
-    differing = sorted(name for name, (one, other) in _paired(read_config(known), config).items() if one != other)
-    if set(differing) - MAY_DIFFER:
-        raise UserError(f"{folder}: this run began with other values of {', '.join(set(differing) - MAY_DIFFER)}; "
+    differing = sorted(name for name, (one, other) in _paired(read_config(known), config).items()
+                       if one != other and name not in MAY_DIFFER)
+    if differing:
+        raise UserError(f"{folder}: this run began with other values of {', '.join(differing)}; "
                         f"resume it with those of its config.yaml, or choose another --output.")
 
 
@@ -95,7 +96,8 @@ class Run:
         self.folder = Path(config.output)
         set_seed(config.seed)
         network = VAER(settings=network_settings(config, classes))
-        self.started = start_from(network, config.model.init) if config.model.init else None
+        self.state = newest_state(self.folder) if config.train.resume else None
+        self.started = start_from(network, config.model.init) if config.model.init and self.state is None else None
         if config.train.sync_batchnorm:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.parts = parts(network, config.train)
@@ -123,12 +125,12 @@ class Run:
         if self.split.validation:
             clips = EvaluationClips(self.split.validation, classes, config=config.data, wanted=wanted,
                                     views=config.evaluate.views)
-            self.validation = Batches(clips, ViewSampler(len(clips), views=clips.views, **ranks,
-                                                         batch_size=config.evaluate.batch_size), **loading)
+            self.validation = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading)
 
     def learn(self) -> None:
         """Go through the epochs that are left; ends early where patience does."""
-        resumed = self.config.train.resume and load_last(self.accelerator, self.folder)
+        if self.state is not None:
+            load_last(self.accelerator, self.state)
         if self.accelerator.is_main_process:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_config(self.config, self.folder / "config.yaml")
@@ -136,7 +138,7 @@ class Run:
         log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch)
         try:
             with stopping_in_order(self.accelerator):
-                self._introduce(log, resumed)
+                self._introduce(log)
                 while not self._over():
                     self._epoch(log)
             self.progress.finished = True
@@ -196,15 +198,15 @@ class Run:
             save_best(self.accelerator, self.network, self.folder)
         return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll}
 
-    def _introduce(self, log: RunLog, resumed: bool) -> None:
+    def _introduce(self, log: RunLog) -> None:
         log.say(f"{self.folder}: {self.parameters:,} parameters, {self.accelerator.num_processes} process(es) on "
                 f"{self.accelerator.device.type}, precision {self.accelerator.mixed_precision}")
         log.say(f"split {self.config.data.protocol} fold {self.config.data.fold}: {self.split.verdict}")
         if self.validation is None:
             log.say("no validation clips: the last epoch counts as the best")
-        if self.started is not None and not resumed:
+        if self.started is not None:
             log.say(f"start from {self.config.model.init}: {self.started}")
-        if resumed:
+        if self.state is not None:
             log.say(f"resumed after {self.progress.epoch} epochs and {self.progress.step} steps")
 
     def _write_facts(self) -> None:
@@ -216,7 +218,8 @@ class Run:
             "processes": self.accelerator.num_processes, "device": self.accelerator.device.type,
             "precision": self.accelerator.mixed_precision, "parameters": self.parameters,
             "peak_lr": {part.name: part.lr for part in self.parts},
-            "started_from": str(self.started) if self.started else None,
+            "started_from": self.config.model.init,
+            "started": str(self.started) if self.started else None,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
         (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -35,7 +35,7 @@ def test_scan_reads_names(root):
     assert item.id == "01-01-03-01-01-02-02"
     assert item.path == item.sound == str(root / "Actor_02" / "01-01-03-01-01-02-02.mp4")
     assert (item.label, item.speaker, item.duration_s) == ("scowl", "2", None)
-    assert item.attributes == {"intensity": "01", "statement": "01", "repetition": "02"}
+    assert item.attributes == {"intensity": "01", "statement": "01", "repetition": "2"}
     assert {item.speaker for item in items} == {"2", "11"}
 
 

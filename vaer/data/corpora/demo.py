@@ -57,4 +57,4 @@ def _item(path: Path, classes: list[str]) -> Item:
     modality, label, intensity, statement, repetition, speaker = match.groups()
     return Item(id=path.stem, path=str(path), sound=str(path), label=classes[int(label) - 1], speaker=str(int(speaker)),
                 take="-".join((modality, intensity, statement, repetition, speaker)),
-                attributes={"intensity": intensity, "statement": statement, "repetition": repetition})
+                attributes={"intensity": intensity, "statement": statement, "repetition": str(int(repetition))})
