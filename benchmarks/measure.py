@@ -74,9 +74,11 @@ def row(config, flags, output):
             scores[f"uar_{modality}_only_at_test"] = json.loads(
                 (ROOT / output / f"metrics_{modality}.json").read_text())["uar"]
     machine = machine_facts()
+    changed = subprocess.run(["git", "status", "--porcelain", "-uno", "--", ".", ":!benchmarks/results"], cwd=ROOT,
+                             capture_output=True, text=True, check=True).stdout
     return scores | {"command": " ".join(command), "seed": metrics["seed"], "trained_s": round(trained_s, 1),
                      "epochs": facts["epochs"], "best_epoch": facts["best_epoch"], "parameters": facts["parameters"],
-                     "validation_uar": facts["best_validation_uar"], "git_commit": machine["git_commit"],
+                     "validation_uar": facts["best_validation_uar"], "git_commit": machine["git_commit"].rstrip("+") + ("+" if changed else ""),
                      "machine": f"{machine['machine']}, 2 cores"}
 
 
