@@ -78,7 +78,8 @@ def row(config, flags, output):
                              capture_output=True, text=True, check=True).stdout
     return scores | {"command": " ".join(command), "seed": metrics["seed"], "trained_s": round(trained_s, 1),
                      "epochs": facts["epochs"], "best_epoch": facts["best_epoch"], "parameters": facts["parameters"],
-                     "validation_uar": facts["best_validation_uar"], "git_commit": machine["git_commit"].rstrip("+") + ("+" if changed else ""),
+                     "validation_uar": facts["best_validation_uar"], 
+                     "git_commit": machine["git_commit"].rstrip("+") + "+" * bool(changed),
                      "machine": f"{machine['machine']}, 2 cores"}
 
 
