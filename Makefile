@@ -28,7 +28,7 @@ demo: setup  ## render the demo corpus, train the whole network on it, score it 
 	@echo "$(BIN)/tensorboard --logdir runs    the curves"
 
 test: setup  ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 lint: setup  ## style
 	$(BIN)/ruff check .
