@@ -3,18 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from makers import make_batch, tiny_network
 
 from vaer.evaluation.predict import Predictions, predict
-
-
-@pytest.fixture
-def accelerator(monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    yield Accelerator()
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def with_ids(ids, seed):

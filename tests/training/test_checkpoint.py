@@ -1,17 +1,8 @@
 import pytest
-from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from makers import tiny_network
 
 from vaer.errors import UserError
 from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
-
-
-@pytest.fixture
-def accelerator(monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    yield Accelerator()
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 def prepared(accelerator, step):
