@@ -55,7 +55,7 @@ def build_accelerator(config: Config) -> Accelerator:
     except ValueError as error:
         raise UserError(f"--train.mixed_precision {config.train.mixed_precision}: {error}") from error
     if accelerator.device.type == "cpu":
-        # Cores that decode are not there to compute on: on two cores the demo trained at 33 clips/s so, at 24 otherwise.
+        # Cores that decode do not compute: on two cores the demo trained at 33 clips/s so, at 24 otherwise.
         cores = len(os.sched_getaffinity(0)) // accelerator.num_processes - config.data.num_workers
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores)))
     return accelerator
