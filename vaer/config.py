@@ -61,11 +61,23 @@ class DataConfig:
     """How the folder is read."""
     root: str = "data/ravdess"
     """The folder of the corpus."""
+    channel: Literal["speech", "song", "both"] = "speech"
+    """ravdess only: takes that are spoken, sung, or both."""
+    labels: Literal["emotions8", "drop_neutral", "calm_as_neutral", "drop_calm"] = "emotions8"
+    """ravdess only: all eight emotions, seven without neutral, seven with calm counted as neutral, or seven without
+    calm."""
     protocol: str = "ravdess_contig6"
-    """Who trains and who is tested: a name of vaer/data/protocols.json, `repetition` (first ones train, second ones
-    test, of the same speakers) or `all_train` (nobody is tested)."""
-    fold: int = 0
-    """Which fold of the protocol, from 0."""
+    """Who trains and who is tested: a name of vaer/data/protocols.json, a CSV file of id, side (train, validation or
+    test) and, if it has several, fold; `repetition` (first ones train, second ones test, of the same speakers) or
+    `all_train` (nobody is tested)."""
+    fold: int | Literal["all"] = 0
+    """Which fold of the protocol, from 0; all trains one after the other, each into a folder of its own."""
+    validation: Literal["select", "train"] = "select"
+    """What validation clips are for: they select the epoch, or they train too and the last epoch counts."""
+    allow_missing: bool = False
+    """Train although the corpus lacks takes of speakers that the protocol names."""
+    lift_guard: bool = False
+    """Train although a speaker, a take or a file stands on two sides of the split; every score says so."""
     num_frames: int = 32
     """Pictures of a window."""
     size: int = 224
@@ -82,13 +94,17 @@ class DataConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        require_range("data.fold", self.fold, 0)
+        require_range("data.fold", None if self.fold == "all" else self.fold, 0)
         require_range("data.num_frames", self.num_frames, 1, 1024)
         require_range("data.size", self.size, 16, 1024)
         require_range("data.window_s", self.window_s, 0.1)
         require_range("data.max_seconds", self.max_seconds, 0.1)
         require_range("data.trim_db", self.trim_db, 1, 120)
         require_range("data.num_workers", self.num_workers, 0, 256)
+        if self.corpus != "ravdess":
+            for name, value in (("channel", self.channel), ("labels", self.labels)):
+                usual = DataConfig.__dataclass_fields__[name].default
+                require(value == usual, f"--data.{name} {value} is for --data.corpus ravdess; leave it out.")
 
 
 @dataclass(frozen=True)
@@ -292,6 +308,11 @@ class TrainConfig:
     """Several GPUs: batch-norm statistics over all of them."""
     patience: int = 0
     """Stop after this many epochs without a better validation UAR; 0 goes on to the end."""
+    stop_epoch: int = 0
+    """Stop after this epoch, on the learning rates that `epochs` plans; 0 goes on to the end."""
+    refit: bool = False
+    """Train once more afterwards, into OUTPUT-refit, on training and validation clips together, from the start to the
+    epoch that validation chose: for comparison with results that had no validation speakers."""
     save_steps: int = 0
     """Save the state of the run every so many steps, beside every end of epoch; 0 saves at ends of epochs alone."""
     resume: bool = False
@@ -301,10 +322,12 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "accumulation"):
             require_range(f"train.{name}", getattr(self, name), 1)
         for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
-                     "save_steps"):
+                     "stop_epoch", "save_steps"):
             require_range(f"train.{name}", getattr(self, name), 0)
         for name in ("layer_decay", "warmup", "label_smoothing"):
             require_range(f"train.{name}", getattr(self, name), 0, 1)
+        require(self.stop_epoch <= self.epochs,
+                f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")
         require(self.batch_size % self.accumulation == 0,
                 f"--train.batch_size {self.batch_size} is not a multiple of --train.accumulation {self.accumulation}.")
 

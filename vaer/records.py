@@ -34,7 +34,9 @@ class Split(NamedTuple):
     validation: list[Item]
     test: list[Item]
     verdict: str
-    """One sentence: which speakers stand on which side, and whether any stands on two."""
+    """One sentence: which speakers stand on which side, and what was allowed against the usual rules."""
+    leaks: tuple[str, ...] = ()
+    """What stands on two sides although the guard would refuse it: it was lifted."""
 
 
 class Window(NamedTuple):

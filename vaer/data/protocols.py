@@ -1,15 +1,25 @@
-"""Who trains, who selects and who is scored; and the guard that no speaker stands on two sides."""
+"""Who trains, who selects and who is scored."""
 
+import csv
 import json
+import logging
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from vaer.choose import choose
+from vaer.config import DataConfig
+from vaer.data.corpora import CORPORA, read_corpus
+from vaer.data.guard import SIDES, find_leaks, names, require_none
 from vaer.errors import UserError
 from vaer.records import Item, Split
 
 SPEAKER_DEPENDENT = ("repetition", "all_train")
+CSV_COLUMNS = ("id", "side")
+
+log = logging.getLogger(__name__)
 
 
 @cache
@@ -18,37 +28,66 @@ def published() -> dict[str, dict[str, Any]]:
     return json.loads(resources.files("vaer.data").joinpath("protocols.json").read_text(encoding="utf-8"))
 
 
+def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
+    """The classes and the guarded split of the corpus and fold that `config` names; `config.fold` is a number.
+
+    Raises UserError where the corpus lacks takes of speakers that the protocol names, or something stands on two
+    sides, unless the settings allow it; the verdict of the split says what was allowed.
+    """
+    classes, items = read_corpus(config)
+    parts = split(items, config.protocol, config.fold)
+    leaks = find_leaks(parts, speakers=config.protocol not in SPEAKER_DEPENDENT)
+    if not config.lift_guard:
+        require_none(leaks)
+    kept = "" if config.protocol in SPEAKER_DEPENDENT else "no speaker, take or file on two sides: "
+    head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
+    told = [head + parts.verdict, _foreign(config), _missing(items, config)]
+    if config.validation == "train":
+        parts = parts._replace(train=parts.train + parts.validation, validation=[])
+        told.append("validation clips train too")
+    return classes, parts._replace(verdict="; ".join(filter(None, told)), leaks=tuple(leaks))
+
+
+def num_folds(protocol: str) -> int:
+    """How many folds a protocol has; raises UserError for an unknown one."""
+    if protocol in SPEAKER_DEPENDENT:
+        return 1
+    if is_file(protocol):
+        return len({row["fold"] for row in _rows(Path(protocol))})
+    return len(_published(protocol)["folds"])
+
+
+def is_file(protocol: str) -> bool:
+    """Whether a protocol is a CSV file of one's own."""
+    return protocol.lower().endswith(".csv")
+
+
 def split(items: list[Item], protocol: str, fold: int) -> Split:
     """Divide a corpus as `protocol` says; raises UserError for an unknown name or fold, or where nobody trains.
 
     `repetition` and `all_train` are for one's own few speakers: they measure nothing about people never seen, and
     the verdict says so.
     """
+    if fold >= num_folds(protocol):
+        raise UserError(f"--data.fold {fold} is not one of {protocol}: it has {num_folds(protocol)} folds, from 0.")
     if protocol == "repetition":
         return _by_repetition(items)
     if protocol == "all_train":
         return Split(items, [], [], f"all {len(items)} clips train; nobody selects, nobody is tested")
-    table = {**published(), **dict.fromkeys(SPEAKER_DEPENDENT)}
-    folds = choose(table, protocol, "data.protocol")["folds"]
-    if fold >= len(folds):
-        raise UserError(f"--data.fold {fold} is not one of {protocol}: it has {len(folds)} folds, from 0.")
-    sides = [[item for item in items if item.speaker in {str(speaker) for speaker in folds[fold][side]}]
+    if is_file(protocol):
+        return _by_file(items, Path(protocol), fold)
+    speakers = _published(protocol)["folds"][fold]
+    sides = [[item for item in items if item.speaker in {str(speaker) for speaker in speakers[side]}]
              for side in ("train", "val", "test")]
     if not sides[0]:
-        raise UserError(f"--data.protocol {protocol} fold {fold} trains on speakers {folds[fold]['train']}, and "
-                        f"--data.root holds speakers {_names(items)} only; try --data.protocol repetition.")
-    check_split(*sides)
+        raise UserError(f"--data.protocol {protocol} fold {fold} trains on speakers {speakers['train']}, and "
+                        f"--data.root holds speakers {names(items)} only; try --data.protocol repetition.")
     return Split(*sides, verdict=_verdict(*sides))
 
 
-def check_split(train: list[Item], validation: list[Item], test: list[Item]) -> None:
-    """Raise UserError where a speaker stands on more than one side."""
-    sides = {"train": _speakers(train), "validation": _speakers(validation), "test": _speakers(test)}
-    for one, other in (("train", "validation"), ("train", "test"), ("validation", "test")):
-        shared = sides[one] & sides[other]
-        if shared:
-            raise UserError(f"Speakers {', '.join(sorted(shared))} stand in {one} and in {other}; "
-                            f"a split must not share speakers.")
+def _published(protocol: str) -> dict[str, Any]:
+    table = {**published(), **dict.fromkeys(SPEAKER_DEPENDENT)}
+    return choose(table, protocol, "data.protocol")
 
 
 def _by_repetition(items: list[Item]) -> Split:
@@ -57,19 +96,96 @@ def _by_repetition(items: list[Item]) -> Split:
         raise UserError(f"--data.protocol repetition wants first and second repetitions; the {len(items)} clips of "
                         f"--data.root hold {len(first)} and {len(second)}.")
     return Split(first, [], second, f"first repetitions train, second ones test, of the same speakers "
-                                    f"({_names(items)}): speaker-dependent, says nothing about people never seen")
+                                    f"({names(items)}): speaker-dependent, says nothing about people never seen")
 
 
-def _verdict(train: list[Item], validation: list[Item], test: list[Item]) -> str:
-    sides = ((_names(train), len(train)), (_names(validation), len(validation)), (_names(test), len(test)))
-    told = "; ".join(f"{side} speakers {names} ({count} clips)" if count else f"{side} none"
-                     for side, (names, count) in zip(("train", "validation", "test"), sides, strict=True))
-    return f"no speaker on two sides: {told}"
+def _by_file(items: list[Item], path: Path, fold: int) -> Split:
+    """Sides from the rows of a CSV; a row may name a clip by its id, its file, or another modality of its take."""
+    rows = _rows(path)
+    wanted = sorted({row["fold"] for row in rows}, key=lambda name: (len(name), name))[fold]
+    find = _finder(items)
+    sides: dict[str, dict[str, Item]] = {side: {} for side in SIDES}
+    unknown = []
+    for row in rows:
+        if row["fold"] == wanted:
+            item = find(row["id"])
+            if item is None:
+                unknown.append(row["id"])
+            else:
+                sides[row["side"]][item.id] = item  # once, though two modalities of a take be named
+    if unknown:
+        raise UserError(f"{path}: --data.root holds no clip {', '.join(unknown[:5])} ({len(unknown)} of its "
+                        f"{len(rows)} rows); correct the file or --data.root.")
+    if not sides["train"]:
+        raise UserError(f"{path}: no row of fold {wanted} has the side train.")
+    parts = [list(side.values()) for side in sides.values()]
+    unused = len(items) - len({item.id for part in parts for item in part})
+    return Split(*parts, verdict=_verdict(*parts) + f"; {unused} clips take no part" * bool(unused))
 
 
-def _speakers(items: list[Item]) -> set[str]:
-    return {item.speaker for item in items}
+def _finder(items: list[Item]) -> Callable[[str], Item | None]:
+    by_id, by_take = ({getattr(item, key): item for item in items} for key in ("id", "take"))
+
+    def find(name: str) -> Item | None:
+        stem = Path(name).stem
+        return by_id.get(name) or by_id.get(stem) or by_take.get(stem.partition("-")[2])
+
+    return find
 
 
-def _names(items: list[Item]) -> str:
-    return ", ".join(sorted(_speakers(items), key=lambda name: (len(name), name)))
+def _rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a split file with `id`, `side` and `fold`; raises UserError where they are none."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            missing = set(CSV_COLUMNS) - set(reader.fieldnames or ())
+            rows = [{"fold": "0", **row} for row in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as a CSV ({error}); --data.protocol wants a file of the columns id, "
+                        f"side and, if it has several, fold.") from error
+    if missing:
+        raise UserError(f"{path}: lacks the column {' and '.join(sorted(missing))}; its first line must name id, side "
+                        f"and, if it has several, fold.")
+    for number, row in enumerate(rows, start=2):
+        if row["side"] not in SIDES or not row["id"]:
+            raise UserError(f"{path}: line {number} gives clip {row['id']!r} the side {row['side']!r}; "
+                            f"it must be one of {', '.join(SIDES)}.")
+    if not rows:
+        raise UserError(f"{path}: holds no rows; --data.protocol wants a line for each clip.")
+    return rows
+
+
+def _verdict(*sides: list[Item]) -> str:
+    return "; ".join(f"{side} speakers {names(items)} ({len(items)} clips)" if items else f"{side} none"
+                     for side, items in zip(SIDES, sides, strict=True))
+
+
+def _foreign(config: DataConfig) -> str:
+    """What keeps this run from being compared with others of its protocol; raises UserError for another corpus."""
+    protocol = published().get(config.protocol)
+    if protocol is None:
+        return ""
+    if protocol["corpus"] != config.corpus:
+        fitting = [name for name, other in published().items() if other["corpus"] == config.corpus]
+        raise UserError(f"--data.protocol {config.protocol} is for --data.corpus {protocol['corpus']}, "
+                        f"not {config.corpus}; choose one of {', '.join(fitting)}.")
+    usual = protocol.get("label_set", config.labels)
+    return f"labels {config.labels}, where the protocol has {usual}" if usual != config.labels else ""
+
+
+def _missing(items: list[Item], config: DataConfig) -> str:
+    """What the corpus lacks, as a part of the verdict; raises UserError where that is not allowed."""
+    speakers = None
+    if config.protocol in published():
+        fold = published()[config.protocol]["folds"][config.fold]
+        speakers = {str(speaker) for side in fold.values() for speaker in side}
+    lacks = CORPORA[config.corpus].lacking(items, config, speakers)
+    if not lacks:
+        return ""
+    if speakers is None:  # a split of one's own names no more than it has
+        log.warning("%s lacks, of the published corpus, %s", config.root, lacks)
+        return ""
+    if not config.allow_missing:
+        raise UserError(f"{config.root}: lacks {lacks}, which --data.protocol {config.protocol} names; complete the "
+                        f"corpus, or train on what is there with --data.allow_missing true.")
+    return f"the corpus lacks {lacks}"

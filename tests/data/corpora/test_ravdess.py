@@ -1,3 +1,6 @@
+import time
+from collections import Counter
+
 import pytest
 from makers import shared
 
@@ -47,8 +50,64 @@ def test_song_and_copies_are_left_out_and_strangers_are_named(tmp_path, caplog):
           "notes.txt")
     items = ravdess.scan(tmp_path, CONFIG)
     assert [item.id for item in items] == ["03-01-01-01-01-01-01"]
-    assert "3 media files" in caplog.text
-    assert "holiday.mp4" in caplog.text
+    [record] = caplog.records  # one message for all
+    assert "3 media files" in record.getMessage()
+    for name in ("holiday.mp4", "03-01-09-01-01-01-01.wav", "03-01-01-01-01-01-25.wav"):
+        assert name in record.getMessage()
+
+
+def test_song_is_read_when_asked_for(tmp_path):
+    touch(tmp_path, "03-01-01-01-01-01-01.wav", "03-02-01-01-01-01-01.wav", "03-02-06-02-01-01-01.wav")
+    sung = DataConfig(channel="song")
+    assert [item.take for item in ravdess.scan(tmp_path, sung)] == ["02-01-01-01-01-01", "02-06-02-01-01-01"]
+    assert ravdess.labels(tmp_path, sung) == ("neutral", "calm", "happy", "sad", "angry", "fearful")
+    assert len(ravdess.scan(tmp_path, DataConfig(channel="both"))) == 3
+
+
+@pytest.mark.parametrize(("labels", "classes", "takes"), [
+    ("emotions8", 8, 1440), ("drop_neutral", 7, 1344), ("calm_as_neutral", 7, 1440), ("drop_calm", 7, 1248)])
+def test_label_sets(tmp_path, labels, classes, takes):
+    touch(tmp_path, *(f"03-{take}.wav" for take in ravdess.published_takes()))
+    config = DataConfig(labels=labels)
+    items = ravdess.scan(tmp_path, config)
+    names = ravdess.labels(tmp_path, config)
+    assert (len(names), len(items)) == (classes, takes)
+    assert {item.label for item in items} == set(names)
+    if labels == "calm_as_neutral":
+        assert Counter(item.label for item in items)["neutral"] == 96 + 192
+    assert ravdess.lacking(items, config, None) == ""
+
+
+def test_published_counts():
+    takes = ravdess.published_takes()
+    assert len(takes) == len(set(takes)) == 2452
+    assert Counter(take[:2] for take in takes) == {"01": 1440, "02": 1012}
+    assert Counter(take[3:5] for take in takes if take[:2] == "01") == {
+        "01": 96, **dict.fromkeys(("02", "03", "04", "05", "06", "07", "08"), 192)}
+    assert not any(take.endswith("-18") for take in takes if take[:2] == "02")
+
+
+def test_what_is_lacking_is_named(tmp_path):
+    there = [take for take in ravdess.published_takes() if take[-2:] not in ("03", "24")]
+    there.remove("01-05-02-01-01-07")
+    touch(tmp_path, *(f"03-{take}.wav" for take in there))
+    items = ravdess.scan(tmp_path, CONFIG)
+    assert ravdess.lacking(items, CONFIG, None) == "actors 3, 24 and 1 takes of others (01-05-02-01-01-07)"
+    assert ravdess.lacking(items, CONFIG, {"3", "4"}) == "actors 3"
+    assert ravdess.lacking(items, CONFIG, {"4", "5"}) == ""
+
+
+def test_a_full_checkout_is_scanned_in_under_two_seconds(tmp_path):
+    """2,880 video and 1,440 audio names of speech, and the copy of the Kaggle upload inside itself."""
+    speech = [take for take in ravdess.published_takes() if take.startswith("01")]
+    touch(tmp_path, *(f"Actor_{take[-2:]}/{modality}-{take}.mp4" for take in speech for modality in ("01", "02")),
+          *(f"{folder}Actor_{take[-2:]}/03-{take}.wav" for take in speech
+            for folder in ("", "audio_speech_actors_01-24/")))
+    started = time.perf_counter()
+    items = ravdess.scan(tmp_path, CONFIG)
+    assert time.perf_counter() - started < 2
+    assert len(items) == 1440
+    assert all(item.id.startswith("01-") for item in items)
 
 
 @pytest.mark.parametrize("make", [False, True])

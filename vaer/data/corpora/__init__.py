@@ -1,4 +1,5 @@
-"""The corpora: each module has `scan(root, config) -> list[Item]` and `labels(root, config) -> tuple[str, ...]`."""
+"""The corpora: each module has `labels(root, config)`, the classes, `scan(root, config)`, the items, and
+`lacking(items, config, speakers)`, what the published corpus has of these speakers and the items lack (text or "")."""
 
 from pathlib import Path
 from types import ModuleType

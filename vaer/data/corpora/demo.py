@@ -27,6 +27,11 @@ def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
     return tuple(_settings(root)["classes"])
 
 
+def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
+    """Nothing: `scan` refuses a corpus that is not whole."""
+    return ""
+
+
 def _settings(root: Path) -> dict:
     path = root / "demo.json"
     if not path.is_file():
