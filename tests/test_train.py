@@ -75,9 +75,11 @@ def test_evaluate_scores_what_train_made(two_clips, tmp_path):
         (second / path.name).symlink_to(path)
         (second / path.name.replace("-01-01.mp4", "-02-01.mp4")).symlink_to(path)
     finish(start("train.py", "--data.root", second, "--output", tmp_path / "run", *TINY, "--train.epochs", 1,
-                 "--data.protocol", "repetition", "--train.batch_size", 2))
+                 "--data.protocol", "repetition", "--train.batch_size", 2, "--data.lift_guard", "true"))
     out, _ = finish(start("evaluate.py", tmp_path / "run", "--num_workers", 0))
     assert "UAR" in out
+    assert "GUARD LIFTED, takes" not in out  # the names of the takes differ, their bytes do not
+    assert "GUARD LIFTED, the same bytes are in" in out
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert np.sum(metrics["confusion"]) == 2
     assert (tmp_path / "run" / "confusion.png").stat().st_size > 1000

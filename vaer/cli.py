@@ -83,13 +83,16 @@ def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str
 
 def _train(parser: ArgumentParser, parsed: Namespace) -> None:
     config = config_of(parser, parsed)
-    from vaer.training.run import train  # costs torch, which --help does not
+    from vaer.training.folds import train_folds  # costs torch, which --help does not
 
-    train(config)
+    train_folds(config)
 
 
 def _fill_evaluate(parser: ArgumentParser) -> None:
-    parser.add_argument("runs", nargs="+", type=str, help="Folders of runs that trained.")
+    parser.add_argument("runs", nargs="+", type=str,
+                        help="Folders of runs that trained; a folder of folds is scored as one, over all its clips.")
+    parser.add_argument("--pool", type=str | None, default=None,
+                        help="Score all the runs as folds of one evaluation, each clip once, into this folder.")
     parser.add_argument("--modality", type=Literal["video", "audio", "both"], default="both",
                         help="What the network may use: video or audio take the other one away.")
     parser.add_argument("--views", type=int | None, default=None,
@@ -101,10 +104,10 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
 
 
 def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
-    from vaer.evaluation.run import evaluate
+    from vaer.evaluation.run import Options, evaluate
 
-    evaluate([Path(run) for run in parsed.runs], modality=parsed.modality, views=parsed.views,
-             batch_size=parsed.batch_size, num_workers=parsed.num_workers, root=parsed.root)
+    options = Options(**{name: getattr(parsed, name) for name in Options._fields})
+    evaluate([Path(run) for run in parsed.runs], options, None if parsed.pool is None else Path(parsed.pool))
 
 
 def _fill_demo(parser: ArgumentParser) -> None:

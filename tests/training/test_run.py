@@ -136,7 +136,9 @@ def test_validation_picks_the_best_epoch_and_patience_ends_the_run(corpus, tmp_p
 
     monkeypatch.setattr(run_module, "predict", lambda *_, **__: Told())
     monkeypatch.setattr(run_module, "score", lambda *_: type("Score", (), {"uar": next(uars), "war": 0.0}))
-    monkeypatch.setattr(run_module.protocols, "split", lambda items, *_: run_module.Split(items, items, [], "told"))
+    read = run_module.read_split
+    monkeypatch.setattr(run_module, "read_split", lambda data: (read(data)[0], read(data)[1]._replace(
+        validation=read(data)[1].train)))
     train(config(corpus, tmp_path / "run", train={"epochs": 9, "patience": 2}))
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (run["epochs"], run["best_epoch"], run["best_validation_uar"]) == (4, 2, 0.5)

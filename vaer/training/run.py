@@ -18,10 +18,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.config import Config, read_config, resolve, write_config
-from vaer.data import protocols
-from vaer.data.corpora import read_corpus
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
+from vaer.data.protocols import read_split
 from vaer.errors import RunError, UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
@@ -33,19 +32,16 @@ from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.start import start_from
 
-MAY_DIFFER = {"output", "train.resume", "train.save_steps", "data.num_workers", "data.root"}  # between resumptions
+# between resumptions
+MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root"}
 
 
 def train(config: Config) -> None:
-    """Train as `config` says, into the folder `config.output`; raises UserError or RunError."""
+    """Train one fold as `config` says, into the folder `config.output`; raises UserError or RunError."""
     config = resolve(config)
     accelerator = build_accelerator(config)
-    folder = Path(config.output)
-    claim(folder, config)
-    classes, items = read_corpus(config.data)
-    split = protocols.split(items, config.data.protocol, config.data.fold)
-    run = Run(config, accelerator, classes, split)
-    run.learn()
+    claim(Path(config.output), config)
+    Run(config, accelerator, *read_split(config.data)).learn()
 
 
 def build_accelerator(config: Config) -> Accelerator:
@@ -69,11 +65,17 @@ def claim(folder: Path, config: Config) -> None:
     if not config.train.resume:
         raise UserError(f"{folder}: holds a run already; choose another --output, or go on with it by "
                         f"--train.resume true.")
-    differing = sorted(name for name, (one, other) in _paired(read_config(known), config).items()
+    differing = sorted(name for name, (one, other) in _paired(read_config(known), resolve(config)).items()
                        if one != other and name not in MAY_DIFFER)
     if differing:
         raise UserError(f"{folder}: this run began with other values of {', '.join(differing)}; "
                         f"resume it with those of its config.yaml, or choose another --output.")
+
+
+def finished(folder: Path) -> bool:
+    """Whether a folder holds a run that came to its end."""
+    facts = folder / "run.json"
+    return facts.is_file() and json.loads(facts.read_text(encoding="utf-8"))["finished"]
 
 
 def _paired(one: Any, other: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
@@ -148,9 +150,10 @@ class Run:
             log.close()
 
     def _over(self) -> bool:
-        progress, patience = self.progress, self.config.train.patience
+        progress, settings = self.progress, self.config.train
         waited = progress.epoch - progress.best_epoch
-        return progress.epoch >= self.config.train.epochs or bool(self.validation and patience and waited >= patience)
+        return (progress.epoch >= (settings.stop_epoch or settings.epochs)
+                or bool(self.validation and settings.patience and waited >= settings.patience))
 
     def _epoch(self, log: RunLog) -> None:
         config, progress = self.config, self.progress
@@ -214,7 +217,8 @@ class Run:
             return
         facts = machine_facts() | {
             "seed": self.config.seed, "protocol": self.config.data.protocol, "fold": self.config.data.fold,
-            "split": self.split.verdict, "classes": list(self.accelerator.unwrap_model(self.network).classes),
+            "split": self.split.verdict, "leaks": list(self.split.leaks),
+            "classes": list(self.accelerator.unwrap_model(self.network).classes),
             "processes": self.accelerator.num_processes, "device": self.accelerator.device.type,
             "precision": self.accelerator.mixed_precision, "parameters": self.parameters,
             "peak_lr": {part.name: part.lr for part in self.parts},

@@ -1,0 +1,66 @@
+"""One fold or all of them, and the refit afterwards: which runs a command stands for."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+from accelerate import PartialState
+from accelerate.utils import wait_for_everyone
+
+from vaer.config import Config
+from vaer.data.protocols import num_folds, read_split
+from vaer.errors import UserError
+from vaer.training.run import claim, finished, train
+
+
+def train_folds(config: Config) -> None:
+    """Train every run that `config` stands for; finished folds of `--data.fold all` are skipped.
+
+    Folds stand in OUTPUT/fold0, fold1, ...; refits in OUTPUT-refit in the same way. Raises UserError or RunError.
+    """
+    config = dataclasses.replace(config, output=str(Path(config.output)))
+    runs = expand(config)
+    if config.train.refit and not read_split(runs[0].data)[1].validation:
+        raise UserError(f"--train.refit wants validation clips that choose an epoch; --data.protocol "
+                        f"{config.data.protocol} with --data.validation {config.data.validation} leaves none.")
+    for run in runs:
+        _train_once(run, config)
+    if config.train.refit:
+        for run in runs:
+            _train_once(refitted(run, config.output), config)
+    folders = [config.output, *([refit_folder(config.output)] if config.train.refit else [])]
+    if PartialState().is_main_process:
+        print(f"score on the test speakers: python evaluate.py {' '.join(folders)}")
+
+
+def expand(config: Config) -> list[Config]:
+    """The settings of each fold."""
+    if config.data.fold != "all":
+        return [config]
+    return [dataclasses.replace(config, output=f"{config.output}/fold{fold}",
+                                data=dataclasses.replace(config.data, fold=fold))
+            for fold in range(num_folds(config.data.protocol))]
+
+
+def refit_folder(output: str) -> str:
+    """Where the refit of a run stands."""
+    return f"{output}-refit"
+
+
+def refitted(run: Config, output: str) -> Config:
+    """Settings of the refit of a run that ended: on validation clips too, up to the epoch that they chose."""
+    facts = json.loads((Path(run.output) / "run.json").read_text(encoding="utf-8"))
+    return dataclasses.replace(
+        run, output=refit_folder(output) + run.output.removeprefix(output),
+        data=dataclasses.replace(run.data, validation="train"),
+        train=dataclasses.replace(run.train, refit=False, patience=0, stop_epoch=facts["best_epoch"]))
+
+
+def _train_once(run: Config, whole: Config) -> None:
+    if whole.data.fold == "all" and finished(Path(run.output)):
+        claim(Path(run.output), dataclasses.replace(run, train=dataclasses.replace(run.train, resume=True)))
+        if PartialState().is_main_process:
+            print(f"{run.output}: finished already, skipped")
+        return
+    train(run)
+    wait_for_everyone()  # the main process has written what the others read
