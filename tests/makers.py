@@ -8,10 +8,12 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from vaer.config import AudioConfig, Config, DataConfig, FusionConfig, ModelConfig, TrainConfig, VideoConfig, resolve
+from vaer.evaluation.scored import Answers, Scored, facts_of
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch, Item, Tokens
 
@@ -122,3 +124,20 @@ def make_batch(seconds: list[float], *, video: list[bool] | None = None, seed: i
 def replace(config: Config, section: str, **values) -> Config:
     """The config with some values of one section replaced."""
     return dataclasses.replace(config, **{section: dataclasses.replace(getattr(config, section), **values)})
+
+
+def make_scored(folder: Path | str = "runs/a", *, speakers: int = 2, clips: int = 6, fold: int = 0, right: float = 0.7,
+                temperature: float | None = None, seed: int = 0, **setting) -> Scored:
+    """Answers of three classes to `clips` of each speaker; speakers and clips are named after their fold."""
+    rng = np.random.default_rng(seed)
+    classes = ("a", "b", "c")
+    labels = np.arange(speakers * clips) % 3
+    answers = np.where(rng.uniform(size=len(labels)) < right, labels, (labels + 1) % 3)
+    table = pd.DataFrame({
+        "id": [f"{fold}-{number}" for number in range(len(labels))], "path": "x.wav", "fold": str(fold),
+        "speaker": [f"{fold}{number // clips}" for number in range(len(labels))],
+        "label": np.array(classes)[labels], "prediction": np.array(classes)[answers]})
+    table = table.join(pd.DataFrame(0.1 + 0.7 * np.eye(3)[answers], columns=list(classes)))
+    setting = {"protocol": "p", "fold": fold, "modality": "both", "seed": 0, "split": "told", "leaks": []} | setting
+    made = Answers(table, classes, setting, {str(fold): temperature})
+    return Scored(Path(folder), made, facts_of(made))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vaer.evaluation.metrics import score
+from vaer.evaluation.metrics import score, score_classes, score_speakers
 
 
 def answers(predictions, classes=3):
@@ -24,3 +24,14 @@ def test_a_class_without_clips_neither_helps_nor_hurts_but_takes_answers():
     assert metrics.uar == pytest.approx(1 / 2)
     assert metrics.macro_f1 == pytest.approx(1 / 2)
     assert metrics.classes_present == 2
+
+
+def test_classes_and_speakers_by_hand():
+    probabilities, labels = answers([0, 0, 1, 1]), np.array([0, 0, 0, 1])
+    classes = score_classes(probabilities, labels, ("a", "b", "c"))
+    assert classes["a"] == {"precision": 1.0, "recall": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "clips": 3}
+    assert classes["c"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "clips": 0}
+    speakers = score_speakers(probabilities, labels, np.array(["10", "9", "10", "9"]))
+    assert list(speakers) == ["9", "10"]
+    assert speakers["9"] == {"uar": 1.0, "war": 1.0, "clips": 2}
+    assert speakers["10"] == {"uar": 0.5, "war": 0.5, "clips": 2}

@@ -1,17 +1,17 @@
 """Pictures of scores."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vaer.records import Metrics
 
-
-def draw_confusion(metrics: Metrics, classes: tuple[str, ...], path: Path, title: str) -> None:
+def draw_confusion(facts: dict[str, Any], path: Path, title: str) -> None:
     """Write a PNG of the confusion: colour is the share of a label's clips, the figure in a field their number."""
-    counts = np.array(metrics.confusion)
+    classes = facts["classes"]
+    counts = np.array(facts["confusion"])
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     size = 2.2 + 0.6 * len(classes)
     figure = Figure(figsize=(size, size), layout="constrained")
@@ -27,5 +27,27 @@ def draw_confusion(metrics: Metrics, classes: tuple[str, ...], path: Path, title
     axes.set_yticks(range(len(classes)), classes)
     axes.set_xlabel("prediction")
     axes.set_ylabel("label")
-    axes.set_title(f"{title}: UAR {metrics.uar:.3f}, WAR {metrics.war:.3f}, {metrics.clips} clips", fontsize="medium")
+    axes.set_title(_title(facts, title), fontsize="medium")
     figure.savefig(path, dpi=120)
+
+
+def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
+    """Write a PNG of the UAR of every test speaker, the hardest first, with the score of all as a line."""
+    speakers = sorted(facts["per_speaker"].items(), key=lambda pair: pair[1]["uar"])
+    figure = Figure(figsize=(max(4.0, 1.5 + 0.3 * len(speakers)), 3.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.bar([name for name, _ in speakers], [row["uar"] for _, row in speakers], color="#3b6ea5")
+    axes.axhline(facts["uar"], color="black", linewidth=1)
+    if facts["intervals"] is not None:
+        axes.axhspan(*facts["intervals"]["uar"], color="black", alpha=0.12)
+    axes.set_ylim(0, 1)
+    axes.set_xlabel("test speaker")
+    axes.set_ylabel("UAR")
+    axes.set_title(_title(facts, title), fontsize="medium")
+    figure.savefig(path, dpi=120)
+
+
+def _title(facts: dict[str, Any], title: str) -> str:
+    lifted = ", GUARD LIFTED" if facts["leaks"] else ""
+    return f"{title}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {facts['clips']} clips{lifted}"

@@ -2,109 +2,132 @@
 
 import contextlib
 import dataclasses
-import json
-import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from accelerate import Accelerator
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
-from vaer.config import check_views, read_config, require_range
-from vaer.data import protocols
-from vaer.data.corpora import read_corpus
+from vaer.config import Config, check_views, read_config, require_range
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.loader import evaluation_batches
+from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
-from vaer.evaluation.metrics import score
-from vaer.evaluation.pictures import draw_confusion
+from vaer.evaluation import report
+from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.predict import Predictions, predict
+from vaer.evaluation.scored import Answers, Scored, facts_of, pool
 from vaer.models.network import VAER
-from vaer.records import Item, Metrics
-
-FILE_WIDTH = 160  # characters of a table that goes to a file
+from vaer.records import Item
 
 
-def evaluate(runs: list[Path], *, modality: str, views: int | None, batch_size: int, num_workers: int,
-             root: str | None) -> None:
-    """Score each run, write metrics.json, predictions.csv and confusion.png into its folder, print a table.
+class Options(NamedTuple):
+    """How runs are scored, beside what their own settings say."""
 
-    With a modality taken away the names carry it (metrics_video.json), so that both results stay. Raises UserError.
+    modality: str = "both"
+    views: int | None = None
+    batch_size: int = 16
+    num_workers: int = 2
+    root: str | None = None
+
+
+def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) -> None:
+    """Score each run, write its files into its folder, print a table.
+
+    A folder of folds (fold0, fold1, ...) is scored fold by fold, and all together into its `pooled`; `pool_into` does
+    the same for all `runs`. With a modality taken away the names carry it (metrics_video.json), so that both results
+    stay. Raises UserError.
     """
-    require_range("views", views, 1, 100)
-    require_range("batch_size", batch_size, 1)
-    require_range("num_workers", num_workers, 0)
+    require_range("views", options.views, 1, 100)
+    require_range("batch_size", options.batch_size, 1)
+    require_range("num_workers", options.num_workers, 0)
+    groups = [folds_of(run) for run in runs]
+    if pool_into is not None:
+        groups, runs = [[run for group in groups for run in group]], [pool_into.parent]
     accelerator = Accelerator()
-    rows = [_evaluate_run(run, accelerator, modality, views, batch_size, num_workers, root) for run in runs]
+    scored = []
+    for run, group in zip(runs, groups, strict=True):
+        parts = [_score(part, accelerator, options) for part in group]
+        if pool_into is not None or group != [run]:
+            parts.append(pool(pool_into or run / "pooled", parts))
+        scored.append(parts)
     if accelerator.is_main_process:
-        _print_table(runs, rows, modality)
+        for part in (part for parts in scored for part in parts):
+            report.write(part, "" if options.modality == "both" else f"_{options.modality}")
+        report.show(scored, options.modality)
 
 
-def _evaluate_run(run: Path, accelerator: Accelerator, modality: str, views: int | None, batch_size: int,
-                  num_workers: int, root: str | None) -> dict[str, Any]:
+def folds_of(run: Path) -> list[Path]:
+    """The folders to score for a run: itself, or all of its folds; raises UserError where one of them is not there."""
+    if not (run / "fold0").is_dir():
+        return [run]
+    count = num_folds(read_config(run / "fold0" / "config.yaml").data.protocol)
+    folds = [run / f"fold{number}" for number in range(count)]
+    missing = [fold.name for fold in folds if not (fold / "best").is_dir()]
+    if missing:
+        raise UserError(f"{run}: {', '.join(missing)} of {count} folds are not trained yet; go on with the command "
+                        f"that began it and --train.resume true, or score single folds such as {folds[0]}.")
+    return folds
+
+
+def _score(run: Path, accelerator: Accelerator, options: Options) -> Scored:
+    network, config = _trained(run, options)
+    classes, split = read_split(config.data)
+    if list(classes) != list(network.classes):
+        raise UserError(f"{config.data.root}: its classes are {', '.join(classes)}, and {run} learned "
+                        f"{', '.join(network.classes)}; name a corpus with the same ones.")
+    if not split.test:
+        raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
+    network = accelerator.prepare_model(network, evaluation_mode=True)
+    predictions = _predict(split.test, f"{run}, test", network, config, accelerator, options)
+    temperature = None
+    if split.validation:
+        chosen = _predict(split.validation, f"{run}, validation", network, config, accelerator, options)
+        temperature = fit_temperature(chosen.probabilities, chosen.labels)
+    fold = config.data.fold
+    setting = {"protocol": config.data.protocol, "fold": fold, "corpus": config.data.corpus,
+               "channel": config.data.channel, "labels": config.data.labels, "validation": config.data.validation,
+               "modality": options.modality, "views": config.evaluate.views, "seed": config.seed,
+               "split": split.verdict, "leaks": list(split.leaks)}
+    answers = Answers(_table(split.test, classes, predictions, fold), classes, setting, {str(fold): temperature})
+    return Scored(run, answers, facts_of(answers))
+
+
+def _trained(run: Path, options: Options) -> tuple[VAER, Config]:
+    """The network of a run and its settings, changed to what `options` say."""
     if not (run / "best" / "model.safetensors").is_file():
         raise UserError(f"{run}: holds no trained network (best/model.safetensors); name the folder of a run.")
     config = read_config(run / "config.yaml")
-    data = config.data if root is None else dataclasses.replace(config.data, root=root)
-    classes, items = read_corpus(data)
-    split = protocols.split(items, data.protocol, data.fold)
-    if not split.test:
-        raise UserError(f"{run}: its protocol {data.protocol} leaves no test clip ({split.verdict}).")
+    if options.modality != "both" and not getattr(config.model, options.modality).enabled:
+        raise UserError(f"--modality {options.modality}: {run} was trained without that branch.")
+    views = config.evaluate.views if options.views is None else options.views
+    check_views(views, config.data)
+    data = config.data if options.root is None else dataclasses.replace(config.data, root=options.root)
     with contextlib.redirect_stdout(None):  # huggingface_hub prints where it loads from
         network = VAER.from_pretrained(run / "best")
-    if list(classes) != list(network.classes):
-        raise UserError(f"{data.root}: its classes are {', '.join(classes)}, and {run} learned "
-                        f"{', '.join(network.classes)}; name a corpus with the same ones.")
-    if modality != "both" and not getattr(config.model, modality).enabled:
-        raise UserError(f"--modality {modality}: {run} was trained without that branch.")
-    views = config.evaluate.views if views is None else views
-    check_views(views, data)
-    network = accelerator.prepare_model(network, evaluation_mode=True)
-    clips = EvaluationClips(split.test, classes, config=data, views=views,
+    return network, dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
+
+
+def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
+             options: Options) -> Predictions:
+    views = config.evaluate.views
+    clips = EvaluationClips(items, accelerator.unwrap_model(network).classes, config=config.data, views=views,
                             wanted=Wanted(config.model.video.enabled, config.model.audio.enabled))
-    batches = evaluation_batches(clips, batch_size=batch_size, num_workers=num_workers, device=accelerator.device,
-                                 rank=accelerator.process_index, world=accelerator.num_processes)
-    shown = track(batches, description=str(run), total=len(batches), transient=True,
-                  disable=not accelerator.is_main_process)
-    predictions = predict(network, shown, accelerator, num_clips=len(clips), views=views, modality=modality)
-    metrics = score(predictions.probabilities, predictions.labels)
-    facts = metrics._asdict() | {
-        "classes": list(classes), "protocol": data.protocol, "fold": data.fold, "split": split.verdict,
-        "modality": modality, "views": views, "seed": config.seed, "nll": predictions.nll}
-    if accelerator.is_main_process:
-        _write(run, "" if modality == "both" else f"_{modality}", facts, split.test, predictions, metrics, classes)
-    return facts
+    batches = evaluation_batches(clips, batch_size=options.batch_size, num_workers=options.num_workers,
+                                 device=accelerator.device, rank=accelerator.process_index,
+                                 world=accelerator.num_processes)
+    shown: Iterable = track(batches, description=description, total=len(batches), transient=True,
+                            disable=not accelerator.is_main_process)
+    return predict(network, shown, accelerator, num_clips=len(clips), views=views, modality=options.modality)
 
 
-def _write(run: Path, suffix: str, facts: dict[str, Any], items: list[Item], predictions: Predictions,
-           metrics: Metrics, classes: tuple[str, ...]) -> None:
-    (run / f"metrics{suffix}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:
     names = np.array(classes)
     table = pd.DataFrame({
-        "id": [item.id for item in items], "path": [item.path for item in items],
+        "id": [item.id for item in items], "path": [item.path for item in items], "fold": str(fold),
         "speaker": [item.speaker for item in items], "label": names[predictions.labels],
         "prediction": names[predictions.probabilities.argmax(axis=1)]})
-    table = table.join(pd.DataFrame(predictions.probabilities, columns=list(classes)))
-    table.to_csv(run / f"predictions{suffix}.csv", index=False)
-    draw_confusion(metrics, classes, run / f"confusion{suffix}.png", title=f"{run.name}{suffix}")
-
-
-def _print_table(runs: list[Path], rows: list[dict[str, Any]], modality: str) -> None:
-    table = Table(title=f"test clips, modality {modality}")
-    for column in ("run", "protocol", "fold", "UAR", "WAR", "macro F1", "clips", "classes"):
-        table.add_column(column, justify="left" if column in ("run", "protocol") else "right", overflow="fold")
-    for run, row in zip(runs, rows, strict=True):
-        table.add_row(str(run), row["protocol"], str(row["fold"]), *(f"{row[key]:.3f}" for key in
-                      ("uar", "war", "macro_f1")), str(row["clips"]), str(row["classes_present"]))
-    if len(rows) > 1:
-        values = np.array([[row[key] for key in ("uar", "war", "macro_f1")] for row in rows])
-        table.add_section()
-        table.add_row("mean of runs", "", "", *(f"{value:.3f}" for value in values.mean(axis=0)), "", "")
-    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
-    console.print(table)
-    for run, row in zip(runs, rows, strict=True):
-        console.print(f"{run}: {row['split']}", markup=False, highlight=False, soft_wrap=True)
+    return table.join(pd.DataFrame(predictions.probabilities, columns=list(classes)))

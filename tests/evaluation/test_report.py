@@ -1,0 +1,44 @@
+import json
+
+import pandas as pd
+from makers import make_scored
+
+from vaer.evaluation.report import show, write
+from vaer.evaluation.scored import pool
+
+
+def test_files_carry_the_suffix_and_come_back(tmp_path):
+    scored = make_scored(tmp_path / "run")
+    write(scored, "_audio")
+    assert json.loads((tmp_path / "run" / "metrics_audio.json").read_text()) == scored.facts
+    table = pd.read_csv(tmp_path / "run" / "predictions_audio.csv", dtype={"fold": str, "speaker": str})
+    pd.testing.assert_frame_equal(table, scored.answers.table)
+    for name in ("confusion_audio.png", "speakers_audio.png"):
+        assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_run_is_told_in_detail(capsys):
+    show([[make_scored("runs/one", temperature=1.5)]], "both")
+    shown = capsys.readouterr().out
+    assert "runs/one: classes" in shown
+    assert "no interval: 2 test speakers, 8 are needed; UAR of each: 00 " in shown
+    assert "with temperature 1.50 of the validation speakers" in shown
+    assert "runs/one: told" in shown
+
+
+def test_enough_speakers_show_intervals_and_the_hardest_of_them(capsys):
+    scored = make_scored("runs/one", speakers=8)
+    show([[scored]], "both")
+    shown = capsys.readouterr().out
+    low, high = scored.facts["intervals"]["uar"]
+    assert f"{scored.facts['uar']:.3f} [{low:.3f}, {high:.3f}]" in shown
+    assert "intervals: 95%, 8 speakers resampled; UAR of a speaker from" in shown
+
+
+def test_folds_stand_above_their_pooled_score_and_runs_are_compared(capsys):
+    parts = [make_scored("runs/a/fold0"), make_scored("runs/a/fold1", fold=1, leaks=["x"])]
+    show([[*parts, pool("runs/a/pooled", parts)], [make_scored("runs/b")]], "both")
+    shown = capsys.readouterr().out
+    assert shown.index("runs/a/fold0") < shown.index("runs/a/pooled") < shown.index("mean of its folds")
+    assert "runs/a/fold1 GUARD LIFTED" in shown
+    assert "runs/b against runs/a/pooled: not the same clips" in shown

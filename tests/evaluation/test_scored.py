@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from makers import make_scored
+from sklearn.metrics import recall_score
+
+from vaer.errors import UserError
+from vaer.evaluation.calibration import calibration_error, scale
+from vaer.evaluation.scored import compare, pool
+
+
+def test_pooled_scores_are_those_of_all_clips_and_the_mean_of_folds_stands_beside():
+    parts = [make_scored("a", fold=0, right=0.9), make_scored("b", fold=1, clips=12, right=0.4)]
+    pooled = pool("both", parts)
+    table = pooled.answers.table
+    assert len(table) == pooled.facts["clips"] == 36
+    assert pooled.facts["uar"] == pytest.approx(recall_score(table.label, table.prediction, average="macro"))
+    assert pooled.facts["mean_of_folds"]["uar"] == pytest.approx((parts[0].facts["uar"] + parts[1].facts["uar"]) / 2)
+    assert pooled.facts["uar"] != pytest.approx(pooled.facts["mean_of_folds"]["uar"])  # the folds are of unlike size
+    assert pooled.facts["folds"]["1"]["clips"] == 24
+    assert set(pooled.facts["per_speaker"]) == {"00", "01", "10", "11"}
+    assert pooled.facts["intervals"] is None
+
+
+def test_eight_speakers_have_intervals():
+    facts = make_scored(speakers=8).facts
+    low, high = facts["intervals"]["uar"]
+    assert low < facts["uar"] < high
+
+
+def test_each_fold_is_scaled_by_its_own_temperature():
+    parts = [make_scored("a", fold=0, temperature=2.0), make_scored("b", fold=1, temperature=0.5)]
+    pooled = pool("both", parts)
+    by_hand = np.concatenate([scale(parts[0].answers.probabilities, 2.0), scale(parts[1].answers.probabilities, 0.5)])
+    assert pooled.facts["calibration"]["error_scaled"] == pytest.approx(
+        calibration_error(by_hand, pooled.answers.labels))
+    assert pooled.facts["calibration"]["temperatures"] == {"0": 2.0, "1": 0.5}
+    without = pool("both", [parts[0], make_scored("b", fold=1)]).facts["calibration"]
+    assert without["error_scaled"] is None
+    assert without["error"] == pytest.approx(pooled.facts["calibration"]["error"])
+
+
+@pytest.mark.parametrize(("setting", "message"), [
+    ({"protocol": "q"}, r"differ in protocol \(p, q\)"), ({"modality": "audio"}, r"differ in modality"),
+    ({"fold": 0}, r"12 clips are scored in more than one of them \(0-0, 0-1, 0-2\)")])
+def test_what_cannot_be_pooled_is_refused(setting, message):
+    other = make_scored("b", **{"fold": 1} | setting)
+    with pytest.raises(UserError, match=message):
+        pool("both", [make_scored("a"), other])
+
+
+def test_a_lifted_guard_stays_visible():
+    pooled = pool("both", [make_scored("a"), make_scored("b", fold=1, leaks=["speakers 7 stand in train and in test"])])
+    assert pooled.facts["leaks"] == ["speakers 7 stand in train and in test"]
+    assert "fold 1: GUARD LIFTED" in pooled.facts["split"]
+
+
+def test_runs_on_the_same_clips_are_compared_by_pairs():
+    first, other = make_scored("a", speakers=8, right=0.4), make_scored("b", speakers=8, right=0.9, seed=1)
+    told = compare(first, other)
+    difference = other.facts["uar"] - first.facts["uar"]
+    assert told.startswith(f"b against a: UAR {difference:+.3f} [+")
+    assert "paired" in told
+    assert "no interval (fewer than 8 speakers)" in compare(make_scored("a"), make_scored("b"))
+    assert "not the same clips" in compare(first, make_scored("b", speakers=8, fold=1))

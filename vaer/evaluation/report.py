@@ -1,0 +1,93 @@
+"""What a person reads of an evaluation: files beside the run, tables on the screen."""
+
+import json
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from vaer.evaluation.pictures import draw_confusion, draw_speakers
+from vaer.evaluation.scored import Scored, compare
+
+FILE_WIDTH = 160  # characters of a table that goes to a file
+
+
+def write(scored: Scored, suffix: str) -> None:
+    """Write metrics.json, predictions.csv, confusion.png and speakers.png into the folder, `suffix` in their names."""
+    folder, facts = scored.folder, scored.facts
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"metrics{suffix}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    scored.answers.table.to_csv(folder / f"predictions{suffix}.csv", index=False)
+    title = f"{folder.parent.name + '/' if folder.name == 'pooled' else ''}{folder.name}{suffix}"
+    draw_confusion(facts, folder / f"confusion{suffix}.png", title)
+    draw_speakers(facts, folder / f"speakers{suffix}.png", title)
+
+
+def show(groups: list[list[Scored]], modality: str) -> None:
+    """Print a table of all runs; a group is a run, or its folds with the pooled score last.
+
+    One group is told in detail; several are compared with the first one, clip by clip.
+    """
+    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
+    console.print(_overview(groups, modality))
+    main = [group[-1] for group in groups]
+    if len(groups) == 1:
+        console.print(_classes(main[0]))
+        for line in _details(main[0]):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for other in main[1:]:
+        console.print(compare(main[0], other), markup=False, highlight=False, soft_wrap=True)
+    for scored in main:
+        console.print(f"{scored.folder}: {scored.facts['split']}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _overview(groups: list[list[Scored]], modality: str) -> Table:
+    table = Table(title=f"test clips, modality {modality}")
+    for column in ("run", "protocol", "fold", "UAR", "WAR", "macro F1", "clips", "speakers", "classes"):
+        table.add_column(column, justify="left" if column in ("run", "protocol") else "right", overflow="fold")
+    for group in groups:
+        for scored in group:
+            facts = scored.facts
+            lifted = " GUARD LIFTED" if facts["leaks"] else ""
+            fold = "pooled" if isinstance(facts["fold"], list) else str(facts["fold"])
+            table.add_row(str(scored.folder) + lifted, facts["protocol"], fold,
+                          *(_with_interval(facts, name) for name in ("uar", "war", "macro_f1")), str(facts["clips"]),
+                          str(facts["speakers"]), str(facts["classes_present"]))
+        if "mean_of_folds" in group[-1].facts:
+            mean = group[-1].facts["mean_of_folds"]
+            table.add_row("  mean of its folds", "", "", *(f"{mean[name]:.3f}" for name in mean), "", "", "")
+        table.add_section()
+    return table
+
+
+def _with_interval(facts: dict, name: str) -> str:
+    if facts["intervals"] is None:
+        return f"{facts[name]:.3f}"
+    low, high = facts["intervals"][name]
+    return f"{facts[name]:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _classes(scored: Scored) -> Table:
+    table = Table(title=f"{scored.folder}: classes")
+    for column in ("class", "recall", "precision", "F1", "clips"):
+        table.add_column(column, justify="left" if column == "class" else "right")
+    for name, row in scored.facts["per_class"].items():
+        table.add_row(name, *(f"{row[key]:.3f}" for key in ("recall", "precision", "f1")), str(row["clips"]))
+    return table
+
+
+def _details(scored: Scored) -> list[str]:
+    facts, calibration = scored.facts, scored.facts["calibration"]
+    by_uar = sorted(facts["per_speaker"].items(), key=lambda pair: pair[1]["uar"])
+    if facts["intervals"] is None:
+        lines = [f"no interval: {facts['speakers']} test speakers, {facts['intervals_need_speakers']} are needed; "
+                 "UAR of each: " + ", ".join(f"{name} {row['uar']:.3f}" for name, row in facts["per_speaker"].items())]
+    else:
+        (worst, low), (best, high) = by_uar[0], by_uar[-1]
+        lines = [f"intervals: {facts['level']:.0%}, {facts['speakers']} speakers resampled; UAR of a speaker from "
+                 f"{low['uar']:.3f} ({worst}) to {high['uar']:.3f} ({best})"]
+    told = f"calibration error {calibration['error']:.3f}"
+    if calibration["error_scaled"] is not None:
+        temperatures = ", ".join(f"{value:.2f}" for value in calibration["temperatures"].values())
+        told += f", {calibration['error_scaled']:.3f} with temperature {temperatures} of the validation speakers"
+    return [*lines, told]

@@ -1,0 +1,137 @@
+"""What an evaluation found, as facts that can all be computed again from its table of predictions."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vaer.errors import UserError
+from vaer.evaluation.calibration import calibration_error, scale
+from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, speaker_intervals
+from vaer.evaluation.metrics import score, score_classes, score_speakers
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """Clips with their labels, speakers and probabilities, and the setting in which they were answered."""
+
+    table: pd.DataFrame
+    """id, path, fold, speaker, label, prediction, and a probability for each class."""
+    classes: tuple[str, ...]
+    setting: dict[str, Any]
+    """protocol, labels, channel, modality, ...: what scores must share to be comparable."""
+    temperatures: dict[str, float | None]
+    """One for each fold, fitted on its validation clips; None where it has none."""
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """(clips, classes)."""
+        return self.table[list(self.classes)].to_numpy(dtype=np.float64)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """(clips,) places in `classes`."""
+        return self._places("label")
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """(clips,) places in `classes`."""
+        return self._places("prediction")
+
+    @property
+    def speakers(self) -> np.ndarray:
+        """(clips,) names."""
+        return self.table["speaker"].to_numpy(dtype=str)
+
+    def _places(self, column: str) -> np.ndarray:
+        return np.array([self.classes.index(name) for name in self.table[column]])
+
+
+class Scored(NamedTuple):
+    """A run, or several pooled, with its answers and what they are worth."""
+
+    folder: Path
+    answers: Answers
+    facts: dict[str, Any]
+
+
+def facts_of(answers: Answers) -> dict[str, Any]:
+    """Every score of some answers, in plain types."""
+    probabilities, labels, speakers = answers.probabilities, answers.labels, answers.speakers
+    intervals = speaker_intervals(answers.predictions, labels, speakers, len(answers.classes))
+    return score(probabilities, labels)._asdict() | answers.setting | {
+        "classes": list(answers.classes),
+        "speakers": len(set(speakers.tolist())),
+        "level": LEVEL,
+        "intervals": None if intervals is None else {name: list(span) for name, span in intervals.items()},
+        "intervals_need_speakers": FEWEST_SPEAKERS,
+        "per_class": score_classes(probabilities, labels, answers.classes),
+        "per_speaker": score_speakers(probabilities, labels, speakers),
+        "nll": float(-np.log(probabilities[np.arange(len(labels)), labels].clip(min=1e-12)).mean()),
+        "calibration": _calibration(answers, probabilities, labels)}
+
+
+def _calibration(answers: Answers, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """The calibration error as answered, and after each fold's temperature where all folds have one."""
+    found: dict[str, Any] = {"error": calibration_error(probabilities, labels), "error_scaled": None,
+                             "temperatures": answers.temperatures}
+    if all(value is not None for value in answers.temperatures.values()):
+        scaled = probabilities.copy()
+        for fold, temperature in answers.temperatures.items():
+            rows = (answers.table["fold"].astype(str) == fold).to_numpy()
+            scaled[rows] = scale(probabilities[rows], temperature)
+        found["error_scaled"] = calibration_error(scaled, labels)
+    return found
+
+
+def pool(folder: Path, parts: list[Scored]) -> Scored:
+    """The clips of several folds of one protocol as one list, into `folder`.
+
+    Beside the scores over all clips stand the mean of the folds and each fold's own. Raises UserError where the runs
+    are of different settings, or share a fold or a clip.
+    """
+    first = parts[0]
+    for part in parts[1:]:
+        odd = sorted(name for name in {"classes", *first.answers.setting} - {"fold", "seed", "split", "leaks"}
+                     if part.facts[name] != first.facts[name])
+        if odd:
+            raise UserError(f"{first.folder} and {part.folder} cannot be pooled: they differ in "
+                            f"{', '.join(f'{name} ({first.facts[name]}, {part.facts[name]})' for name in odd)}; "
+                            f"pool folds of one protocol and setting.")
+    table = pd.concat([part.answers.table for part in parts], ignore_index=True)
+    twice = table["id"][table["id"].duplicated()]
+    if len(twice):
+        raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be pooled: {len(twice)} clips are "
+                        f"scored in more than one of them ({', '.join(twice[:3])}); name each fold once.")
+    folds = [part.facts["fold"] for part in parts]
+    setting = first.answers.setting | {
+        "fold": folds, "seed": sorted({part.facts["seed"] for part in parts}),
+        "split": f"{len(parts)} folds of {first.facts['protocol']} pooled: each clip scored once, by its fold's network"
+                 + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]),
+        "leaks": [leak for part in parts for leak in part.facts["leaks"]]}
+    temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
+    answers = Answers(table, first.answers.classes, setting, temperatures)
+    names = ("uar", "war", "macro_f1")
+    facts = facts_of(answers) | {
+        "mean_of_folds": {name: float(np.mean([part.facts[name] for part in parts])) for name in names},
+        "folds": {str(part.facts["fold"]): {name: part.facts[name] for name in (*names, "clips")} for part in parts}}
+    return Scored(folder, answers, facts)
+
+
+def compare(first: Scored, other: Scored) -> str:
+    """One sentence: by how much `other` differs from `first` in UAR, and how sure that is."""
+    one, two = (scored.answers.table.set_index("id").sort_index() for scored in (first, other))
+    if list(one.index) != list(two.index) or first.answers.classes != other.answers.classes:
+        return f"{other.folder} against {first.folder}: not the same clips and classes, so no paired comparison"
+    difference = other.facts["uar"] - first.facts["uar"]
+    answers = [dataclasses.replace(scored.answers, table=scored.answers.table.set_index("id").sort_index())
+               for scored in (first, other)]
+    spans = paired_intervals(answers[0].predictions, answers[1].predictions, answers[0].labels, answers[0].speakers,
+                             len(first.answers.classes))
+    told = f"{other.folder} against {first.folder}: UAR {difference:+.3f}"
+    if spans is None:
+        return f"{told}, no interval (fewer than {FEWEST_SPEAKERS} speakers)"
+    low, high = spans["uar"]
+    return f"{told} [{low:+.3f}, {high:+.3f}] ({LEVEL:.0%} over speakers, paired)"
