@@ -35,7 +35,8 @@ DEMO = {
     "--model.video.freeze true": ["--model.video.freeze", "true"],
     "--model.audio.freeze true": ["--model.audio.freeze", "true"],
 }
-MOMENT = {"--model.fusion.kind cross_attention": [], "--model.fusion.kind concat": ["--model.fusion.kind", "concat"]}
+MOMENT = {"--model.fusion.kind cross_attention": [], "--model.fusion.kind concat": ["--model.fusion.kind", "concat"],
+          "cross_attention, seed 1": ["--seed", "1"], "cross_attention, seed 2": ["--seed", "2"]}
 TABLES = {"demo": ("configs/demo.yaml", DEMO), "moment": ("configs/moment.yaml", MOMENT),
           "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
 
@@ -78,7 +79,7 @@ def row(config, flags, output):
                              capture_output=True, text=True, check=True).stdout
     return scores | {"command": " ".join(command), "seed": metrics["seed"], "trained_s": round(trained_s, 1),
                      "epochs": facts["epochs"], "best_epoch": facts["best_epoch"], "parameters": facts["parameters"],
-                     "validation_uar": facts["best_validation_uar"], 
+                     "validation_uar": facts["best_validation_uar"],
                      "git_commit": machine["git_commit"].rstrip("+") + "+" * bool(changed),
                      "machine": f"{machine['machine']}, 2 cores"}
 
