@@ -34,16 +34,25 @@ def grey(number: int, height: int, width: int) -> np.ndarray:
 
 def write_video(path: Path, *, fps: int = 10, frames: int = 20, size: tuple[int, int] = (64, 64),
                 times: list[int] | None = None, sound: np.ndarray | None = None, rate: int = 48_000,
-                layout: str = "mono", sound_start_s: float = 0.0) -> Path:
-    """An mp4 of grey pictures that tell their number; `times` in ms instead of `fps`, `sound` (channels, samples)."""
+                layout: str = "mono", sound_start_s: float = 0.0, pix_fmt: str = "yuv420p", turn: int = 0,
+                options: dict[str, str] | None = None) -> Path:
+    """An mp4 of grey pictures that tell their number; `times` in ms instead of `fps`, `sound` (channels, samples).
+
+    `turn` degrees counterclockwise are written beside the pictures, the upper left quarter of which is then white.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         video = container.add_stream("libx264", rate=fps, options={"crf": "10"})
-        video.height, video.width, video.pix_fmt = *size, "yuv420p"
+        video.height, video.width, video.pix_fmt = *size, pix_fmt
         video.codec_context.time_base = Fraction(1, 1000)
+        if turn:
+            video.set_display_rotation(turn)
         audio = container.add_stream("aac", rate=rate, layout=layout) if sound is not None else None
         for number in range(frames):
-            frame = av.VideoFrame.from_ndarray(grey(number, *size), format="rgb24")
+            picture = grey(number, *size)
+            if turn:
+                picture[:size[0] // 2, :size[1] // 2] = 255
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.time_base = Fraction(1, 1000)
             frame.pts = times[number] if times is not None else round(number * 1000 / fps)
             container.mux(video.encode(frame))

@@ -91,6 +91,9 @@ class DataConfig:
     uses the whole clip."""
     num_workers: int = 2
     """Processes that decode, for each process that trains; 0 decodes in between."""
+    decode_device: Literal["cpu", "cuda"] = "cpu"
+    """Where pictures are decoded; cuda wants decord built with CUDA, or torchcodec and NVDEC, and starts the decoding
+    processes anew instead of forking them."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:

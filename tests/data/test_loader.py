@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 import torch
@@ -83,16 +84,41 @@ def batches_of(items, num_workers):
     return evaluation_batches(clips, batch_size=2, num_workers=num_workers, device=torch.device("cpu"), rank=0, world=1)
 
 
-def test_a_worker_that_dies_takes_its_files_name_along(items, monkeypatch):
+@pytest.mark.parametrize("num_workers", [1, 2])
+@pytest.mark.parametrize(("number", "error", "message"), [
+    (signal.SIGALRM, MediaError, r"2\.mp4: its decoder does not come back"),
+    (signal.SIGSEGV, MediaError, r"2\.mp4: its decoder crashes"),
+    (signal.SIGKILL, RunError, r"A decoding process died .status -9. while it read .*2\.mp4: is there memory")])
+def test_a_worker_that_dies_takes_its_files_name_along(items, monkeypatch, number, error, message, num_workers):
     def die(self, key):
         if key[1] == 2:
-            os.kill(os.getpid(), signal.SIGKILL)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         return original(self, key)
 
     original = EvaluationClips.__getitem__
     monkeypatch.setattr(EvaluationClips, "__getitem__", die)
-    with pytest.raises(RunError, match=r"2\.mp4"):
-        list(batches_of(items, num_workers=1))
+    with pytest.raises(error, match=message):
+        list(batches_of(items, num_workers=num_workers))
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_decoder_that_hangs_is_an_error_with_the_name_of_the_file(items, monkeypatch, num_workers):
+    """Native code that never gives the interpreter back: a sleep that swallows no signal stands for it."""
+    class Hanging:
+        def __init__(self, *_, **__):
+            time.sleep(60)
+
+    monkeypatch.setattr("decord.VideoReader", Hanging)
+    monkeypatch.setattr("vaer.data.media.DECORD_ALARM_S", 0.5)
+    monkeypatch.setattr("vaer.data.media._decodes_whole", lambda *_: False)  # so the main process never asks decord
+    started = time.monotonic()
+    if num_workers:
+        with pytest.raises(MediaError, match=r"\d\.mp4: its decoder does not come back"):
+            list(batches_of(items, num_workers))
+    else:
+        assert len(list(batches_of(items, num_workers))) == 2
+    assert time.monotonic() - started < 20
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

@@ -35,7 +35,8 @@ class TrainingClips(Dataset):
         window = windows.training_window(span(item, config), config, rng)
         lost = rng.choice(["video", "audio"]) if rng.uniform() < self.modality_dropout else None
         size = augment.draw_size(config.size, config.augment, rng)
-        clip = media.decode(item, window, size=size, video=self.wanted.video, audio=self.wanted.audio)
+        clip = media.decode(item, window, size=size, video=self.wanted.video, audio=self.wanted.audio,
+                            device=config.decode_device)
         if lost is not None and clip.frames is not None and clip.waveform is not None:
             clip = without(clip, lost)
         if clip.frames is not None:
@@ -60,7 +61,8 @@ class EvaluationClips(Dataset):
         view, index = key
         item, config = self.items[index], self.config
         window = windows.evaluation_window(span(item, config), config, view, self.views)
-        clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio)
+        clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio,
+                            device=config.decode_device)
         return clip._replace(label=self.labels[index], index=index)
 
 

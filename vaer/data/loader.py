@@ -1,9 +1,11 @@
 """From clips to batches on the device: who gets which clip when, and what happens when a worker dies."""
 
+import os
 import re
 import signal
 from collections.abc import Iterator
 from functools import partial
+from multiprocessing.process import BaseProcess
 from time import perf_counter
 from typing import Any
 
@@ -12,10 +14,15 @@ import torch
 from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from vaer.data import cuda
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
-from vaer.errors import RunError, UserError
+from vaer.errors import MediaError, RunError, UserError
 from vaer.records import Batch, Clip
+
+# How a decoder dies of a file: by our own alarm, or by a fault of its own. Other signals come from outside.
+DECODER_SIGNALS = {signal.SIGALRM: "does not come back", signal.SIGSEGV: "crashes", signal.SIGABRT: "crashes",
+                   signal.SIGFPE: "crashes"}
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
@@ -84,11 +91,16 @@ class Batches:
                  device: torch.device) -> None:
         self.clips, self.sampler, self.device = clips, sampler, device
         self.waited_s = 0.0
-        self.busy = torch.full((max(1, num_workers),), -1, dtype=torch.long).share_memory_()
+        self.busy = torch.full((max(1, num_workers), 2), -1, dtype=torch.long).share_memory_()
+        """A row a worker: the index that it reads, or -1, and its process number."""
         config = clips.config
+        on_gpu = config.decode_device == "cuda" and clips.wanted.video
+        if on_gpu:
+            cuda.require()
         self.loader = DataLoader(
             _Reporting(clips, self.busy), batch_sampler=sampler, num_workers=num_workers,
             persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_ignore_interrupts,
+            multiprocessing_context="spawn" if on_gpu and num_workers else None,  # CUDA does not survive a fork
             generator=torch.Generator(),  # else every pass draws from the global one, and a resumed run draws once more
             collate_fn=partial(_collate_or_error, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
 
@@ -104,7 +116,7 @@ class Batches:
             except StopIteration:
                 return
             except RuntimeError as error:
-                raise self._named(error) from error
+                raise self._named(error, getattr(iterator, "_workers", [])) from error
             if isinstance(batch, UserError):
                 raise batch
             batch = send_to_device(batch, self.device, non_blocking=True)
@@ -112,13 +124,20 @@ class Batches:
             yield batch
             started = perf_counter()
 
-    def _named(self, error: RuntimeError) -> RuntimeError:
-        if not re.search(r"DataLoader worker .*(exited unexpectedly|killed by signal)", str(error)):
+    def _named(self, error: RuntimeError, workers: list[BaseProcess]) -> RuntimeError | MediaError:
+        died = re.search(r"DataLoader worker \(pid(?:\(s\))? (\d+).*(exited unexpectedly|killed by signal)", str(error))
+        if died is None:
             return error
-        busy = [self.clips.items[index] for index in self.busy.tolist() if index >= 0]
-        paths = sorted({path for item in busy for path in (item.path, item.sound) if path is not None})
-        return RunError(f"A decoding process died; being read were {', '.join(paths) or 'no clips'}: one of them is "
-                        f"probably damaged, make it again or leave it out. ({str(error).splitlines()[0]})")
+        dead = next(worker for worker in workers if worker.pid == int(died[1]))
+        dead.join()  # what it died of is known then
+        paths = [self.clips.items[index].path for index, process in self.busy.tolist()
+                 if process == dead.pid and index >= 0]
+        if paths and -dead.exitcode in DECODER_SIGNALS:
+            return MediaError(paths[0], f"its decoder {DECODER_SIGNALS[-dead.exitcode]}; make the file again or leave "
+                                        f"it out")
+        return RunError(f"A decoding process died (status {dead.exitcode}) while it read "
+                        f"{paths[0] if paths else 'nothing'}: is there memory enough for --data.num_workers "
+                        f"{len(self.busy)}?")
 
 
 def _ignore_interrupts(worker: int) -> None:
@@ -139,13 +158,13 @@ class _Reporting(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> Clip | UserError:
         worker = torch.utils.data.get_worker_info()
         slot = 0 if worker is None else worker.id
-        self.busy[slot] = key[1]
+        self.busy[slot] = torch.tensor([key[1], os.getpid()])
         try:
             return self.clips[key]
         except UserError as error:  # raised in a worker it would arrive as another type, with a traceback for a message
             return error
         finally:
-            self.busy[slot] = -1
+            self.busy[slot, 0] = -1
 
 
 def evaluation_batches(clips: EvaluationClips, *, batch_size: int, num_workers: int, device: torch.device, rank: int,
