@@ -92,7 +92,7 @@ def test_what_is_lacking_is_named(tmp_path):
     there.remove("01-05-02-01-01-07")
     touch(tmp_path, *(f"03-{take}.wav" for take in there))
     items = ravdess.scan(tmp_path, CONFIG)
-    assert ravdess.lacking(items, CONFIG, None) == "actors 3, 24 and 1 takes of others (01-05-02-01-01-07)"
+    assert ravdess.lacking(items, CONFIG, None) == "actors 3, 24 and takes 01-05-02-01-01-07"
     assert ravdess.lacking(items, CONFIG, {"3", "4"}) == "actors 3"
     assert ravdess.lacking(items, CONFIG, {"4", "5"}) == ""
 

@@ -78,7 +78,7 @@ def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) ->
     single = [take for take in missing if of_actor[take[-2:]] < whole[take[-2:]]]
     told = [f"actors {', '.join(absent)}"] if absent else []
     if single:
-        told.append(f"{len(single)} takes of others ({_listed(single, 5)})")
+        told.append(f"takes {_listed(single, 5)}")
     return " and ".join(told)
 
 
