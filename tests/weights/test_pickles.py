@@ -1,0 +1,109 @@
+import os
+import pickle
+from collections import OrderedDict
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vaer.errors import UserError
+from vaer.weights.pickles import read_file, tensor_of
+
+# {"blobs": {"conv1_w": array([1, 2, 3], float32)}} as Python 2 and numpy 1 wrote it: the old name of the module, and
+# the twelve bytes of the array as a string of bytes.
+PYTHON2 = (b"\x80\x02}U\x05blobs}U\x07conv1_wcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+           b"(K\x01K\x03\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+           b"\x89U\x0c\x00\x00\x80?\x00\x00\x00@\x00\x00@@tbss.")
+
+
+class Hostile:
+    """What an attacker would write: a file appears when the pickle is read."""
+
+    def __init__(self, call, *arguments):
+        self.call, self.arguments = call, arguments
+
+    def __reduce__(self):
+        return self.call, self.arguments
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_arrays_and_plain_containers_are_read(tmp_path, protocol):
+    content = {"blobs": OrderedDict(a_w=np.arange(6, dtype=np.float32).reshape(2, 3), model_iter=7, lr=np.float32(0.5)),
+               "other": [1.5, None, True, ("text", b"bytes")]}
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps(content, protocol=protocol))
+    read = read_file(tmp_path / "x.pkl")
+    assert np.array_equal(read["blobs"].pop("a_w"), content["blobs"].pop("a_w"))
+    assert read == content
+
+
+def test_a_file_of_python_2_is_read(tmp_path):
+    (tmp_path / "x.pkl").write_bytes(PYTHON2)
+    array = read_file(tmp_path / "x.pkl")["blobs"]["conv1_w"]
+    assert array.dtype == np.float32
+    assert array.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+@pytest.mark.parametrize("call", [os.mkdir, eval, exec, open, np.save, np.fromfile, getattr])
+def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path, protocol, call):
+    target = tmp_path / "made by the file"
+    arguments = {eval: (f"__import__('os').mkdir({str(target)!r})",), exec: (f"open({str(target)!r}, 'w')",),
+                 open: (str(target), "w"), np.save: (str(target), 1)}.get(call, (str(target),))
+    path = tmp_path / "x.pkl"
+    path.write_bytes(pickle.dumps({"blobs": {"conv1_w": Hostile(call, *arguments)}}, protocol=protocol))
+    with pytest.raises(UserError, match=r"x\.pkl: asks for .*which no weights need: it was not run"):
+        read_file(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_hostile_pickle_would_have_run(tmp_path):
+    pickle.loads(pickle.dumps(Hostile(os.mkdir, str(tmp_path / "made"))))
+    assert (tmp_path / "made").is_dir()
+
+
+def test_another_codec_than_that_of_arrays_is_refused(tmp_path):
+    import codecs
+
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps(Hostile(codecs.encode, "text", "rot13"), protocol=2))
+    with pytest.raises(UserError, match="the codec rot13"):
+        read_file(tmp_path / "x.pkl")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_torch_checkpoint_is_known_by_its_content(tmp_path, legacy):
+    content = {"model_state": {"a": torch.ones(3)}, "epoch": 3, "cfg": "A: 1"}
+    torch.save(content, tmp_path / "x.pkl", _use_new_zipfile_serialization=not legacy)
+    read = read_file(tmp_path / "x.pkl")
+    assert torch.equal(read["model_state"]["a"], torch.ones(3))
+    assert (read["epoch"], read["cfg"]) == (3, "A: 1")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_hostile_torch_checkpoint_is_refused_and_runs_nothing(tmp_path, legacy):
+    path = tmp_path / "x.pyth"
+    torch.save({"a": Hostile(os.mkdir, str(tmp_path / "made"))}, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(UserError, match=r"x\.pyth: torch does not read it as weights alone"):
+        read_file(path)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_safetensors_are_read(tmp_path):
+    save_file({"a": torch.ones(3)}, tmp_path / "x.safetensors")
+    assert torch.equal(read_file(tmp_path / "x.safetensors")["a"], torch.ones(3))
+
+
+@pytest.mark.parametrize("name", ["x.pkl", "x.pyth", "x.safetensors"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04broken", PYTHON2[:90], b"\x80\x02}U\x05blobs"])
+def test_a_damaged_file_is_one_sentence(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=name):
+        read_file(tmp_path / name)
+
+
+def test_only_numbers_become_tensors(tmp_path):
+    big_endian = np.arange(3, dtype=">f4")[::-1]
+    assert torch.equal(tensor_of(tmp_path, "a", big_endian), torch.tensor([2.0, 1.0, 0.0]))
+    for value in (3, "text", np.array(["text"]), np.array([None])):
+        with pytest.raises(UserError, match="where an array of numbers was expected"):
+            tensor_of(tmp_path, "a", value)
