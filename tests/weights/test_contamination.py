@@ -1,0 +1,38 @@
+import json
+
+import pytest
+
+from vaer.weights.contamination import contamination
+
+
+@pytest.mark.parametrize("name", [
+    "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition",
+    "AreejB/wav2vec2-xlsr-english-speech-emotion-recognition",
+    "amiriparian/ExHuBERT",
+    "Yassmen/Wav2Vec2_Fine_tuned_on_RAVDESS_2_Speech_Emotion_Recognition",
+    "firdho26/wav2vec2-large-xlsr-53-english-finetuned-ravdess",
+])
+def test_a_speech_encoder_that_heard_the_test_speakers_is_named(name):
+    warning = contamination(name)
+    assert warning.startswith(f"{name} was fine-tuned on ")
+    assert "RAVDESS" in warning
+
+
+def test_a_corpus_in_the_name_tells_itself():
+    assert "CREMA-D" in contamination("someone/hubert-crema-d")
+    assert "CREMA-D" in contamination("downloads/hubert_cremad")
+
+
+@pytest.mark.parametrize("name", ["WAV2VEC2_BASE", "microsoft/wavlm-base-plus", "facebook/hubert-large-ll60k",
+                                  "jonatasgrosman/wav2vec2-large-xlsr-53-english", "downloads/SLOWFAST_8x8_R50.pkl"])
+def test_others_are_not(name):
+    assert contamination(name) is None
+
+
+def test_a_folder_is_known_by_the_name_it_was_saved_under(tmp_path):
+    assert contamination(str(tmp_path)) is None
+    (tmp_path / "config.json").write_text(json.dumps({"_name_or_path": "amiriparian/ExHuBERT"}))
+    assert "amiriparian/ExHuBERT was fine-tuned on" in contamination(str(tmp_path))
+    for content in ("[1]", "{", '{"model_type": "hubert"}'):
+        (tmp_path / "config.json").write_text(content)
+        assert contamination(str(tmp_path)) is None

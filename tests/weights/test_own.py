@@ -1,0 +1,76 @@
+import json
+
+import pytest
+import torch
+from makers import tiny_network
+
+from vaer.config import AudioConfig, VideoConfig
+from vaer.errors import UserError
+from vaer.weights.own import best_of, branches_of, fitting_settings, read_own
+from vaer.weights.records import apply
+
+
+@pytest.fixture
+def run(tmp_path):
+    network = tiny_network()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.fill_(0.5)
+    network.save_pretrained(tmp_path / "run" / "best")
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize("branch", ["video", "audio"])
+def test_a_branch_is_taken_whole_and_the_rest_is_left(run, branch):
+    weights = read_own(best_of(str(run)), branch)
+    network = tiny_network()
+    loaded = apply(getattr(network, branch), weights, str(run))
+    assert loaded.fresh == []
+    assert all((parameter == 0.5).all() for parameter in getattr(network, branch).parameters())
+    assert {name.split(".")[0] for name in loaded.left} == {
+        "video", "audio", "video_head", "audio_head", "fusion"} - {branch}
+    assert f"the {branch} branch of a run" in str(loaded)
+
+
+def test_a_run_is_named_by_its_folder_or_that_of_its_weights(run, tmp_path):
+    assert best_of(str(run)) == best_of(str(run / "best")) == run / "best"
+    assert best_of(str(tmp_path)) is None
+    (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')  # a folder of transformers
+    assert best_of(str(tmp_path)) is None
+    (tmp_path / "config.json").write_text("[1]")
+    assert best_of(str(tmp_path)) is None
+
+
+def test_the_settings_that_fit_are_those_that_differ_from_the_preset(run):
+    assert read_own(run / "best", "video").settings == {"model.video.preset": "tiny", "model.video.width": 8}
+    assert read_own(run / "best", "audio").settings == {
+        "model.audio.preset": "tiny", "model.audio.layers": 1, "model.audio.dim": 16, "model.audio.heads": 2}
+    # Of a version with fewer settings:
+    section = {"preset": "tiny", "kind": "slowfast", "pathways": "slow", "width": 16}
+    assert fitting_settings(section, "video") == {"model.video.preset": "tiny", "model.video.pathways": "slow"}
+
+
+def test_a_branch_of_other_size_is_refused_with_the_settings_that_fit(run):
+    network = tiny_network(video=VideoConfig(preset="tiny", width=16))
+    with pytest.raises(UserError, match=r"It fits --model\.video\.preset tiny --model\.video\.width 8\."):
+        apply(network.video, read_own(run / "best", "video"), str(run))
+
+
+def test_a_branch_that_was_off_is_refused(tmp_path):
+    tiny_network(audio=AudioConfig(enabled=False, preset="tiny", dim=16, heads=2, layers=1)).save_pretrained(tmp_path)
+    assert branches_of(tmp_path) == ["video"]
+    with pytest.raises(UserError, match="was trained without the audio branch"):
+        read_own(tmp_path, "audio")
+
+
+def test_a_run_that_is_not_whole_is_named(run):
+    (run / "best" / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"model\.safetensors: there is no such file"):
+        read_own(run / "best", "video")
+    (run / "best" / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config\.json: is not JSON"):
+        best_of(str(run))
+
+
+def test_the_settings_of_a_run_are_json(run):
+    assert json.loads((run / "best" / "config.json").read_text())["settings"]["model"]["video"]["width"] == 8

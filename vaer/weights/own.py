@@ -1,0 +1,57 @@
+"""A branch of an earlier run, from its `best/`."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from vaer.config import AUDIO_PRESETS, VIDEO_PRESETS, AudioConfig, VideoConfig
+from vaer.errors import UserError
+from vaer.weights.pickles import read_file
+from vaer.weights.records import Weights
+
+Branch = Literal["video", "audio"]
+PRESETS = {"video": VIDEO_PRESETS, "audio": AUDIO_PRESETS}
+DEFAULTS = {"video": VideoConfig(), "audio": AudioConfig()}
+ELSEWHERE = "another part of the network"
+
+
+def best_of(source: str) -> Path | None:
+    """The folder with settings and weights of a run, named by its own folder or by that of `best`; None for others."""
+    return next((folder for folder in (Path(source) / "best", Path(source))
+                 if (folder / "config.json").is_file() and "settings" in _json(folder / "config.json")), None)
+
+
+def branches_of(folder: Path) -> list[Branch]:
+    """Which branches a run has."""
+    model = _json(folder / "config.json")["settings"]["model"]
+    return [branch for branch in ("video", "audio") if model[branch]["enabled"]]
+
+
+def read_own(folder: Path, branch: Branch) -> Weights:
+    """A branch of the run whose `best` is `folder`; raises UserError where it has none or is not whole."""
+    settings = _json(folder / "config.json")["settings"]
+    if branch not in branches_of(folder):
+        raise UserError(f"{folder}: was trained without the {branch} branch; name a run that has one.")
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; name the folder of a run that trained.")
+    values = read_file(path)
+    prefix = f"{branch}."
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in values.items() if name.startswith(prefix)}
+    left = {name: ELSEWHERE for name in values if not name.startswith(prefix)}
+    return Weights(tensors, left, f"the {branch} branch of a run", fitting_settings(settings["model"][branch], branch))
+
+
+def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:
+    """The flags that rebuild a branch, from its section of a run's settings: those that differ from its preset."""
+    usual = {"kind": DEFAULTS[branch].kind, "pathways": "both"} | PRESETS[branch].get(section["preset"], {})
+    names = ["preset", *(name for name in usual if section.get(name, usual[name]) != usual[name])]
+    return {f"model.{branch}.{name}": section[name] for name in names}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: is not JSON ({error}); copy it again.") from error
+    return content if isinstance(content, dict) else {}
