@@ -12,9 +12,10 @@ from vaer.weights.pickles import read_file, tensor_of
 
 # {"blobs": {"conv1_w": array([1, 2, 3], float32)}} as Python 2 and numpy 1 wrote it: the old name of the module, and
 # the twelve bytes of the array as a string of bytes.
-PYTHON2 = (b"\x80\x02}U\x05blobs}U\x07conv1_wcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
-           b"(K\x01K\x03\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
-           b"\x89U\x0c\x00\x00\x80?\x00\x00\x00@\x00\x00@@tbss.")
+PYTHON2 = (
+    b"\x80\x02}U\x05blobs}U\x07conv1_wcnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+    b"(K\x01K\x03\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+    b"\x89U\x0c\x00\x00\x80?\x00\x00\x00@\x00\x00@@tbss.")
 
 
 class Hostile:

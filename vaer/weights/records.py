@@ -58,8 +58,8 @@ def apply(branch: nn.Module, weights: Weights, source: str) -> Loaded:
         more = f" and {len(odd) - SHOWN} more" if len(odd) > SHOWN else ""
         raise UserError(f"{source}: {weights.about} does not fit: {'; '.join(odd[:SHOWN])}{more}. "
                         f"{remedy(weights.settings)}")
-    branch.load_state_dict(theirs, strict=False)
-    return Loaded(weights.about, list(theirs), weights.left, fresh)
+    branch.load_state_dict(weights.tensors, strict=False)
+    return Loaded(weights.about, list(weights.tensors), weights.left, fresh)
 
 
 def remedy(settings: dict[str, Any]) -> str:

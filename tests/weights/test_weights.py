@@ -1,0 +1,92 @@
+"""The one way in: by name, file or folder; what `vaer weights` says."""
+
+import pickle
+
+import pytest
+import timm
+import torch
+from makers import tiny_config, tiny_network
+
+import vaer.weights
+from vaer.cli import main
+from vaer.errors import UserError
+from vaer.weights import describe, read_audio, read_video
+from vaer.weights.records import Weights
+
+CONFIG = tiny_config().model
+
+
+@pytest.mark.parametrize(("name", "expected"), [
+    ("SLOWFAST_8x8_R50.pkl", r"download it from https://dl\.fbaipublicfiles\.com/pyslowfast/model_zoo/kinetics400/"
+                             r"SLOWFAST_8x8_R50\.pkl \(264 MB\), which fits --model\.video\.preset r50_8x8\.$"),
+    ("SLOWFAST_8x8_R101.pyth", r"pytorchvideo/model_zoo/kinetics/SLOWFAST_8x8_R101\.pyth \(251 MB or more\)"),
+    ("slowfast_8x8_r50.pyt", "there is no such file; name a file"),
+    ("SLOWFAST_8x8_R50.pyt", r"did you mean SLOWFAST_8x8_R50\.pyth \(https://"),
+    ("nothing", r"there is no such file; name a file, the folder of a run, or timm:NAME"),
+])
+def test_a_missing_file_is_an_error_with_its_address_and_size(tmp_path, name, expected):
+    with pytest.raises(UserError, match=expected):
+        read_video(str(tmp_path / name), CONFIG.video)
+
+
+def test_a_folder_without_a_run_is_said(tmp_path):
+    with pytest.raises(UserError, match="is a folder, but not that of a run"):
+        read_video(str(tmp_path), CONFIG.video)
+
+
+def test_a_file_of_something_else_is_said(tmp_path):
+    torch.save({"state_dict": {"encoder.weight": torch.ones(1)}}, tmp_path / "x.pth")
+    with pytest.raises(UserError, match=r"holds encoder\.weight, which is neither a SlowFast network nor a 2D ResNet"):
+        read_video(str(tmp_path / "x.pth"), CONFIG.video)
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps([1, 2]))
+    with pytest.raises(UserError, match="holds no names at all"):
+        read_video(str(tmp_path / "x.pkl"), CONFIG.video)
+
+
+def test_a_run_gives_both_branches(tmp_path):
+    tiny_network().save_pretrained(tmp_path / "best")
+    assert read_video(str(tmp_path), CONFIG.video).about == "the video branch of a run"
+    audio = read_audio(str(tmp_path), CONFIG.audio)
+    assert "mix.weights" in audio.tensors
+    assert audio.fresh == ()
+
+
+def test_a_published_speech_encoder_has_no_mix_of_layers(monkeypatch):
+    asked = []
+    monkeypatch.setattr(vaer.weights, "read_speech",
+                        lambda source, config: asked.append(source) or Weights({}, {}, "told", {}))
+    assert read_audio("WAVLM_BASE", CONFIG.audio).fresh == ("mix.",)
+    assert asked == ["WAVLM_BASE"]
+
+
+def test_a_run_is_described_with_the_flags_that_fit(tmp_path, capsys):
+    tiny_network().save_pretrained(tmp_path / "best")
+    main(["weights", str(tmp_path)])
+    shown = capsys.readouterr().out
+    assert f"{tmp_path}: the video branch of a run, " in shown
+    assert f"fits: --model.video.pretrained {tmp_path} --model.video.preset tiny --model.video.width 8\n" in shown
+    assert f"fits: --model.audio.pretrained {tmp_path} --model.audio.preset tiny" in shown
+    assert "left: another part of the network (" in shown
+
+
+def test_a_2d_network_is_described(tmp_path):
+    torch.save(timm.create_model("resnet50").state_dict(), tmp_path / "x.pth")
+    lines = describe(str(tmp_path / "x.pth"))
+    assert lines[0].startswith(f"{tmp_path / 'x.pth'}: a 2D residual network, inflated over time, 318 tensors, ")
+    assert lines[1].endswith("--model.video.preset r50_8x8 --model.video.pathways slow")
+    assert lines[2] == "  left: classifier of 1000 classes (fc.weight, fc.bias)"
+
+
+def test_speech_is_described_with_its_warning(monkeypatch):
+    told = Weights({"a": torch.zeros(3)}, {}, "told", {})
+    monkeypatch.setattr(vaer.weights, "describe_speech", lambda source: told)
+    assert describe("amiriparian/ExHuBERT") == [
+        "warning: " + vaer.weights.contamination("amiriparian/ExHuBERT"),
+        "amiriparian/ExHuBERT: told, 1 tensors, 3 numbers", "  fits: no settings"]
+
+
+def test_a_missing_file_to_describe_is_one_sentence(capsys, tmp_path):
+    with pytest.raises(SystemExit) as caught:
+        main(["weights", str(tmp_path / "SLOWFAST_4x16_R50.pkl")])
+    assert caught.value.code == 2
+    assert "download it from https://" in capsys.readouterr().err

@@ -1,0 +1,87 @@
+"""Starting weights by name or path: whoever wrote them, read without the library that wrote them."""
+
+import difflib
+from pathlib import Path
+
+from vaer.config import AudioConfig, Config, ModelConfig, VideoConfig, resolve
+from vaer.errors import UserError
+from vaer.weights.contamination import contamination
+from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
+from vaer.weights.own import best_of, branches_of, read_own
+from vaer.weights.pickles import read_file
+from vaer.weights.records import Weights, flags, summary
+from vaer.weights.slowfast import keep_pathways, read_slowfast, state_of
+from vaer.weights.speech import describe_speech, read_speech
+from vaer.weights.zoo import DOWNLOADS
+
+
+def read_video(source: str, config: VideoConfig) -> Weights:
+    """Weights for a video branch of `config`, which is resolved.
+
+    `source` is the folder of a run, a file (SlowFast of PySlowFast or PyTorchVideo, a 2D ResNet) or `timm:NAME`.
+    Raises UserError where it is none of these or not there.
+    """
+    if source.startswith(PREFIX):
+        return read_timm(source.removeprefix(PREFIX), config)
+    best = best_of(source)
+    return read_own(best, "video") if best else _read_video_file(Path(source), config)
+
+
+def read_audio(source: str, config: AudioConfig) -> Weights:
+    """Weights for an audio branch of `config`, which is resolved: of a run, or of a published speech encoder.
+
+    Our mix of layers is in no published file, and starts even.
+    """
+    best = best_of(source)
+    return read_own(best, "audio") if best else read_speech(source, config)._replace(fresh=("mix.",))
+
+
+def describe(source: str) -> list[str]:
+    """What a file, a folder or a name is, in lines: its kind, the flags that fit it, what would be left."""
+    warning = contamination(source)
+    lines = [f"warning: {warning}"] if warning else []
+    best = best_of(source)
+    if best is not None:
+        for branch in branches_of(best):
+            lines += _lines(read_own(best, branch), branch, source)
+        return lines
+    speech = describe_speech(source)
+    if speech is not None:
+        return lines + _lines(speech, "audio", source)
+    slow = resolve(Config(model=ModelConfig(video=VideoConfig(pathways="slow"))))  # what every video file could fill
+    return lines + _lines(_read_video_file(Path(source), slow.model.video), "video", source)
+
+
+def _lines(weights: Weights, branch: str, source: str) -> list[str]:
+    size = sum(tensor.numel() for tensor in weights.tensors.values())
+    fits = f"--model.{branch}.pretrained {source} {flags(weights.settings)}" if weights.settings else "no settings"
+    return [f"{source}: {weights.about}, {len(weights.tensors)} tensors, {size:,} numbers", f"  fits: {fits}",
+            *(f"  left: {line}" for line in summary(weights.left))]
+
+
+def _read_video_file(path: Path, config: VideoConfig) -> Weights:
+    if not path.is_file():
+        raise UserError(_missing(path))
+    content = read_file(path)
+    slowfast = read_slowfast(content, path)
+    if slowfast is not None:
+        return keep_pathways(slowfast, config)
+    values = state_of(content)
+    if FIRST in values:
+        return inflate_resnet(values, path, config)
+    names = ", ".join(map(str, list(values)[:3])) or "no names at all"
+    raise UserError(f"{path}: holds {names}, which is neither a SlowFast network nor a 2D ResNet; "
+                    f"docs/weights.md lists what is read.")
+
+
+def _missing(path: Path) -> str:
+    if path.is_dir():
+        return f"{path}: is a folder, but not that of a run that trained (best/config.json); name a file or a run."
+    known = DOWNLOADS.get(path.name)
+    if known:
+        return (f"{path}: there is no such file; download it from {known.address} ({known.size}), which fits "
+                f"--model.video.preset {known.preset}.")
+    near = difflib.get_close_matches(path.name, DOWNLOADS, n=1, cutoff=0.7)
+    hint = f"did you mean {near[0]} ({DOWNLOADS[near[0]].address}, {DOWNLOADS[near[0]].size})?" if near else (
+        f"name a file, the folder of a run, or {PREFIX}NAME for weights that timm publishes.")
+    return f"{path}: there is no such file; {hint}"
