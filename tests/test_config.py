@@ -59,7 +59,16 @@ def test_presets_fill_what_is_none_and_nothing_else():
     assert config.model.video.freeze_batchnorm is False
     assert config.train.video_lr == config.train.lr
     assert resolve(Config(model=ModelConfig(init="runs/x"))).model.video.freeze_batchnorm is True
+    assert resolve(Config(model=ModelConfig(video=VideoConfig(pretrained="x")))).model.video.freeze_batchnorm is True
     assert resolve(config) == config
+
+
+@pytest.mark.parametrize(("branch", "section"), [("video", VideoConfig), ("audio", AudioConfig)])
+def test_a_branch_starts_from_one_place(branch, section):
+    with pytest.raises(UserError, match=rf"--model\.init and --model\.{branch}\.pretrained both say"):
+        resolve(Config(model=ModelConfig(init="runs/x", **{branch: section(pretrained="runs/y")})))
+    off = section(pretrained="runs/y", enabled=False)
+    assert resolve(Config(model=ModelConfig(init="runs/x", **{branch: off}))).model.init == "runs/x"
 
 
 def test_frames_that_alpha_does_not_divide_are_refused_with_a_remedy():

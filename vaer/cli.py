@@ -125,8 +125,19 @@ def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
     render_corpus(Path(parsed.root), task=parsed.task, processes=parsed.processes)
 
 
+def _fill_weights(parser: ArgumentParser) -> None:
+    parser.add_argument("source", type=str, help="A file or a folder of weights, or the folder of a run.")
+
+
+def _weights(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.weights import describe
+
+    print("\n".join(describe(parsed.source)))
+
+
 COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+    "weights": Command("Say what a file of weights is and which settings fit it.", _fill_weights, _weights),
 }

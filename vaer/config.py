@@ -144,6 +144,9 @@ class VideoConfig:
     """Recompute activations in the backward pass: less memory, about a third more time."""
     dropout: float = 0.5
     """Dropout before the branch's own head, 0 to 1."""
+    pretrained: str | None = None
+    """Weights that the branch starts from: a file of a SlowFast network or of a 2D ResNet, timm:NAME (which downloads),
+    or the folder of a run; `vaer weights PATH` tells which settings a file fits."""
 
     def __post_init__(self) -> None:
         require_range("model.video.alpha", self.alpha, 1)
@@ -207,6 +210,9 @@ class AudioConfig:
     """Recompute activations in the backward pass: less memory, about a third more time."""
     dropout: float = 0.1
     """Dropout inside the transformer and before the branch's own head, 0 to 1."""
+    pretrained: str | None = None
+    """Weights that the branch starts from: the name of a published speech encoder (which downloads), its folder, or
+    the folder of a run; `vaer weights PATH` tells which settings it fits."""
 
     def __post_init__(self) -> None:
         require_range("model.audio.layers", self.layers, 1)
@@ -376,8 +382,13 @@ def resolve(config: Config) -> Config:
     """The same settings with everything that a preset decides filled in; checks what concerns several of them."""
     video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
     audio = _fill(config.model.audio, AUDIO_PRESETS[config.model.audio.preset])
+    for branch, section in (("video", video), ("audio", audio)):
+        require(not section.enabled or section.pretrained is None or config.model.init is None,
+                f"--model.init and --model.{branch}.pretrained both say what the {branch} branch starts from; "
+                f"leave one of them out.")
     if video.freeze_batchnorm is None:
-        video = dataclasses.replace(video, freeze_batchnorm=config.model.init is not None)
+        trained = config.model.init is not None or video.pretrained is not None
+        video = dataclasses.replace(video, freeze_batchnorm=trained)
     check_views(config.evaluate.views, config.data)
     require(not audio.enabled or audio.extractor == "filterbank" or not audio.time_masks + audio.band_masks,
             f"--model.audio.time_masks and band_masks hide parts of filterbank features; the extractor of "

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import pytest
 import torch
@@ -152,6 +153,38 @@ def test_init_starts_from_another_run_with_frozen_statistics(corpus, tmp_path):
     before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
     assert all(torch.equal(before[name], after[name]) for name in before)
     assert json.loads((tmp_path / "second" / "run.json").read_text())["started"].endswith("random: none")
+
+
+def test_branches_of_earlier_runs_are_joined_and_a_resumed_run_needs_them_no_more(corpus, tmp_path):
+    train(config(corpus, tmp_path / "first", train={"epochs": 1}))
+
+    def joined(**train):
+        made = config(corpus, tmp_path / "joined", train={"epochs": 1, "lr": 0.0} | train)
+        named = {"pretrained": str(tmp_path / "first")}
+        video = dataclasses.replace(made.model.video, freeze_batchnorm=None, **named)
+        model = dataclasses.replace(made.model, video=video, audio=dataclasses.replace(made.model.audio, **named))
+        return dataclasses.replace(made, model=model)
+
+    train(joined())
+    before, after = weights(tmp_path / "first"), weights(tmp_path / "joined")
+    branches = [name for name in before if name.startswith(("video.", "audio."))]
+    assert all(torch.equal(before[name], after[name]) for name in branches)  # the statistics too
+    assert any(not torch.equal(before[name], after[name]) for name in before if name not in branches)
+    run = json.loads((tmp_path / "joined" / "run.json").read_text())["pretrained"]
+    assert {name: report.split(":")[0] for name, report in run.items()} == dict.fromkeys(
+        ("video", "audio"), str(tmp_path / "first"))
+    settings = json.loads((tmp_path / "joined" / "best" / "config.json").read_text())["settings"]["model"]
+    assert "pretrained" not in {**settings["video"], **settings["audio"]}
+    shutil.rmtree(tmp_path / "first")
+    train(joined(resume=True))
+    assert json.loads((tmp_path / "joined" / "run.json").read_text())["pretrained"] == run
+
+
+def test_weights_that_are_not_there_are_one_sentence(corpus, tmp_path):
+    made = config(corpus, tmp_path / "run")
+    video = dataclasses.replace(made.model.video, pretrained="SLOWFAST_8x8_R50.pkl")
+    with pytest.raises(UserError, match=r"SLOWFAST_8x8_R50\.pkl: there is no such file; download it from https://"):
+        train(dataclasses.replace(made, model=dataclasses.replace(made.model, video=video)))
 
 
 @pytest.mark.parametrize("off", ["video", "audio"])

@@ -1,10 +1,12 @@
 import pytest
 import torch
-from makers import tiny_network
+from makers import tiny_config, tiny_network
 
 from vaer.config import AudioConfig, FusionConfig, VideoConfig
 from vaer.errors import UserError
-from vaer.training.start import start_from
+from vaer.training import start as start_module
+from vaer.training.start import start_from, start_pretrained
+from vaer.weights.records import Weights
 
 
 @pytest.fixture
@@ -51,3 +53,56 @@ def test_a_missing_or_broken_run_is_named(tmp_path, run):
     (tmp_path / "best" / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(UserError, match="not a whole safetensors file"):
         start_from(tiny_network(), run)
+
+
+def tiny_video(**settings):
+    return VideoConfig(preset="tiny", width=8, dropout=0.0, **settings)
+
+
+def tiny_audio(**settings):
+    return AudioConfig(preset="tiny", dim=16, heads=2, layers=1, **settings)
+
+
+@pytest.mark.parametrize("named", [{"video"}, {"audio"}, {"video", "audio"}])
+def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
+    sections = {"video": tiny_video(pretrained=run if "video" in named else None),
+                "audio": tiny_audio(pretrained=run if "audio" in named else None)}
+    network = tiny_network(**sections)
+    before = {name: parameter.clone() for name, parameter in network.named_parameters()}
+    reports = start_pretrained(network, tiny_config(**sections).model)
+    assert set(reports) == named
+    for name, parameter in network.named_parameters():
+        if name.split(".")[0] in named:
+            assert (parameter == 0.5).all(), name
+        else:
+            assert torch.equal(parameter, before[name]), name
+    assert all(report.startswith(f"{run}: the {name} branch of a run: ") for name, report in reports.items())
+
+
+def test_a_branch_that_is_off_needs_no_file():
+    sections = {"video": tiny_video(enabled=False, pretrained="nowhere")}
+    assert start_pretrained(tiny_network(**sections), tiny_config(**sections).model) == {}
+
+
+def test_weights_that_heard_the_test_speakers_are_warned_of(monkeypatch):
+    sections = {"audio": tiny_audio(pretrained="amiriparian/ExHuBERT")}
+    network = tiny_network(**sections)
+    weights = Weights(network.audio.state_dict(), {}, "told", {})
+    monkeypatch.setattr(start_module, "read_audio", lambda source, config: weights)
+    report = start_pretrained(network, tiny_config(**sections).model)["audio"]
+    assert "WARNING: amiriparian/ExHuBERT was fine-tuned on 37 emotion corpora" in report
+
+
+@pytest.mark.parametrize("frozen", [{}, {"freeze_batchnorm": False, "freeze": True}])
+def test_statistics_that_no_data_formed_are_not_frozen(monkeypatch, frozen):
+    def read(source, config):  # as of a 2D network, which knows nothing of the fast pathway
+        slow = {name: tensor for name, tensor in network.video.state_dict().items() if name.startswith("slow.")}
+        return Weights(slow, {}, "told", {}, fresh=("fast.", "laterals."))
+
+    monkeypatch.setattr(start_module, "read_video", read)
+    sections = {"video": tiny_video(pretrained="x", **frozen)}
+    network = tiny_network(**sections)
+    with pytest.raises(UserError, match=r"no batch-norm statistics for fast and laterals.*freeze_batchnorm false"):
+        start_pretrained(network, tiny_config(**sections).model)
+    sections = {"video": tiny_video(pretrained="x", freeze_batchnorm=False)}
+    assert "as built: fast.stem.conv.weight" in start_pretrained(network, tiny_config(**sections).model)["video"]

@@ -23,6 +23,7 @@ def network_settings(config: Config, classes: tuple[str, ...]) -> dict[str, Any]
     """
     model = dataclasses.asdict(config.model)
     del model["init"], model["modality_dropout"]  # how it was trained, not what it is
+    del model["video"]["pretrained"], model["audio"]["pretrained"]
     clip = {name: getattr(config.data, name) for name in ("num_frames", "size", "window_s", "max_seconds", "trim_db")}
     return {"classes": list(classes), "model": model, "clip": clip}
 

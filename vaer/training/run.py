@@ -30,7 +30,7 @@ from vaer.training.checkpoint import Progress, load_last, newest_state, save_bes
 from vaer.training.logging import RunLog, machine_facts
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
-from vaer.training.start import start_from
+from vaer.training.start import start_from, start_pretrained
 
 # between resumptions
 MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root"}
@@ -90,6 +90,12 @@ def _paired(one: Any, other: Any, prefix: str = "") -> dict[str, tuple[Any, Any]
     return pairs
 
 
+def recorded(folder: Path) -> dict[str, str]:
+    """What a run that goes on said of the weights it started from: those are needed no more."""
+    path = folder / "run.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("pretrained", {}) if path.exists() else {}
+
+
 class Run:
     """A training run with all its parts, on each of its processes."""
 
@@ -100,6 +106,7 @@ class Run:
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
         self.started = start_from(network, config.model.init) if config.model.init and self.state is None else None
+        self.pretrained = start_pretrained(network, config.model) if self.state is None else recorded(self.folder)
         if config.train.sync_batchnorm:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.parts = parts(network, config.train)
@@ -209,7 +216,10 @@ class Run:
             log.say("no validation clips: the last epoch counts as the best")
         if self.started is not None:
             log.say(f"start from {self.config.model.init}: {self.started}")
-        if self.state is not None:
+        if self.state is None:
+            for branch, report in self.pretrained.items():
+                log.say(f"{branch} branch starts from {report}")
+        else:
             log.say(f"resumed after {self.progress.epoch} epochs and {self.progress.step} steps")
 
     def _write_facts(self) -> None:
@@ -223,7 +233,7 @@ class Run:
             "precision": self.accelerator.mixed_precision, "parameters": self.parameters,
             "peak_lr": {part.name: part.lr for part in self.parts},
             "started_from": self.config.model.init,
-            "started": str(self.started) if self.started else None,
+            "started": str(self.started) if self.started else None, "pretrained": self.pretrained,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
         (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

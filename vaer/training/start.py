@@ -1,13 +1,19 @@
-"""Starting from the weights of another run."""
+"""Starting from the weights of another run, or from published ones."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import nn
 
+from vaer.config import ModelConfig
 from vaer.errors import UserError
+from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
+from vaer.weights import read_audio, read_video
+from vaer.weights.contamination import contamination
+from vaer.weights.records import Loaded, apply
 
 BRANCHES = ("video.", "audio.")
 
@@ -45,6 +51,35 @@ def start_from(network: VAER, run: str) -> Started:
             _require_whole(branch, ours, theirs, fitting, path)
     network.load_state_dict(fitting, strict=False)
     return Started(sorted(fitting), sorted(set(theirs) - set(fitting)), sorted(set(ours) - set(fitting)))
+
+
+def start_pretrained(network: VAER, config: ModelConfig) -> dict[str, str]:
+    """Give each branch the weights that `pretrained` names; a report for every branch that has got some.
+
+    Raises UserError where they are not there or do not fit, and where batch norms that they lack would be frozen.
+    """
+    reports = {}
+    for name, branch, section, read in (("video", network.video, config.video, read_video),
+                                        ("audio", network.audio, config.audio, read_audio)):
+        if branch is None or section.pretrained is None:
+            continue
+        loaded = apply(branch, read(section.pretrained, section), section.pretrained)
+        if name == "video" and (section.freeze or section.freeze_batchnorm):
+            _require_learned(branch, loaded, section.pretrained)
+        warning = contamination(section.pretrained)
+        reports[name] = f"{section.pretrained}: {loaded}" + (f"; WARNING: {warning}" if warning else "")
+    return reports
+
+
+def _require_learned(branch: nn.Module, loaded: Loaded, source: str) -> None:
+    """Statistics that no data has formed are no ground to stand on."""
+    frozen = {id(norm) for norm in batch_norms(branch)}
+    names = {name for name, module in branch.named_modules() if id(module) in frozen}
+    unformed = sorted({name.split(".")[0] for name in loaded.fresh if name.rpartition(".")[0] in names})
+    if unformed:
+        raise UserError(f"{source}: has no batch-norm statistics for {' and '.join(unformed)}, which would stay frozen "
+                        f"as built; give --model.video.freeze_batchnorm false and --model.video.freeze false, or "
+                        f"--model.video.pathways slow.")
 
 
 def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, path: Path) -> None:
