@@ -233,22 +233,23 @@ def test_a_shape_that_no_branch_has_fits_nothing(small):
     state = dict(small.state_dict())
     state["blocks.2.multipathway_blocks.0.res_blocks.1.branch2.conv_b.weight"] = torch.zeros(1, 1, 1, 3, 3)
     assert read_slowfast(state, "x").settings == {}
-    assert read_slowfast({"conv1_w": np.zeros((7, 3, 1, 7, 7)), "t_conv1_w": np.zeros((2, 3, 5, 7, 7))}, "x"
-                         ).settings == {}
+    stems = {"conv1_w": torch.zeros(7, 3, 1, 7, 7), "t_conv1_w": torch.zeros(2, 3, 5, 7, 7)}
+    assert read_slowfast(stems, "x").settings == {}
 
 
 @pytest.mark.parametrize(("name", "expected"), [
     ("nonlocal_conv3_1_theta_w", r"non-local blocks \(nonlocal_conv3_1_theta_w"),
     ("res9_0_branch2a_w", r"names that are unknown here \(res9_0_branch2a_w\)"),
 ])
-def test_what_is_no_plain_slowfast_is_refused_by_name(small, name, expected):
+def test_what_is_no_plain_slowfast_is_refused_by_name(name, expected):
     with pytest.raises(UserError, match=expected):
-        read_slowfast({"blobs": caffe2_blobs(small) | {name: np.zeros(3)}}, "x")
+        read_slowfast({"conv1_w": torch.zeros(7, 3, 1, 7, 7), name: torch.zeros(3)}, "x")
 
 
-def test_two_names_of_one_layer_are_refused(small):
+def test_two_names_of_one_layer_are_refused():
+    names = ("conv1_w", "t_res2_1_branch2c_bn_subsample_w", "t_res2_2_branch2c_bn_subsample_w")
     with pytest.raises(UserError, match=r"both mean laterals\.1\.conv\.weight"):
-        read_slowfast({"blobs": caffe2_blobs(small) | {"t_res2_1_branch2c_bn_subsample_w": np.zeros(3)}}, "x")
+        read_slowfast(dict.fromkeys(names, torch.zeros(3)), "x")
 
 
 @pytest.mark.parametrize("content", [{}, [1, 2], 3, {"model_state": {"a": 1}}])

@@ -1,8 +1,8 @@
 """Reading files of weights that strangers wrote: by content, whatever they are called, and without running them."""
 
 import pickle
+import re
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -24,6 +24,7 @@ DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeErr
 def read_file(path: Path) -> Any:
     """The content of a safetensors file, a torch checkpoint or a pickle of arrays; raises UserError for all else.
 
+    Tensors are found in it as such, the arrays of a pickle as `Array`.
     Nothing in the file is run: torch reads with `weights_only`, pickles may hold arrays and plain containers alone.
     """
     with path.open("rb") as file:
@@ -37,13 +38,13 @@ def read_file(path: Path) -> Any:
 
 
 def tensor_of(path: Path, name: str, value: Any) -> Tensor:
-    """An array of numbers as a tensor; raises UserError where it is none."""
+    """A tensor or an array of `read_file` as a tensor; raises UserError where it is neither."""
     if isinstance(value, Tensor):
         return value
-    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiu":
+    if not isinstance(value, Array):
         raise UserError(f"{path}: {name} is a {type(value).__name__} where an array of numbers was expected; "
                         f"name a file of weights.")
-    return torch.from_numpy(value.astype(value.dtype.newbyteorder("="), order="C"))
+    return torch.from_numpy(value.values.astype(value.values.dtype.newbyteorder("=")))
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -79,13 +80,55 @@ class ForbiddenName(pickle.UnpicklingError):
 
 
 class ArrayUnpickler(pickle.Unpickler):
-    """An unpickler that can make numpy arrays, numbers, strings and containers, and nothing else."""
+    """An unpickler that can make arrays of numbers, strings and plain containers, and nothing else.
 
-    def find_class(self, module: str, name: str) -> Callable[..., Any]:
-        """What stands behind a name in the file; raises ForbiddenName for all but the few names of `ADMITTED`."""
+    Not even numpy's own functions are called: they believe what a file says of an array's memory.
+    """
+
+    def find_class(self, module: str, name: str) -> Any:
+        """What stands for a name in the file; raises ForbiddenName for all but the few names of `ADMITTED`."""
         if (module, name) not in ADMITTED:
             raise ForbiddenName(f"{module}.{name}")
         return ADMITTED[module, name]
+
+
+class NumberType:
+    """What a file says of the type of an array's numbers: `f4` and the like, and the order of their bytes."""
+
+    def __init__(self, code: str, *_: Any) -> None:
+        if not re.fullmatch(r"[fiub][1248]", code):
+            raise ForbiddenName(f"arrays of {code}")
+        self.type = np.dtype(code)
+
+    def __setstate__(self, state: tuple) -> None:
+        """The second value of the state is the order of the bytes."""
+        self.type = self.type.newbyteorder(state[1])
+
+
+class Array:
+    """An array in a file; `values` are its numbers once its state was read."""
+
+    values: np.ndarray
+
+    def __init__(self, *_: Any) -> None:  # the type, shape and kind of numbers of an empty array that is then filled
+        pass
+
+    def __setstate__(self, state: tuple) -> None:
+        """Version, shape, type of the numbers, whether the first index runs fastest, bytes."""
+        _, shape, number_type, first_fastest, data = state
+        self.values = _numbers(data, number_type, shape, "F" if first_fastest else "C").values
+
+
+def _numbers(data: Any, number_type: NumberType, shape: tuple[int, ...], order: str) -> Array:
+    """An array of its bytes; Python 2 wrote them as a string, which was read a character a byte."""
+    array = Array()
+    data = data.encode("latin1") if isinstance(data, str) else data
+    array.values = np.frombuffer(data, number_type.type).reshape(shape, order=order)
+    return array
+
+
+def _number(number_type: NumberType, data: Any) -> int | float:
+    return _numbers(data, number_type, (), "C").values.item()
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:
@@ -95,17 +138,9 @@ def _latin1_bytes(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
-def _admitted() -> dict[tuple[str, str], Callable[..., Any]]:
-    # Taken from numpy's own hands: the module of these functions was renamed in numpy 2.
-    makers = {"_reconstruct": np.empty(0).__reduce__()[0], "scalar": np.float64(0).__reduce__()[0]}
-    admitted: dict[tuple[str, str], Callable[..., Any]] = {
-        ("numpy", "ndarray"): np.ndarray, ("numpy", "dtype"): np.dtype, ("collections", "OrderedDict"): OrderedDict,
-        ("_codecs", "encode"): _latin1_bytes}
-    frombuffer = np.empty(1).__reduce_ex__(5)[0]  # the format of protocol 5
-    for package in ("numpy.core", "numpy._core"):
-        admitted |= {(f"{package}.multiarray", name): maker for name, maker in makers.items()}
-        admitted[f"{package}.numeric", "_frombuffer"] = frombuffer
-    return admitted
-
-
-ADMITTED = _admitted()
+ADMITTED: dict[tuple[str, str], Any] = {
+    ("numpy", "ndarray"): "the type of an array, which is not called", ("numpy", "dtype"): NumberType,
+    ("collections", "OrderedDict"): OrderedDict, ("_codecs", "encode"): _latin1_bytes}
+for _package in ("numpy.core", "numpy._core"):  # before numpy 2, and since
+    ADMITTED |= {(f"{_package}.multiarray", "_reconstruct"): Array, (f"{_package}.multiarray", "scalar"): _number,
+                 (f"{_package}.numeric", "_frombuffer"): _numbers}  # the last in the format of protocol 5

@@ -77,7 +77,7 @@ def read_slowfast(content: Any, path: Path) -> Weights | None:
         if ours is not None:
             tensors[ours] = tensor_of(path, name, value)
         elif re.fullmatch(naming.head, name):
-            left[name] = f"classifier of {len(value)} classes"
+            left[name] = f"classifier of {len(tensor_of(path, name, value))} classes"
         elif naming is CAFFE2 and TRAINING_STATE.fullmatch(name):
             left[name] = "state of its training"
         else:
