@@ -41,7 +41,7 @@ def main():
     set_seed(SEED)
     accelerator = build_accelerator(config)
     network = VAER(settings=network_settings(config, CLASSES))
-    reports = start_pretrained(network, config.model)
+    reports = start_pretrained(network, config)
     optimizer = build_optimizer(network, config.train)
     scheduler = build_scheduler(optimizer, config.train, STEPS)
     parameters = sum(parameter.numel() for parameter in network.parameters())

@@ -1,8 +1,8 @@
 import pytest
 import torch
-from makers import tiny_config, tiny_network
+from makers import replace, tiny_config, tiny_network
 
-from vaer.config import AudioConfig, FusionConfig, VideoConfig
+from vaer.config import AudioConfig, FusionConfig, VideoConfig, write_config
 from vaer.errors import UserError
 from vaer.training import start as start_module
 from vaer.training.start import start_from, start_pretrained
@@ -69,7 +69,7 @@ def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
                 "audio": tiny_audio(pretrained=run if "audio" in named else None)}
     network = tiny_network(**sections)
     before = {name: parameter.clone() for name, parameter in network.named_parameters()}
-    reports = start_pretrained(network, tiny_config(**sections).model)
+    reports = start_pretrained(network, tiny_config(**sections))
     assert set(reports) == named
     for name, parameter in network.named_parameters():
         if name.split(".")[0] in named:
@@ -81,7 +81,7 @@ def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
 
 def test_a_branch_that_is_off_needs_no_file():
     sections = {"video": tiny_video(enabled=False, pretrained="nowhere")}
-    assert start_pretrained(tiny_network(**sections), tiny_config(**sections).model) == {}
+    assert start_pretrained(tiny_network(**sections), tiny_config(**sections)) == {}
 
 
 def test_weights_that_heard_the_test_speakers_are_warned_of(monkeypatch):
@@ -89,8 +89,16 @@ def test_weights_that_heard_the_test_speakers_are_warned_of(monkeypatch):
     network = tiny_network(**sections)
     weights = Weights(network.audio.state_dict(), {}, "told", {})
     monkeypatch.setattr(start_module, "read_audio", lambda source, config: weights)
-    report = start_pretrained(network, tiny_config(**sections).model)["audio"]
+    report = start_pretrained(network, tiny_config(**sections))["audio"]
     assert "WARNING: amiriparian/ExHuBERT was fine-tuned on 37 emotion corpora" in report
+
+
+def test_a_run_of_another_split_of_the_same_corpus_is_warned_of(run, tmp_path):
+    sections = {"audio": tiny_audio(pretrained=run)}
+    network, config = tiny_network(**sections), tiny_config(**sections)
+    write_config(replace(config, "data", fold=1), tmp_path / "config.yaml")
+    report = start_pretrained(network, config)["audio"]
+    assert f"WARNING: {run} learned from ravdess under ravdess_contig6 fold 1: it may have seen speakers" in report
 
 
 @pytest.mark.parametrize("frozen", [{}, {"freeze_batchnorm": False, "freeze": True}])
@@ -103,6 +111,6 @@ def test_statistics_that_no_data_formed_are_not_frozen(monkeypatch, frozen):
     sections = {"video": tiny_video(pretrained="x", **frozen)}
     network = tiny_network(**sections)
     with pytest.raises(UserError, match=r"no batch-norm statistics for fast and laterals.*freeze_batchnorm false"):
-        start_pretrained(network, tiny_config(**sections).model)
+        start_pretrained(network, tiny_config(**sections))
     sections = {"video": tiny_video(pretrained="x", freeze_batchnorm=False)}
-    assert "as built: fast.stem.conv.weight" in start_pretrained(network, tiny_config(**sections).model)["video"]
+    assert "as built: fast.stem.conv.weight" in start_pretrained(network, tiny_config(**sections))["video"]

@@ -2,11 +2,11 @@ import json
 
 import pytest
 import torch
-from makers import tiny_network
+from makers import replace, tiny_config, tiny_network
 
-from vaer.config import AudioConfig, VideoConfig
+from vaer.config import AudioConfig, VideoConfig, write_config
 from vaer.errors import UserError
-from vaer.weights.own import best_of, branches_of, fitting_settings, read_own
+from vaer.weights.own import best_of, branches_of, fitting_settings, overlap, read_own
 from vaer.weights.records import apply
 
 
@@ -70,6 +70,17 @@ def test_a_run_that_is_not_whole_is_named(run):
     (run / "best" / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: is not JSON"):
         best_of(str(run))
+
+
+@pytest.mark.parametrize(("data", "warned"), [
+    ({}, False), ({"fold": 2}, True), ({"protocol": "all_train"}, True), ({"corpus": "demo", "fold": 2}, False)])
+def test_a_run_under_another_split_of_the_same_corpus_may_know_who_is_tested(run, data, warned):
+    config = tiny_config()
+    assert overlap(str(run), config.data) is None  # without its settings nothing is known
+    write_config(replace(config, "data", **data), run / "config.yaml")
+    warning = overlap(str(run), config.data)
+    assert (warning is not None) == warned
+    assert not warned or "it may have seen speakers whom ravdess_contig6 fold 0 tests" in warning
 
 
 def test_the_settings_of_a_run_are_json(run):

@@ -106,7 +106,7 @@ class Run:
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
         self.started = start_from(network, config.model.init) if config.model.init and self.state is None else None
-        self.pretrained = start_pretrained(network, config.model) if self.state is None else recorded(self.folder)
+        self.pretrained = start_pretrained(network, config) if self.state is None else recorded(self.folder)
         if config.train.sync_batchnorm:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.parts = parts(network, config.train)

@@ -7,12 +7,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from vaer.config import ModelConfig
+from vaer.config import Config
 from vaer.errors import UserError
 from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
 from vaer.weights import read_audio, read_video
 from vaer.weights.contamination import contamination
+from vaer.weights.own import overlap
 from vaer.weights.records import Loaded, apply
 
 BRANCHES = ("video.", "audio.")
@@ -53,20 +54,20 @@ def start_from(network: VAER, run: str) -> Started:
     return Started(sorted(fitting), sorted(set(theirs) - set(fitting)), sorted(set(ours) - set(fitting)))
 
 
-def start_pretrained(network: VAER, config: ModelConfig) -> dict[str, str]:
+def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
     """Give each branch the weights that `pretrained` names; a report for every branch that has got some.
 
     Raises UserError where they are not there or do not fit, and where batch norms that they lack would be frozen.
     """
     reports = {}
-    for name, branch, section, read in (("video", network.video, config.video, read_video),
-                                        ("audio", network.audio, config.audio, read_audio)):
+    for name, branch, section, read in (("video", network.video, config.model.video, read_video),
+                                        ("audio", network.audio, config.model.audio, read_audio)):
         if branch is None or section.pretrained is None:
             continue
         loaded = apply(branch, read(section.pretrained, section), section.pretrained)
         if name == "video" and (section.freeze or section.freeze_batchnorm):
             _require_learned(branch, loaded, section.pretrained)
-        warning = contamination(section.pretrained)
+        warning = contamination(section.pretrained) or overlap(section.pretrained, config.data)
         reports[name] = f"{section.pretrained}: {loaded}" + (f"; WARNING: {warning}" if warning else "")
     return reports
 

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from vaer.config import AUDIO_PRESETS, VIDEO_PRESETS, AudioConfig, VideoConfig
+import yaml
+
+from vaer.config import AUDIO_PRESETS, VIDEO_PRESETS, AudioConfig, DataConfig, VideoConfig
 from vaer.errors import UserError
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights
@@ -40,6 +42,20 @@ def read_own(folder: Path, branch: Branch) -> Weights:
     tensors = {name.removeprefix(prefix): tensor for name, tensor in values.items() if name.startswith(prefix)}
     left = {name: ELSEWHERE for name in values if not name.startswith(prefix)}
     return Weights(tensors, left, f"the {branch} branch of a run", fitting_settings(settings["model"][branch], branch))
+
+
+def overlap(source: str, data: DataConfig) -> str | None:
+    """A warning where `source` is a run that learned from the same corpus under another split; None elsewhere."""
+    best = best_of(source)
+    path = best.parent / "config.yaml" if best else Path()
+    if not path.is_file():
+        return None
+    theirs = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("data", {})
+    names = ("protocol", "fold")
+    if theirs.get("corpus") != data.corpus or all(theirs.get(name) == getattr(data, name) for name in names):
+        return None
+    return (f"{source} learned from {data.corpus} under {theirs.get('protocol')} fold {theirs.get('fold')}: it may "
+            f"have seen speakers whom {data.protocol} fold {data.fold} tests")
 
 
 def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:

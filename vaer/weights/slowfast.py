@@ -101,8 +101,9 @@ def state_of(content: Any) -> Mapping[str, Any]:
     """The dictionary of names inside a checkpoint, out of the wrappings that libraries put around it."""
     for key in ("blobs", "model_state", "state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            return content[key]
-    return content if isinstance(content, Mapping) else {}
+            content = content[key]
+            break
+    return {str(name): value for name, value in content.items()} if isinstance(content, Mapping) else {}
 
 
 def our_name(name: str, naming: Naming) -> str | None:
