@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import timm
 import torch
 from torch import Tensor
 
@@ -42,6 +41,8 @@ def read_timm(name: str, config: VideoConfig) -> Weights:
 
     This downloads them. Raises UserError for a name that timm does not know, and where they cannot be had.
     """
+    import timm  # a second, which weights from files need not pay
+
     try:
         network = timm.create_model(name, pretrained=True)
     except (RuntimeError, ValueError, OSError) as error:  # unknown names, tags without weights, no connection
