@@ -380,12 +380,12 @@ def check_views(views: int, data: DataConfig) -> None:
 
 def resolve(config: Config) -> Config:
     """The same settings with everything that a preset decides filled in; checks what concerns several of them."""
-    video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
-    audio = _fill(config.model.audio, AUDIO_PRESETS[config.model.audio.preset])
-    for branch, section in (("video", video), ("audio", audio)):
+    for branch, section in (("video", config.model.video), ("audio", config.model.audio)):
         require(not section.enabled or section.pretrained is None or config.model.init is None,
                 f"--model.init and --model.{branch}.pretrained both say what the {branch} branch starts from; "
                 f"leave one of them out.")
+    video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
+    audio = _fill(config.model.audio, AUDIO_PRESETS[config.model.audio.preset])
     if video.freeze_batchnorm is None:
         trained = config.model.init is not None or video.pretrained is not None
         video = dataclasses.replace(video, freeze_batchnorm=trained)

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from vaer.weights.contamination import contamination
+from vaer.weights.own import best_of
 
 
 @pytest.mark.parametrize("name", [
@@ -24,7 +25,8 @@ def test_a_corpus_in_the_name_tells_itself():
 
 
 @pytest.mark.parametrize("name", ["WAV2VEC2_BASE", "microsoft/wavlm-base-plus", "facebook/hubert-large-ll60k",
-                                  "jonatasgrosman/wav2vec2-large-xlsr-53-english", "downloads/SLOWFAST_8x8_R50.pkl"])
+                                  "jonatasgrosman/wav2vec2-large-xlsr-53-english", "downloads/SLOWFAST_8x8_R50.pkl",
+                                  "data/ravdess/wavlm"])
 def test_others_are_not(name):
     assert contamination(name) is None
 
@@ -33,6 +35,13 @@ def test_a_folder_is_known_by_the_name_it_was_saved_under(tmp_path):
     assert contamination(str(tmp_path)) is None
     (tmp_path / "config.json").write_text(json.dumps({"_name_or_path": "amiriparian/ExHuBERT"}))
     assert "amiriparian/ExHuBERT was fine-tuned on" in contamination(str(tmp_path))
-    for content in ("[1]", "{", '{"model_type": "hubert"}'):
+    for content in ("[1]", '{"model_type": "hubert"}'):
         (tmp_path / "config.json").write_text(content)
         assert contamination(str(tmp_path)) is None
+
+
+def test_a_run_of_ones_own_is_not_judged_by_its_name(tmp_path):
+    (tmp_path / "ravdess").mkdir()
+    (tmp_path / "ravdess" / "config.json").write_text('{"settings": {}}')
+    assert best_of(str(tmp_path / "ravdess")) is not None
+    assert contamination(str(tmp_path / "ravdess")) is None

@@ -4,34 +4,37 @@ import json
 import re
 from pathlib import Path
 
+from vaer.weights.own import best_of
+
 # What their model cards on the Hugging Face hub say they were fine-tuned on.
 KNOWN = {
-    r"ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition": "RAVDESS",
-    r"AreejB/wav2vec2-xlsr-english-speech-emotion-recognition": "RAVDESS",
-    r"amiriparian/ExHuBERT": "37 emotion corpora, RAVDESS, CREMA-D, SAVEE, MELD and eNTERFACE among them",
-    r"ravdess": "RAVDESS, as its name says",
-    r"crema-?d": "CREMA-D, as its name says",
+    "ehcalabres/wav2vec2-lg-xlsr-en-speech-emotion-recognition": "RAVDESS",
+    "AreejB/wav2vec2-xlsr-english-speech-emotion-recognition": "RAVDESS",
+    "amiriparian/ExHuBERT": "37 emotion corpora, RAVDESS, CREMA-D, SAVEE, MELD and eNTERFACE among them",
 }
+IN_NAMES = {r"ravdess": "RAVDESS", r"crema-?d": "CREMA-D"}  # many checkpoints are called after what they heard
 
 
 def contamination(source: str) -> str | None:
     """A warning where weights are known to have learned from emotion corpora, by their name; None elsewhere.
 
-    `source` is a hub name, or a folder whose `config.json` tells the name it was saved under.
+    `source` is a hub name, a file, or a folder whose `config.json` tells the name it was saved under. A run of one's
+    own is none of these: its split tells what it heard.
     """
-    for name in (source, _saved_as(Path(source))):
-        for pattern, corpora in KNOWN.items():
-            if re.search(pattern, name, flags=re.IGNORECASE):
-                return (f"{name} was fine-tuned on {corpora}: it has heard the speakers you would test on, and scores "
-                        f"on those corpora say nothing about people never heard")
+    if best_of(source) is not None:
+        return None
+    for name in filter(None, (source, _saved_as(Path(source)))):
+        corpora = next((corpora for known, corpora in KNOWN.items() if known.lower() in name.lower()), None) or next(
+            (f"{corpus}, as its name says" for pattern, corpus in IN_NAMES.items()
+             if re.search(pattern, Path(name).name, flags=re.IGNORECASE)), None)
+        if corpora:
+            return (f"{name} was fine-tuned on {corpora}: it has heard the speakers you would test on, and scores on "
+                    f"those corpora say nothing about people never heard")
     return None
 
 
 def _saved_as(folder: Path) -> str:
     """The name that transformers wrote into a folder; empty where it did not."""
     path = folder / "config.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # absent or unreadable: the reader of the weights says so
-        return ""
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
     return str(content.get("_name_or_path", "")) if isinstance(content, dict) else ""
