@@ -33,6 +33,7 @@ def learned(network):
 
 @pytest.fixture(scope="module")
 def resnet():
+    torch.manual_seed(0)
     return learned(timm.create_model("resnet50", pretrained=False))
 
 

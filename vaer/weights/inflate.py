@@ -129,7 +129,7 @@ def _rescale(tensors: dict[str, Tensor], scale: Scale) -> dict[str, Tensor]:
     kernel, mean = tensors.get("stem.conv.weight"), tensors.get("stem.norm.running_mean")
     if kernel is None or mean is None or kernel.ndim != 4 or kernel.shape[1] != len(scale.mean):
         return tensors  # it cannot fit, which the check of all tensors tells
-    their_mean, their_std = torch.tensor(scale.mean).double(), torch.tensor(scale.std).double()
+    their_mean, their_std = torch.tensor(scale, dtype=torch.float64)
     factor, shift = STD / their_std, (MEAN - their_mean) / their_std
     moved = (kernel.double().sum((2, 3)) * shift).sum(1)  # (width,): what the shift of the input adds to the output
     return tensors | {"stem.conv.weight": (kernel * factor[:, None, None]).to(kernel.dtype),
