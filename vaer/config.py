@@ -187,8 +187,9 @@ class AudioConfig:
     """Whether the branch is built."""
     kind: Literal["wav2vec"] = "wav2vec"
     """The family of the branch."""
-    preset: Literal["tiny", "wav2vec2_base", "wav2vec2_large", "hubert_base", "hubert_large", "wavlm_base",
-                    "wavlm_large"] = "wav2vec2_base"
+    preset: Literal["tiny", "wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k", "wav2vec2_xlsr_300m",
+                    "wav2vec2_xlsr_1b", "wav2vec2_xlsr_2b", "hubert_base", "hubert_large", "hubert_xlarge",
+                    "wavlm_base", "wavlm_large"] = "wav2vec2_base"
     """Size of the network, with random weights: as torchaudio builds them, or `tiny`, meant for small corpora."""
     extractor: Literal["convolutions", "filterbank"] | None = None
     """What turns the waveform into features: wav2vec 2.0's strided convolutions or learned band filters."""
@@ -198,6 +199,8 @@ class AudioConfig:
     """Width of the transformer, where the preset does not fix it (tiny)."""
     heads: int | None = None
     """Attention heads, where the preset does not fix them (tiny)."""
+    normalize: bool | None = None
+    """Scale every waveform to mean 0 and variance 1; none takes what the preset was trained with."""
     freeze: bool = False
     """Keep the branch's weights as they are; its head still learns."""
     freeze_extractor: bool = False
@@ -226,13 +229,18 @@ class AudioConfig:
 
 
 AUDIO_PRESETS: dict[str, dict[str, Any]] = {
-    "tiny": dict(extractor="filterbank", layers=2, dim=128, heads=4),
-    "wav2vec2_base": dict(extractor="convolutions", layers=12, dim=768, heads=12),
-    "hubert_base": dict(extractor="convolutions", layers=12, dim=768, heads=12),
-    "wavlm_base": dict(extractor="convolutions", layers=12, dim=768, heads=12),
-    "wav2vec2_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16),
-    "hubert_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16),
-    "wavlm_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16),
+    "tiny": dict(extractor="filterbank", layers=2, dim=128, heads=4, normalize=True),
+    "wav2vec2_base": dict(extractor="convolutions", layers=12, dim=768, heads=12, normalize=False),
+    "hubert_base": dict(extractor="convolutions", layers=12, dim=768, heads=12, normalize=False),
+    "wavlm_base": dict(extractor="convolutions", layers=12, dim=768, heads=12, normalize=False),
+    "wav2vec2_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16, normalize=False),
+    "wav2vec2_large_lv60k": dict(extractor="convolutions", layers=24, dim=1024, heads=16, normalize=True),
+    "wav2vec2_xlsr_300m": dict(extractor="convolutions", layers=24, dim=1024, heads=16, normalize=True),
+    "wav2vec2_xlsr_1b": dict(extractor="convolutions", layers=48, dim=1280, heads=16, normalize=True),
+    "wav2vec2_xlsr_2b": dict(extractor="convolutions", layers=48, dim=1920, heads=16, normalize=True),
+    "hubert_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16, normalize=True),
+    "hubert_xlarge": dict(extractor="convolutions", layers=48, dim=1280, heads=16, normalize=True),
+    "wavlm_large": dict(extractor="convolutions", layers=24, dim=1024, heads=16, normalize=True),
 }
 
 

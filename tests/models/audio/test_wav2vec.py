@@ -1,4 +1,6 @@
+import dataclasses
 import functools
+from typing import get_args
 
 import pytest
 import torch
@@ -6,14 +8,14 @@ from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model, wav2vec2_model, wavlm_model
 from torchaudio.models.wav2vec2.components import FeatureExtractor
 
-from vaer.config import AudioConfig, Config, ModelConfig, resolve
+from vaer.config import AUDIO_PRESETS, AudioConfig, Config, ModelConfig, resolve
 from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
-from vaer.models.audio.wav2vec import FAMILIES, Wav2Vec
+from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
 
-LARGE_NORM = {"hubert_large", "wavlm_large"}
+SMALL_NORM = {"wav2vec2_base", "wav2vec2_large", "hubert_base", "wavlm_base"}  # one norm, in the first convolution
 TINY = ["filterbank", "convolutions"]
-EVERY = [*TINY, *sorted(FAMILIES)]
+EVERY = [*TINY, "wav2vec2_base", "wav2vec2_xlsr_300m", "hubert_large", "wavlm_base", "wavlm_large"]  # every kind of one
 LENGTHS = [1, 300, 3001, 5000]
 
 
@@ -24,10 +26,10 @@ def make_config(**settings):
 def build_small(preset, *, encoder_layer_drop, **dropouts):
     """torchaudio's network of a preset with its kind of norms and attention, and other sizes."""
     assert encoder_layer_drop == 0
-    first = preset in LARGE_NORM
+    first = preset not in SMALL_NORM
     positions = dict(encoder_num_buckets=32, encoder_max_distance=80) if "wavlm" in preset else {}
     return (wavlm_model if positions else wav2vec2_model)(
-        extractor_mode="layer_norm" if first else "group_norm", extractor_conv_bias=False,
+        extractor_mode="layer_norm" if first else "group_norm", extractor_conv_bias="xlsr" in preset,
         extractor_conv_layer_config=[(16, 10, 5), *[(16, 3, 2)] * 4, *[(16, 2, 2)] * 2],
         encoder_embed_dim=32, encoder_pos_conv_kernel=8, encoder_pos_conv_groups=4, encoder_num_layers=3,
         encoder_num_heads=4, encoder_ff_interm_features=64, encoder_layer_norm_first=first, encoder_layer_drop=0.0,
@@ -37,8 +39,8 @@ def build_small(preset, *, encoder_layer_drop, **dropouts):
 @pytest.fixture
 def make_branch(monkeypatch):
     """Maker of a branch by preset, or by extractor of the tiny one; networks of torchaudio's presets are small."""
-    for preset, family in FAMILIES.items():
-        monkeypatch.setitem(FAMILIES, preset, family._replace(build=functools.partial(build_small, preset)))
+    for preset in BUILDERS:
+        monkeypatch.setitem(BUILDERS, preset, functools.partial(build_small, preset))
 
     def make(kind, **settings):
         torch.manual_seed(0)
@@ -63,8 +65,9 @@ def choose_layer(branch, index):
         branch.mix.weights.copy_(1000 * F.one_hot(torch.tensor(index), len(branch.mix.weights)))
 
 
-def test_the_dict_names_what_the_settings_name():
-    assert {"wav2vec": Wav2Vec} == AUDIO_BRANCHES
+def test_the_dicts_name_what_the_settings_name():
+    assert set(AUDIO_BRANCHES) == set(get_args(AudioConfig.__annotations__["kind"]))
+    assert {"tiny", *BUILDERS} == set(AUDIO_PRESETS) == set(get_args(AudioConfig.__annotations__["preset"]))
 
 
 @pytest.mark.parametrize("kind", EVERY)
@@ -129,7 +132,7 @@ def test_number_and_times_of_tokens():
     torch.testing.assert_close(tokens.times[0, :2], torch.tensor([0.0125, 0.0525]))
 
 
-@pytest.mark.parametrize("kind", ["convolutions", *sorted(FAMILIES)])
+@pytest.mark.parametrize("kind", EVERY[1:])
 def test_without_padding_layers_are_torchaudios(make_branch, kind):
     branch = make_branch(kind).eval()
     network = Wav2Vec2Model(FeatureExtractor(branch.feature_extractor.conv_layers), branch.encoder).eval()
@@ -157,20 +160,25 @@ def test_layers_are_mixed_evenly_at_first(make_branch):
     torch.testing.assert_close(mixed, torch.stack(single).mean(0))
 
 
-@pytest.mark.parametrize("preset", sorted(FAMILIES))
+@pytest.mark.parametrize("preset", sorted(BUILDERS))
 def test_presets_have_torchaudios_weight_names(preset):
     with torch.device("meta"):
         branch = Wav2Vec(config=make_config(preset=preset))
-        reference = FAMILIES[preset].build()
+        reference = BUILDERS[preset]()
     expected = {name: weight.shape for name, weight in reference.state_dict().items()}
-    expected["mix.weights"] = torch.Size([13 if "base" in preset else 25])
+    expected["mix.weights"] = torch.Size([1 + AUDIO_PRESETS[preset]["layers"]])
     assert {name: weight.shape for name, weight in branch.state_dict().items()} == expected
-    assert branch.out_dim == (768 if "base" in preset else 1024)
+    assert branch.out_dim == AUDIO_PRESETS[preset]["dim"]
+    assert branch.encoder.transformer.layers[0].attention.num_heads == AUDIO_PRESETS[preset]["heads"]
     assert branch.encoder.transformer.layer_drop == 0
 
 
-def test_only_what_was_trained_so_is_normalized():
-    assert {preset for preset, family in FAMILIES.items() if family.normalize} == {"hubert_large", "wavlm_large"}
+def test_what_was_trained_so_is_normalized_unless_told_otherwise(make_branch):
+    normalizing = {preset for preset in BUILDERS if make_branch(preset).normalize}
+    assert normalizing == set(BUILDERS) - SMALL_NORM
+    assert make_branch("wav2vec2_base", normalize=True).normalize
+    assert not make_branch("wavlm_large", normalize=False).normalize
+    assert Wav2Vec(config=dataclasses.replace(make_config(preset="tiny"), normalize=None)).normalize
 
 
 @pytest.mark.parametrize("kind", EVERY)

@@ -1,13 +1,10 @@
 """The speech branch: wav2vec 2.0, HuBERT and WavLM as torchaudio builds them, and a small one to train from scratch."""
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 import torchaudio
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
@@ -17,37 +14,23 @@ from vaer.errors import UserError
 from vaer.models.audio.convolutions import ConvolutionExtractor
 from vaer.models.audio.filterbank import FilterbankExtractor
 from vaer.models.audio.masking import length_mask
+from vaer.models.audio.waveform import prepare_waveform
+from vaer.models.layers.mix import LayerMix
 from vaer.records import Tokens
 
-
-class Family(NamedTuple):
-    """How one of torchaudio's networks is built and fed."""
-
-    build: Callable[..., Wav2Vec2Model]
-    normalize: bool
-    """Whether it was trained on waveforms of mean 0 and variance 1 (`_normalize_waveform` of torchaudio's bundles)."""
-
-
-FAMILIES = {
-    "wav2vec2_base": Family(torchaudio.models.wav2vec2_base, normalize=False),
-    "wav2vec2_large": Family(torchaudio.models.wav2vec2_large, normalize=False),
-    "hubert_base": Family(torchaudio.models.hubert_base, normalize=False),
-    "hubert_large": Family(torchaudio.models.hubert_large, normalize=True),
-    "wavlm_base": Family(torchaudio.models.wavlm_base, normalize=False),
-    "wavlm_large": Family(torchaudio.models.wavlm_large, normalize=True),
+BUILDERS = {
+    "wav2vec2_base": torchaudio.models.wav2vec2_base,
+    "wav2vec2_large": torchaudio.models.wav2vec2_large,
+    "wav2vec2_large_lv60k": torchaudio.models.wav2vec2_large_lv60k,
+    "wav2vec2_xlsr_300m": torchaudio.models.wav2vec2_xlsr_300m,
+    "wav2vec2_xlsr_1b": torchaudio.models.wav2vec2_xlsr_1b,
+    "wav2vec2_xlsr_2b": torchaudio.models.wav2vec2_xlsr_2b,
+    "hubert_base": torchaudio.models.hubert_base,
+    "hubert_large": torchaudio.models.hubert_large,
+    "hubert_xlarge": torchaudio.models.hubert_xlarge,
+    "wavlm_base": torchaudio.models.wavlm_base,
+    "wavlm_large": torchaudio.models.wavlm_large,
 }
-
-
-class LayerMix(nn.Module):
-    """A learned average of equally shaped tensors, even at first."""
-
-    def __init__(self, *, num_layers: int) -> None:
-        super().__init__()
-        self.weights = nn.Parameter(torch.zeros(num_layers))
-
-    def forward(self, layers: list[Tensor]) -> Tensor:
-        """The average of `num_layers` tensors, each weighed by its share of the softmax."""
-        return sum(share * values for share, values in zip(self.weights.softmax(0), layers, strict=True))
 
 
 class Wav2Vec(nn.Module):
@@ -73,7 +56,8 @@ class Wav2Vec(nn.Module):
         transformer = self.encoder.transformer
         self.out_dim: int = transformer.pos_conv_embed.embed_dim
         self.mix = LayerMix(num_layers=1 + len(transformer.layers))
-        self.normalize = config.preset == "tiny" or FAMILIES[config.preset].normalize
+        fallback = AUDIO_PRESETS[config.preset]["normalize"]  # settings of older runs do not say it
+        self.normalize: bool = fallback if config.normalize is None else config.normalize
         self.relative_positions = isinstance(transformer.layers[0].attention, WavLMSelfAttention)
         self.checkpointing = config.gradient_checkpointing
         self.frozen = config.freeze
@@ -103,7 +87,7 @@ class Wav2Vec(nn.Module):
         token's time is the middle of the samples that the extractor saw for it.
         """
         extractor = self.feature_extractor
-        waveform = self._prepare(waveform, num_samples)
+        waveform = prepare_waveform(waveform, num_samples, normalize=self.normalize, shortest=extractor.receptive_field)
         present = num_samples > 0
         features, num_tokens = extractor(waveform, num_samples.clamp(min=extractor.receptive_field) * present)
         mask = length_mask(num_tokens, features.shape[1])  # (batch, time)
@@ -111,16 +95,6 @@ class Wav2Vec(nn.Module):
         steps = torch.arange(features.shape[1], device=waveform.device)
         times = (steps * extractor.hop + extractor.receptive_field / 2) / self.sample_rate  # (time,) s
         return Tokens(values, times.expand(mask.shape), mask)
-
-    def _prepare(self, waveform: Tensor, num_samples: Tensor) -> Tensor:
-        real = length_mask(num_samples, waveform.shape[1])
-        waveform = waveform.masked_fill(~real, 0)
-        if self.normalize:
-            count = num_samples.clamp(min=1).unsqueeze(1)
-            waveform = (waveform - waveform.sum(1, keepdim=True) / count).masked_fill(~real, 0)
-            # torchaudio's 1e-5 would leave quiet recordings quiet: it is the variance of a level of -50 dB.
-            waveform = waveform * (waveform.square().sum(1, keepdim=True) / count + 1e-10).rsqrt()
-        return F.pad(waveform, (0, max(0, self.feature_extractor.receptive_field - waveform.shape[1])))
 
     def _encode(self, features: Tensor, mask: Tensor) -> list[Tensor]:
         """Input of the first layer and output of every layer, `(batch, time, dim)` each."""
@@ -152,10 +126,10 @@ class Wav2Vec(nn.Module):
 def _build_pretrained(config: AudioConfig) -> Wav2Vec2Model:
     for name, fixed in AUDIO_PRESETS[config.preset].items():
         chosen = getattr(config, name)
-        if chosen != fixed:
+        if chosen != fixed and name != "normalize":  # what the network hears, not what it is
             raise UserError(f"--model.audio.{name} is {chosen}, but preset {config.preset} has {fixed}; leave it out, "
                             f"or choose --model.audio.preset tiny.")
-    return FAMILIES[config.preset].build(
+    return BUILDERS[config.preset](
         encoder_projection_dropout=config.dropout, encoder_attention_dropout=config.dropout,
         encoder_ff_interm_dropout=config.dropout, encoder_dropout=config.dropout, encoder_layer_drop=0.0)
 
