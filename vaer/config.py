@@ -185,8 +185,8 @@ class AudioConfig:
 
     enabled: bool = True
     """Whether the branch is built."""
-    kind: Literal["wav2vec"] = "wav2vec"
-    """The family of the branch."""
+    kind: Literal["wav2vec", "transformers"] = "wav2vec"
+    """The family of the branch; transformers: the encoder of a Hugging Face checkpoint, run by that library."""
     preset: Literal["tiny", "wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k", "wav2vec2_xlsr_300m",
                     "wav2vec2_xlsr_1b", "wav2vec2_xlsr_2b", "hubert_base", "hubert_large", "hubert_xlarge",
                     "wavlm_base", "wavlm_large"] = "wav2vec2_base"
@@ -200,7 +200,11 @@ class AudioConfig:
     heads: int | None = None
     """Attention heads, where the preset does not fix them (tiny)."""
     normalize: bool | None = None
-    """Scale every waveform to mean 0 and variance 1; none takes what the preset was trained with."""
+    """Scale every waveform to mean 0 and variance 1; none takes what the checkpoint says, or else the preset."""
+    architecture: dict[str, Any] | None = None
+    """Transformers only: what its config.json says, filled in from model.audio.pretrained."""
+    pretrained: str | None = None
+    """Weights to start the branch from: a torchaudio bundle, a Hugging Face folder or hub name, or a run folder."""
     freeze: bool = False
     """Keep the branch's weights as they are; its head still learns."""
     freeze_extractor: bool = False
@@ -226,6 +230,13 @@ class AudioConfig:
         require_range("model.audio.dropout", self.dropout, 0, 1)
         require(self.dim is None or self.heads is None or self.dim % self.heads == 0,
                 f"--model.audio.dim {self.dim} is not a multiple of --model.audio.heads {self.heads}.")
+        sized = [name for name in ("extractor", "layers", "dim", "heads") if getattr(self, name) is not None]
+        require(self.kind == "wav2vec" or not sized,
+                f"--model.audio.{', '.join(sized)} cannot be chosen with --model.audio.kind transformers, whose sizes "
+                f"are those of its checkpoint; leave it out.")
+        require(self.kind == "transformers" or self.architecture is None,
+                f"--model.audio.architecture belongs to --model.audio.kind transformers (now {self.kind}); leave it "
+                f"out.")
 
 
 AUDIO_PRESETS: dict[str, dict[str, Any]] = {
@@ -393,14 +404,14 @@ def resolve(config: Config) -> Config:
                 f"--model.init and --model.{branch}.pretrained both say what the {branch} branch starts from; "
                 f"leave one of them out.")
     video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
-    audio = _fill(config.model.audio, AUDIO_PRESETS[config.model.audio.preset])
+    audio = _resolve_audio(config.model.audio)
     if video.freeze_batchnorm is None:
         trained = config.model.init is not None or video.pretrained is not None
         video = dataclasses.replace(video, freeze_batchnorm=trained)
     check_views(config.evaluate.views, config.data)
     require(not audio.enabled or audio.extractor == "filterbank" or not audio.time_masks + audio.band_masks,
             f"--model.audio.time_masks and band_masks hide parts of filterbank features; the extractor of "
-            f"{audio.preset} is {audio.extractor}: set both to 0.")
+            f"{audio.preset if audio.kind == 'wav2vec' else audio.kind} is {audio.extractor}: set both to 0.")
     require(not video.enabled or video.pathways == "fast" or config.data.num_frames % video.alpha == 0,
             f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
             f"try {max(1, config.data.num_frames // video.alpha) * video.alpha}.")
@@ -408,6 +419,22 @@ def resolve(config: Config) -> Config:
     train = dataclasses.replace(train, video_lr=train.lr if train.video_lr is None else train.video_lr,
                                 audio_lr=train.lr if train.audio_lr is None else train.audio_lr)
     return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
+
+
+def _resolve_audio(audio: AudioConfig) -> AudioConfig:
+    """The speech branch's settings with what its checkpoint decides, and then its preset, filled in."""
+    open_still = audio.normalize is None or (audio.kind == "transformers" and audio.architecture is None)
+    if audio.enabled and audio.pretrained is not None and open_still:
+        from vaer.weights.folders import branch_settings  # may ask the hub, which reading settings does not
+
+        audio = _fill(audio, branch_settings(audio.pretrained, audio.kind))
+    if audio.kind == "wav2vec":
+        return _fill(audio, AUDIO_PRESETS[audio.preset])
+    require(not audio.enabled or audio.architecture is not None,
+            f"--model.audio.kind transformers is built as its checkpoint says, and --model.audio.pretrained "
+            f"{audio.pretrained} names none; give it a folder with config.json or a name on the Hugging Face hub.")
+    # Where the checkpoint does not say: encoders like wav2vec 2.0 with a norm in every convolution were trained so.
+    return _fill(audio, {"normalize": (audio.architecture or {}).get("feat_extract_norm") == "layer"})
 
 
 def _fill(section: Any, preset: dict[str, Any]) -> Any:

@@ -1,0 +1,182 @@
+import dataclasses
+import sys
+
+import pytest
+import torch
+from hf_makers import SMALL_ENCODERS, make_settings
+from makers import make_batch as make_clips
+from makers import tiny_config
+
+from vaer.config import AudioConfig
+from vaer.errors import UserError
+from vaer.models.audio.hf_encoder import ENCODERS, TransformersEncoder
+from vaer.models.network import VAER, network_settings
+
+FAMILIES = sorted(ENCODERS)
+LENGTHS = [1, 300, 5000, 0, 9001, 5000]
+
+
+def make_config(family, **settings):
+    return AudioConfig(kind="transformers", architecture=make_settings(family).to_dict(),
+                       **{"normalize": False} | settings)
+
+
+def make_branch(family, **settings):
+    torch.manual_seed(0)
+    return TransformersEncoder(config=make_config(family, **settings))
+
+
+def make_batch(lengths=LENGTHS, padding=700):
+    torch.manual_seed(1)
+    num_samples = torch.tensor(lengths)
+    return 0.1 * torch.randn(len(lengths), max(lengths) + padding), num_samples
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_row_does_not_know_its_neighbours(family):
+    branch = make_branch(family).eval()
+    waveform, num_samples = make_batch()
+    together = branch(waveform, num_samples)
+    assert (together.values[~together.mask] == 0).all()
+    assert not together.mask[3].any()
+    for row in (0, 1, 2, 4, 5):
+        alone = branch(waveform[row:row + 1, :LENGTHS[row]], num_samples[row:row + 1])
+        real = together.mask[row]
+        assert real.sum() == alone.mask.sum() == alone.mask.shape[1] >= 1
+        difference = (together.values[row, real] - alone.values[0]).abs().max() / alone.values.abs().max()
+        assert difference < 1e-4
+        torch.testing.assert_close(together.times[row, real], alone.times[0])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_layers_are_those_of_transformers(family):
+    branch = make_branch(family, dropout=0.0)
+    waveform, num_samples = make_batch([9000, 9000], padding=0)
+    output = branch.encoder(waveform, output_hidden_states=True)
+    expected = [*output.hidden_states[:-1], output.last_hidden_state]
+    if "sew" in family:
+        expected[-1] = output.hidden_states[-1]  # the last state is the one before it is drawn out to twice its length
+    torch.testing.assert_close(branch(waveform, num_samples).values, torch.stack(expected).mean(0))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_parameter_receives_a_gradient_and_belongs_to_one_group(family):
+    branch = make_branch(family)
+    tokens = branch(*make_batch([0, 300, 5000]))
+    (tokens.values * torch.randn_like(tokens.values)).sum().backward()
+    for name, parameter in branch.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+    held = [parameter for group in branch.layers() for module in group for parameter in module.parameters()]
+    assert len(held) == len({id(parameter) for parameter in held})
+    assert {id(parameter) for parameter in held} == {id(parameter) for parameter in branch.parameters()}
+    assert len(branch.layers()) == 2 + 3
+    assert branch.mix in branch.layers()[-1]
+
+
+@pytest.mark.parametrize("width", [0, 1, 5000])
+@pytest.mark.parametrize("family", ["moonshine", "sew"])
+def test_absent_clips_give_zeros_and_zero_gradients(family, width):
+    branch = make_branch(family)
+    tokens = branch(torch.full((2, width), torch.nan), torch.zeros(2, dtype=torch.int64))
+    assert not tokens.mask.any()
+    assert (tokens.values == 0).all()
+    tokens.values.square().sum().backward()
+    assert all((parameter.grad == 0).all() for parameter in branch.parameters())
+
+
+@pytest.mark.parametrize(("family", "hop", "receptive_field"), [
+    ("unispeech", 320, 400),
+    ("sew", 640, 720),  # two features of wav2vec 2.0's, the second 320 samples later, make one token
+    ("moonshine", 384, 895)])  # 64 * 3 * 2; 127 + 6 * 64 + 2 * 192
+def test_a_token_is_where_its_samples_are(family, hop, receptive_field):
+    branch = make_branch(family).eval()
+    samples = receptive_field + 3 * hop
+    tokens = branch(*make_batch([samples, samples - 1, receptive_field, 1, 0], padding=hop))
+    assert tokens.mask.sum(1).tolist() == [4, 3, 1, 1, 0]
+    middles = torch.tensor([receptive_field / 2, receptive_field / 2 + hop]) / 16000
+    torch.testing.assert_close(tokens.times[0, :2], middles)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_library_gives_as_many_tokens_as_we_count(family):
+    branch = make_branch(family).eval()
+    first, hop = branch.receptive_field, branch.hop
+    lengths = [first, first + hop - 1, first + hop, first + 5 * hop - 1, first + 5 * hop]
+    counts = [branch.encoder(torch.randn(1, length)).last_hidden_state.shape[1] for length in lengths]
+    if "sew" in family:  # drawn out to two for each
+        counts = [count // 2 for count in counts]
+    assert counts == [1, 1, 2, 5, 6]
+
+
+def test_masks_and_layer_drop_are_off():
+    branch = make_branch("wav2vec2", dropout=0.0)
+    waveform, num_samples = make_batch([9000])
+    assert torch.equal(branch(waveform, num_samples).values, branch.eval()(waveform, num_samples).values)
+
+
+def test_dropout_is_ours():
+    modules = make_branch("unispeech", dropout=0.3).modules()
+    assert {module.p for module in modules if isinstance(module, torch.nn.Dropout)} == {0.3}
+
+
+@pytest.mark.parametrize("family", ["hubert", "moonshine"])
+def test_checkpointing_changes_no_gradient(family):
+    gradients = []
+    for checkpointing in (False, True):
+        branch = make_branch(family, gradient_checkpointing=checkpointing, dropout=0.2)
+        torch.manual_seed(2)
+        branch(*make_batch([3001, 5000])).values.square().sum().backward()
+        gradients.append([parameter.grad for parameter in branch.parameters()])
+    torch.testing.assert_close(*gradients)
+
+
+def test_freezing():
+    branch = make_branch("moonshine", freeze=True, dropout=0.5).train()
+    assert not any(parameter.requires_grad for parameter in branch.parameters())
+    assert not any(module.training for module in branch.modules())
+    branch = make_branch("moonshine", freeze_extractor=True)
+    still = {name.split(".")[1] for name, parameter in branch.named_parameters() if not parameter.requires_grad}
+    assert still == {"conv1", "conv2", "conv3", "groupnorm"}
+
+
+def test_loudness_does_not_survive_normalization():
+    waveform, num_samples = make_batch([5000])
+    branch = make_branch("moonshine", normalize=True).eval()
+    torch.testing.assert_close(branch(3 * waveform, num_samples).values, branch(waveform, num_samples).values,
+                               atol=1e-4, rtol=1e-4)
+
+
+def test_half_precision_is_finite():
+    branch = make_branch("moonshine")
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        tokens = branch(*make_batch([0, 300, 5000]))
+    tokens.values.float().sum().backward()
+    assert tokens.values.isfinite().all()
+
+
+@pytest.mark.parametrize("family", ["moonshine", "wavlm"])
+def test_the_best_weights_alone_predict(tmp_path, family):
+    config = tiny_config(audio=make_config(family))
+    network = VAER(settings=network_settings(config, ("calm", "angry"))).eval()
+    network.save_pretrained(tmp_path)
+    batch = make_clips([1.0, 0.3])
+    again = VAER.from_pretrained(tmp_path).eval()
+    assert torch.equal(again(batch).logits, network(batch).logits)
+
+
+def test_what_does_not_hear_a_waveform_is_refused():
+    config = dataclasses.replace(make_config("wavlm"), architecture={"model_type": "whisper"})
+    with pytest.raises(UserError, match=r"whisper is no encoder that hears the waveform.*moonshine"):
+        TransformersEncoder(config=config)
+
+
+def test_without_the_library_the_remedy_is_named(monkeypatch):
+    config = make_config("wavlm")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(UserError, match=r"pip install 'vaer\[hf\]'"):
+        TransformersEncoder(config=config)
+
+
+def test_every_encoder_is_tested():
+    assert set(SMALL_ENCODERS) == set(ENCODERS)
