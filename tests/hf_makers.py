@@ -1,6 +1,12 @@
 """Small Hugging Face encoders with random weights, made by the library that defines them."""
 
+import functools
+
 import torch
+import torchaudio
+
+from vaer.weights.fit import FIXED
+from vaer.weights.huggingface import facts_of_settings
 
 SMALL = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=48, conv_dim=[16] * 7,
              num_conv_pos_embeddings=8, num_conv_pos_embedding_groups=4)
@@ -46,6 +52,14 @@ def make_kind(preset, **settings):
     family, kind = KINDS[preset]
     return make_settings(family, **{"conv_bias": False, "feat_extract_norm": "group", "do_stable_layer_norm": False}
                          | kind | settings)
+
+
+def small_builder(settings):
+    """torchaudio's builder of a network with these settings of transformers, as the presets have one each."""
+    facts = facts_of_settings(settings.to_dict())
+    build = torchaudio.models.wavlm_model if settings.model_type == "wavlm" else torchaudio.models.wav2vec2_model
+    sizes = {name: value for name, value in facts.items() if name not in FIXED}
+    return functools.partial(build, **sizes, aux_num_out=None)
 
 
 def make_encoder(settings, head="AutoModel", seed=0):
