@@ -404,7 +404,7 @@ def resolve(config: Config) -> Config:
                 f"--model.init and --model.{branch}.pretrained both say what the {branch} branch starts from; "
                 f"leave one of them out.")
     video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
-    audio = _resolve_audio(config.model.audio)
+    audio = _resolve_audio(config)
     if video.freeze_batchnorm is None:
         trained = config.model.init is not None or video.pretrained is not None
         video = dataclasses.replace(video, freeze_batchnorm=trained)
@@ -421,13 +421,12 @@ def resolve(config: Config) -> Config:
     return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
 
 
-def _resolve_audio(audio: AudioConfig) -> AudioConfig:
+def _resolve_audio(config: Config) -> AudioConfig:
     """The speech branch's settings with what its checkpoint decides, and then its preset, filled in."""
+    audio = config.model.audio
     open_still = audio.normalize is None or (audio.kind == "transformers" and audio.architecture is None)
-    if audio.enabled and audio.pretrained is not None and open_still:
-        from vaer.weights.folders import branch_settings  # may ask the hub, which reading settings does not
-
-        audio = _fill(audio, branch_settings(audio.pretrained, audio.kind))
+    if audio.enabled and open_still:
+        audio = _fill(audio, _decided_elsewhere(config))
     if audio.kind == "wav2vec":
         return _fill(audio, AUDIO_PRESETS[audio.preset])
     require(not audio.enabled or audio.architecture is not None,
@@ -435,6 +434,22 @@ def _resolve_audio(audio: AudioConfig) -> AudioConfig:
             f"{audio.pretrained} names none; give it a folder with config.json or a name on the Hugging Face hub.")
     # Where the checkpoint does not say: encoders like wav2vec 2.0 with a norm in every convolution were trained so.
     return _fill(audio, {"normalize": (audio.architecture or {}).get("feat_extract_norm") == "layer"})
+
+
+def _decided_elsewhere(config: Config) -> dict[str, Any]:
+    """What the run that goes on, or what the speech branch starts from, says of its settings."""
+    audio, known = config.model.audio, Path(config.output) / "config.yaml"
+    if config.train.resume and known.is_file():  # the checkpoint may be gone by now
+        earlier = read_config(known).model.audio
+        if (earlier.kind, earlier.pretrained) == (audio.kind, audio.pretrained):
+            return {"normalize": earlier.normalize, "architecture": earlier.architecture}
+    if audio.pretrained is None and config.model.init is None:
+        return {}
+    from vaer.weights.folders import branch_settings, run_settings  # what only runs from other weights need
+
+    if audio.pretrained is None:
+        return run_settings(config.model.init, audio.kind) or {}
+    return branch_settings(audio.pretrained, audio.kind)
 
 
 def _fill(section: Any, preset: dict[str, Any]) -> Any:

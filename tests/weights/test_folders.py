@@ -1,10 +1,12 @@
+import dataclasses
 import json
+import shutil
 
 import pytest
 import yaml
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from vaer.config import AudioConfig, Config, ModelConfig, read_config, resolve, write_config
+from vaer.config import AudioConfig, Config, ModelConfig, TrainConfig, read_config, resolve, write_config
 from vaer.errors import UserError
 from vaer.weights.folders import branch_settings, fetch, is_hub_name, read_json, whole_folder
 
@@ -72,10 +74,27 @@ def test_an_earlier_run_hands_on_what_it_heard(tmp_path):
     best.mkdir(parents=True)
     audio = {"kind": "transformers", "normalize": True, "architecture": {"model_type": "sew"}}
     (best / "config.json").write_text(json.dumps({"settings": {"model": {"audio": audio}}}))
-    run = str(tmp_path / "run")
-    assert branch_settings(run, "transformers") == {"normalize": True, "architecture": {"model_type": "sew"}}
-    assert branch_settings(run, "wav2vec") == {}
-    assert resolved(kind="transformers", pretrained=run).architecture == {"model_type": "sew"}
+    for run in (str(tmp_path / "run"), str(best)):
+        assert branch_settings(run, "transformers") == {"normalize": True, "architecture": {"model_type": "sew"}}
+        assert branch_settings(run, "wav2vec") == {}
+        assert resolved(kind="transformers", pretrained=run).architecture == {"model_type": "sew"}
+    from_whole = resolve(Config(model=ModelConfig(audio=AudioConfig(kind="transformers"), init=run)))
+    assert from_whole.model.audio.architecture == {"model_type": "sew"}
+    plain = resolve(Config(model=ModelConfig(init="no/such")))  # is refused when it is loaded, and is no hub name
+    assert plain.model.audio.normalize is False
+
+
+def test_a_run_that_goes_on_needs_its_checkpoint_no_more(tmp_path):
+    folder = write_folder(tmp_path / "scaled", normalize=True)
+    config = Config(output=str(tmp_path / "run"), train=TrainConfig(resume=True),
+                    model=ModelConfig(audio=AudioConfig(kind="transformers", pretrained=str(folder))))
+    first = resolve(config)
+    (tmp_path / "run").mkdir()
+    write_config(first, tmp_path / "run" / "config.yaml")
+    shutil.rmtree(folder)
+    assert resolve(config) == first
+    with pytest.raises(UserError, match=r"--model.audio.pretrained .*scaled names none"):
+        resolve(dataclasses.replace(config, train=TrainConfig()))
 
 
 def test_kind_transformers_without_a_checkpoint_is_refused():

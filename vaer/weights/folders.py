@@ -74,16 +74,24 @@ def fetch(name: str, patterns: list[str]) -> Path:
                         f"pytorch_model.bin from {HUB}/{name}/tree/main into a folder and give its path.") from error
 
 
+def run_settings(source: str, kind: str) -> dict[str, Any] | None:
+    """The same as `branch_settings` from an earlier run, named by its folder or that of `best`; None for others."""
+    for path in (Path(source) / "best" / SETTINGS, Path(source) / SETTINGS):
+        if path.is_file() and "settings" in (content := read_json(path)):
+            earlier = content["settings"]["model"]["audio"]
+            names = ("normalize", "architecture") if earlier["kind"] == kind else ()
+            return {name: earlier[name] for name in names if earlier.get(name) is not None}
+    return None
+
+
 def branch_settings(source: str, kind: str) -> dict[str, Any]:
     """What the checkpoint decides of `model.audio` where the settings leave it open.
 
     That is `normalize`, and for kind transformers also `architecture`; nothing where the checkpoint does not say.
     """
-    run = Path(source) / "best" / SETTINGS
-    if run.is_file():
-        earlier = read_json(run).get("settings", {}).get("model", {}).get("audio", {})
-        names = ("normalize", "architecture") if earlier.get("kind") == kind else ()
-        return {name: earlier[name] for name in names if earlier.get(name) is not None}
+    earlier = run_settings(source, kind)
+    if earlier is not None:
+        return earlier
     folder = settings_folder(source)
     if folder is None:
         return {}
