@@ -203,8 +203,6 @@ class AudioConfig:
     """Scale every waveform to mean 0 and variance 1; none takes what the checkpoint says, or else the preset."""
     architecture: dict[str, Any] | None = None
     """Transformers only: what its config.json says, filled in from model.audio.pretrained."""
-    pretrained: str | None = None
-    """Weights to start the branch from: a torchaudio bundle, a Hugging Face folder or hub name, or a run folder."""
     freeze: bool = False
     """Keep the branch's weights as they are; its head still learns."""
     freeze_extractor: bool = False
