@@ -4,7 +4,7 @@ from hf_makers import KINDS, make_encoder, make_kind, small_builder
 
 from vaer.config import AUDIO_PRESETS, AudioConfig
 from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
-from vaer.weights.fit import facts_of
+from vaer.weights.fit import facts_of, fitting_presets
 from vaer.weights.huggingface import facts_of_settings, to_torchaudio
 
 FULL_SIZE = {"base": dict(hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072),
@@ -120,3 +120,9 @@ def test_settings_that_torchaudio_has_not_fit_no_preset(name, value):
     usual = facts_of_settings({"model_type": "hubert"})
     other = facts_of_settings({"model_type": "hubert", name: value})
     assert {entry for entry in usual if usual[entry] != other[entry]} == {name}
+
+
+def test_lists_of_unequal_length_fit_no_preset():
+    uneven = facts_of_settings({"model_type": "hubert", "conv_stride": [5, 2]})
+    assert uneven["extractor_conv_layer_config"] == [(512, 10, 5), (512, 3, 2)]
+    assert fitting_presets(uneven, "hubert") == []

@@ -12,8 +12,9 @@ SETTINGS = "config.json"
 SOUND_SETTINGS = "preprocessor_config.json"
 INDEX = ".index.json"
 FILE_ENDINGS = (".pth", ".pyth", ".pt", ".bin", ".safetensors", ".pkl")
-DESCRIPTIVE = ("_name_or_path", "architectures", "id2label", "label2id", "transformers_version", "dtype", "torch_dtype")
-"""Entries of a config.json that do not say how the encoder is built."""
+DESCRIPTIVE = ("_name_or_path", "architectures", "id2label", "label2id", "transformers_version", "dtype", "torch_dtype",
+               "auto_map", "attn_implementation", "_attn_implementation")
+"""Entries of a config.json that do not say how the encoder is built, or whose code or kernels are not wanted."""
 
 
 def is_hub_name(source: str) -> bool:

@@ -32,7 +32,7 @@ def facts_of_settings(settings: dict[str, Any]) -> dict[str, Any]:
     facts = {name: settings.get(name, usual) for name, usual in FIXED.items()} | {
         "extractor_mode": f"{known['feat_extract_norm']}_norm",
         "extractor_conv_layer_config": [*zip(known["conv_dim"], known["conv_kernel"], known["conv_stride"],
-                                             strict=True)],
+                                             strict=False)],  # lists of unequal length fit no preset
         "extractor_conv_bias": known["conv_bias"],
         "encoder_embed_dim": known["hidden_size"],
         "encoder_pos_conv_kernel": known["num_conv_pos_embeddings"],

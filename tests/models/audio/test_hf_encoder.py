@@ -171,6 +171,13 @@ def test_what_does_not_hear_a_waveform_is_refused():
         TransformersEncoder(config=config)
 
 
+@pytest.mark.parametrize("wrong", [{"hidden_size": "x"}, {"num_attention_heads": 7}, {"conv_stride": [5, 2]}])
+def test_what_the_library_cannot_build_is_told(wrong):
+    config = AudioConfig(kind="transformers", architecture=make_settings("wavlm").to_dict() | wrong)
+    with pytest.raises(UserError, match=r"transformers cannot build this wavlm \(.*take the config.json that came"):
+        TransformersEncoder(config=config)
+
+
 def test_without_the_library_the_remedy_is_named(monkeypatch):
     config = make_config("wavlm")
     monkeypatch.setitem(sys.modules, "transformers", None)

@@ -128,19 +128,26 @@ class TransformersEncoder(nn.Module):
 def build_encoder(config: AudioConfig) -> nn.Module:
     """The encoder that `config.architecture` describes, with random weights, without masks and without layer drop.
 
-    Raises UserError where the library is missing or the architecture is not one of `ENCODERS`.
+    Raises UserError where the library is missing or cannot build it, or where it is not one of `ENCODERS`.
     """
     require_waveform_encoder(config.architecture)
     try:
+        from huggingface_hub.errors import StrictDataclassError
         from transformers import AutoConfig, AutoModel
     except ImportError as error:
         raise UserError("--model.audio.kind transformers needs the library of that name, which is not installed; "
                         "install it by: pip install 'vaer[hf]'.") from error
     silenced = {name: config.dropout for name in DROPOUTS if name in config.architecture}
-    settings = AutoConfig.for_model(**config.architecture | silenced | {
+    wanted = config.architecture | silenced | {
         "apply_spec_augment": False, "mask_time_prob": 0.0, "mask_feature_prob": 0.0, "layerdrop": 0.0,
-        "add_adapter": False, "dtype": "float32"})
-    encoder = AutoModel.from_config(settings)
+        "add_adapter": False, "dtype": "float32"}
+    try:
+        settings = AutoConfig.for_model(**wanted)
+        encoder = AutoModel.from_config(settings)
+    except (StrictDataclassError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"--model.audio.architecture: transformers cannot build this {wanted['model_type']} "
+                        f"({reason}); take the config.json that came with the weights.") from error
     if settings.is_encoder_decoder:
         encoder = encoder.get_encoder()
     for name in ENCODERS[settings.model_type].unused:
