@@ -126,7 +126,8 @@ def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 def _fill_weights(parser: ArgumentParser) -> None:
-    parser.add_argument("source", type=str, help="A file or a folder of weights, or the folder of a run.")
+    parser.add_argument("source", type=str,
+                        help="A file or a folder of weights, the folder of a run, or the name of a torchaudio bundle.")
 
 
 def _weights(parser: ArgumentParser, parsed: Namespace) -> None:

@@ -1,3 +1,4 @@
+import re
 import urllib.error
 from functools import partial
 
@@ -9,7 +10,8 @@ from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2Bundle
 from vaer.config import AUDIO_PRESETS, AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
-from vaer.weights.bundles import BUNDLES, facts_of_bundle, read_bundle
+from vaer.weights import bundles
+from vaer.weights.bundles import BUNDLES, describe_bundle, facts_of_bundle, read_bundle
 from vaer.weights.fit import facts_of
 
 NAMED = {
@@ -117,3 +119,13 @@ def test_another_preset_is_refused_with_those_that_fit():
 def test_fine_tuned_bundles_are_among_them():
     assert isinstance(BUNDLES["WAV2VEC2_ASR_BASE_960H"], Wav2Vec2ASRBundle)
     assert isinstance(BUNDLES["WAVLM_BASE"], Wav2Vec2Bundle)
+
+
+@pytest.mark.parametrize(("name", "preset", "normalize"), [
+    ("WAVLM_BASE_PLUS", "wavlm_base", "false"), ("WAV2VEC2_XLSR_300M", "wav2vec2_xlsr_300m", "true"),
+    ("HUBERT_LARGE", "hubert_large", "true")])
+def test_a_bundle_is_described_without_fetching_it(monkeypatch, name, preset, normalize):
+    monkeypatch.setattr(bundles, "_fetch", lambda *_: pytest.fail("fetched"))
+    lines = describe_bundle(name)
+    assert re.search(r"about \d+ MB", lines[0])
+    assert lines[1].endswith(f"--model.audio.preset {preset} --model.audio.normalize {normalize}")

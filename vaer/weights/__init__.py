@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vaer.config import AudioConfig, Config, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
+from vaer.weights.bundles import BUNDLES, describe_bundle
 from vaer.weights.contamination import contamination
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
 from vaer.weights.own import best_of, branches_of, read_own
@@ -40,6 +41,8 @@ def describe(source: str) -> list[str]:
     """What a file, a folder or a name is, in lines: its kind, the flags that fit it, what would be left."""
     warning = contamination(source)
     lines = [f"warning: {warning}"] if warning else []
+    if source in BUNDLES:
+        return lines + describe_bundle(source)
     best = best_of(source)
     if best is not None:
         for branch in branches_of(best):

@@ -9,8 +9,8 @@ from torchaudio.pipelines import Wav2Vec2Bundle
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
-from vaer.weights.fit import FIXED, require_fit
-from vaer.weights.records import Weights
+from vaer.weights.fit import FIXED, fitting_presets, require_fit
+from vaer.weights.records import Weights, flags
 from vaer.weights.tensors import modern
 
 BUNDLES: dict[str, Wav2Vec2Bundle] = {name: bundle for name, bundle in vars(torchaudio.pipelines).items()
@@ -20,19 +20,33 @@ ADDRESS = "https://download.pytorch.org/torchaudio/models/"
 HEAD = "aux."
 
 
+def describe_bundle(name: str) -> list[str]:
+    """What bundle `name` is and which settings fit it, in lines; fetches nothing."""
+    bundle = BUNDLES[name]
+    presets = fitting_presets(facts_of_bundle(bundle), _family(name))  # several may be one network
+    settings = {"model.audio.preset": name.lower() if name.lower() in presets else presets[0],
+                "model.audio.normalize": bundle._normalize_waveform}
+    return [f"{name}: torchaudio bundle of {size_of(bundle)}, downloaded when a run names it",
+            f"  fits: --model.audio.pretrained {name} {flags(settings)}"]
+
+
 def read_bundle(name: str, config: AudioConfig) -> Weights:
     """The weights of bundle `name`, fetched into torch's cache where they are not there yet.
 
     Raises UserError where the branch of `config` is built otherwise, or where the file cannot be had.
     """
     bundle = BUNDLES[name]
-    require_fit(facts_of_bundle(bundle), config, name.split("_")[0].lower(), name)
+    require_fit(facts_of_bundle(bundle), config, _family(name), name)
     tensors = _fetch(name, bundle)
     left = {tensor: "task head" for tensor in tensors if tensor.startswith(HEAD)}
     heard = "waveforms of mean 0 and variance 1" if bundle._normalize_waveform else "waveforms as they are"
     about = f"torchaudio bundle {name}, for {heard}"
     return Weights({tensor: values for tensor, values in tensors.items() if tensor not in left}, left, about,
                    {"model.audio.preset": config.preset, "model.audio.normalize": bundle._normalize_waveform})
+
+
+def _family(name: str) -> str:
+    return name.split("_")[0].lower()
 
 
 def facts_of_bundle(bundle: Wav2Vec2Bundle) -> dict[str, Any]:
