@@ -35,8 +35,8 @@ DEMO = {
     "--model.video.freeze true": ["--model.video.freeze", "true"],
     "--model.audio.freeze true": ["--model.audio.freeze", "true"],
 }
-MOMENT = {"--model.fusion.kind cross_attention": [], "--model.fusion.kind concat": ["--model.fusion.kind", "concat"],
-          "cross_attention, seed 1": ["--seed", "1"], "cross_attention, seed 2": ["--seed", "2"]}
+MOMENT = {f"cross_attention, steps of 8, seed {seed}": ["--seed", str(seed)] for seed in range(3)} | {
+    f"concat, steps of 8, seed {seed}": ["--model.fusion.kind", "concat", "--seed", str(seed)] for seed in range(3)}
 TABLES = {"demo": ("configs/demo.yaml", DEMO), "moment": ("configs/moment.yaml", MOMENT),
           "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
 
