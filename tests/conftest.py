@@ -3,15 +3,22 @@
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 
 torch.set_num_threads(1)  # tests run side by side; threads that wait for each other's cores cost ten times the work
 
 
 @pytest.fixture
-def accelerator(monkeypatch):
-    """An accelerator on the processor, forgotten afterwards."""
+def fresh_accelerator(monkeypatch):
+    """What accelerate remembers between calls is forgotten before and after; it runs on the processor."""
     monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
     AcceleratorState._reset_state(reset_partial_state=True)
-    yield Accelerator()
+    yield
     AcceleratorState._reset_state(reset_partial_state=True)
+    assert PartialState._shared_state == {}
+
+
+@pytest.fixture
+def accelerator(fresh_accelerator):
+    """An accelerator on the processor, forgotten afterwards."""
+    return Accelerator()

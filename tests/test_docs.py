@@ -8,9 +8,10 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from vaer.cli import COMMANDS
-from vaer.config import AUDIO_PRESETS, VIDEO_PRESETS, AudioConfig, DataConfig, FusionConfig
+from vaer.config import AudioConfig, DataConfig, FusionConfig
 from vaer.data.protocols import SPEAKER_DEPENDENT, published
 from vaer.models.audio.hf_encoder import ENCODERS
+from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

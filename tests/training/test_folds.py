@@ -16,14 +16,7 @@ from vaer.training.folds import expand, train_folds
 OPTIONS = Options(num_workers=0)
 VOICE = ModelConfig(video=VideoConfig(preset="tiny", enabled=False),
                     audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1))
-
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator(monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
 
 @pytest.fixture(scope="module")

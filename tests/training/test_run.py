@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState, PartialState
+from accelerate.state import AcceleratorState
 from makers import tiny_config, tone, write_video, write_wav
 from safetensors.torch import load_file
 
@@ -14,14 +14,7 @@ from vaer.errors import RunError, UserError
 from vaer.training import run as run_module
 from vaer.training.run import train
 
-
-@pytest.fixture(autouse=True)
-def _fresh_accelerator(monkeypatch):
-    monkeypatch.setenv("ACCELERATE_USE_CPU", "true")
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)
-    assert PartialState._shared_state == {}
+pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
 
 @pytest.fixture(scope="module")

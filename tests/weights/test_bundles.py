@@ -7,9 +7,10 @@ import torch
 import torchaudio
 from torchaudio.pipelines import Wav2Vec2ASRBundle, Wav2Vec2Bundle
 
-from vaer.config import AUDIO_PRESETS, AudioConfig
+from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.presets import AUDIO_PRESETS
 from vaer.weights import bundles
 from vaer.weights.bundles import BUNDLES, describe_bundle, facts_of_bundle, read_bundle
 from vaer.weights.fit import facts_of

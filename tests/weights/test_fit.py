@@ -1,7 +1,8 @@
 import pytest
 
-from vaer.config import AUDIO_PRESETS, AudioConfig
+from vaer.config import AudioConfig
 from vaer.errors import UserError
+from vaer.presets import AUDIO_PRESETS
 from vaer.weights.fit import facts_of, fitting_presets, require_fit
 
 

@@ -2,8 +2,9 @@ import pytest
 import torch
 from hf_makers import KINDS, make_encoder, make_kind, small_builder
 
-from vaer.config import AUDIO_PRESETS, AudioConfig
+from vaer.config import AudioConfig
 from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.presets import AUDIO_PRESETS
 from vaer.weights.fit import facts_of, fitting_presets
 from vaer.weights.huggingface import facts_of_settings, to_torchaudio
 

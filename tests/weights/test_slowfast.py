@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
-from vaer.config import VIDEO_PRESETS, Config, DataConfig, ModelConfig, VideoConfig, resolve
+from vaer.config import Config, DataConfig, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
 from vaer.models.video.slowfast import SlowFast, normalise, slow_index
+from vaer.presets import VIDEO_PRESETS
 from vaer.weights import read_video
 from vaer.weights.pickles import read_file
 from vaer.weights.records import apply

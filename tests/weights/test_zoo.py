@@ -1,6 +1,6 @@
 import pytest
 
-from vaer.config import VIDEO_PRESETS
+from vaer.presets import VIDEO_PRESETS
 from vaer.weights.zoo import DOWNLOADS
 
 MILLIONS = {"r50_4x16": 34.48, "r50_8x8": 34.57, "r101_101_101": 62.83, "r101_50_50": 53.77}  # as the zoo counts

@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from vaer.config import AUDIO_PRESETS, AudioConfig
+from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.presets import AUDIO_PRESETS
 
 FIXED = {"hidden_act": "gelu", "feat_extract_activation": "gelu", "layer_norm_eps": 1e-5, "feat_proj_layer_norm": True,
          "conv_pos_batch_norm": False, "adapter_attn_dim": None}

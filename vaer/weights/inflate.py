@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vaer.config import VIDEO_PRESETS, VideoConfig
+from vaer.config import VideoConfig
 from vaer.errors import UserError
 from vaer.models.video.slowfast import MEAN, STD, SlowFast
+from vaer.presets import VIDEO_PRESETS
 from vaer.weights.records import SHOWN, Weights
 
 PREFIX = "timm:"

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import yaml
 
-from vaer.config import AUDIO_PRESETS, VIDEO_PRESETS, AudioConfig, DataConfig, VideoConfig
+from vaer.config import AudioConfig, DataConfig, VideoConfig
 from vaer.errors import UserError
+from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights
 

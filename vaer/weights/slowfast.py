@@ -9,9 +9,10 @@ import torch
 import yaml
 from torch import Tensor
 
-from vaer.config import VIDEO_PRESETS, VideoConfig
+from vaer.config import VideoConfig
 from vaer.errors import UserError
 from vaer.models.video.slowfast import SlowFast
+from vaer.presets import VIDEO_PRESETS
 from vaer.weights.pickles import tensor_of
 from vaer.weights.records import SHOWN, Weights
 

@@ -8,10 +8,11 @@ from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model, wav2vec2_model, wavlm_model
 from torchaudio.models.wav2vec2.components import FeatureExtractor
 
-from vaer.config import AUDIO_PRESETS, AudioConfig, Config, ModelConfig, resolve
+from vaer.config import AudioConfig, Config, ModelConfig, resolve
 from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.presets import AUDIO_PRESETS
 
 SMALL_NORM = {"wav2vec2_base", "wav2vec2_large", "hubert_base", "wavlm_base"}  # one norm, in the first convolution
 TINY = ["filterbank", "convolutions"]

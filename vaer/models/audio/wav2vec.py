@@ -9,13 +9,14 @@ from torch.utils.checkpoint import checkpoint
 from torchaudio.models import Wav2Vec2Model
 from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
-from vaer.config import AUDIO_PRESETS, AudioConfig
+from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.convolutions import ConvolutionExtractor
 from vaer.models.audio.filterbank import FilterbankExtractor
 from vaer.models.audio.masking import length_mask
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.mix import LayerMix
+from vaer.presets import AUDIO_PRESETS
 from vaer.records import Tokens
 
 BUILDERS = {
