@@ -45,6 +45,7 @@ def test_hub_names_are_owner_and_name_that_are_no_path(tmp_path, monkeypatch):
         assert not is_hub_name(other)
     (tmp_path / "runs" / "one").mkdir(parents=True)
     assert not is_hub_name("runs/one")
+    assert not is_hub_name("runs/mistyped")  # the folder of one's runs is no owner on the hub
 
 
 def test_the_checkpoint_decides_what_the_settings_leave_open(tmp_path):

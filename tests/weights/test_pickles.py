@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from vaer.errors import UserError
-from vaer.weights.pickles import read_file, tensor_of
+from vaer.weights.pickles import Array, read_file, tensor_of
 
 # {"blobs": {"conv1_w": array([1, 2, 3], float32)}} as Python 2 and numpy 1 wrote it: the old name of the module, and
 # the twelve bytes of the array as a string of bytes.
@@ -118,6 +118,15 @@ def test_a_hostile_torch_checkpoint_is_refused_and_runs_nothing(tmp_path, legacy
 def test_safetensors_are_read(tmp_path):
     save_file({"a": torch.ones(3)}, tmp_path / "x.safetensors")
     assert torch.equal(read_file(tmp_path / "x.safetensors")["a"], torch.ones(3))
+    (tmp_path / "x.safetensors").rename(tmp_path / "x.bin")  # what is inside counts
+    assert torch.equal(read_file(tmp_path / "x.bin")["a"], torch.ones(3))
+    torch.save({"a": torch.zeros(2)}, tmp_path / "y.safetensors")
+    assert torch.equal(read_file(tmp_path / "y.safetensors")["a"], torch.zeros(2))
+
+
+def test_an_array_without_its_numbers_is_said(tmp_path):
+    with pytest.raises(UserError, match="conv1_w is a Array where an array of numbers was expected"):
+        tensor_of(tmp_path / "x.pkl", "conv1_w", Array())
 
 
 @pytest.mark.parametrize("name", ["x.pkl", "x.pyth", "x.safetensors"])

@@ -29,6 +29,14 @@ def test_a_missing_file_is_an_error_with_its_address_and_size(tmp_path, name, ex
         read_video(str(tmp_path / name), CONFIG.video)
 
 
+def test_names_that_download_are_described_without_downloading():
+    assert "downloaded when a run names them" in describe("timm:resnet50.a1_in1k")[0]
+    assert "a name on the Hugging Face hub" in describe("facebook/wav2vec2-base")[0]
+    assert "torchaudio bundle" in describe("WAVLM_BASE")[0]
+    with pytest.raises(UserError, match="did you mean torchaudio's WAVLM_BASE"):
+        describe("WAVLM_BAS")
+
+
 def test_a_folder_without_a_run_is_said(tmp_path):
     with pytest.raises(UserError, match="is a folder, but not that of a run"):
         read_video(str(tmp_path), CONFIG.video)

@@ -7,6 +7,7 @@ from vaer.config import AudioConfig, Config, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
 from vaer.weights.bundles import BUNDLES, describe_bundle
 from vaer.weights.contamination import contamination
+from vaer.weights.folders import is_hub_name
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
 from vaer.weights.own import best_of, branches_of, read_own
 from vaer.weights.pickles import read_file
@@ -43,6 +44,9 @@ def describe(source: str) -> list[str]:
     lines = [f"warning: {warning}"] if warning else []
     if source in BUNDLES:
         return lines + describe_bundle(source)
+    if source.startswith(PREFIX):
+        return [*lines, f"{source}: 2D weights that timm publishes, downloaded when a run names them",
+                "  fits: a ResNet-50 the presets r50_4x16 and r50_8x8, a ResNet-101 those that begin with r101"]
     best = best_of(source)
     if best is not None:
         for branch in branches_of(best):
@@ -51,6 +55,9 @@ def describe(source: str) -> list[str]:
     speech = describe_speech(source)
     if speech is not None:
         return lines + _lines(speech, "audio", source)
+    if is_hub_name(source):
+        return [*lines, f"{source}: a name on the Hugging Face hub, downloaded when a run names it by "
+                        f"--model.audio.pretrained; a wrong preset is answered with the right one"]
     slow = resolve(Config(model=ModelConfig(video=VideoConfig(pathways="slow"))))  # what every video file could fill
     return lines + _lines(_read_video_file(Path(source), slow.model.video), "video", source)
 
@@ -84,6 +91,9 @@ def _missing(path: Path) -> str:
     if known:
         return (f"{path}: there is no such file; download it from {known.address} ({known.size}), which fits "
                 f"--model.video.preset {known.preset}.")
+    near = difflib.get_close_matches(path.name.upper(), BUNDLES, n=1, cutoff=0.7)
+    if near:
+        return f"{path}: there is no such file; did you mean torchaudio's {near[0]}?"
     near = difflib.get_close_matches(path.name, DOWNLOADS, n=1, cutoff=0.7)
     hint = f"did you mean {near[0]} ({DOWNLOADS[near[0]].address}, {DOWNLOADS[near[0]].size})?" if near else (
         f"name a file, the folder of a run, or {PREFIX}NAME for weights that timm publishes.")

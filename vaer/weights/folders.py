@@ -18,9 +18,9 @@ DESCRIPTIVE = ("_name_or_path", "architectures", "id2label", "label2id", "transf
 
 
 def is_hub_name(source: str) -> bool:
-    """Whether `source` is spelled OWNER/NAME and no such path exists here."""
+    """Whether `source` is spelled OWNER/NAME and there is no folder OWNER here, in which NAME is mistyped."""
     spelled = re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", source) is not None
-    return spelled and not source.endswith(FILE_ENDINGS) and not Path(source).exists()
+    return spelled and not source.endswith(FILE_ENDINGS) and not Path(source).parent.exists()
 
 
 def is_checkpoint_folder(path: Path) -> bool:

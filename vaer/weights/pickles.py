@@ -14,6 +14,7 @@ from torch import Tensor
 
 from vaer.errors import UserError
 
+SAFETENSORS = b'{"'  # after eight bytes that say how long the table of contents is
 ZIP = b"PK\x03\x04"  # torch.save since 1.6
 LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # torch.save before: the number its files begin with
 # What a damaged pickle raises, besides its own error.
@@ -30,10 +31,10 @@ def read_file(path: Path) -> Any:
     with path.open("rb") as file:
         start = file.read(16)
         file.seek(0)
-        if path.suffix == ".safetensors":
-            return _read_safetensors(path)
         if start.startswith((ZIP, LEGACY)):
             return _read_torch(path)
+        if path.suffix == ".safetensors" or start[8:10] == SAFETENSORS:
+            return _read_safetensors(path)
         return _read_arrays(path, file)
 
 
@@ -41,7 +42,7 @@ def tensor_of(path: Path, name: str, value: Any) -> Tensor:
     """A tensor or an array of `read_file` as a tensor; raises UserError where it is neither."""
     if isinstance(value, Tensor):
         return value
-    if not isinstance(value, Array):
+    if not isinstance(value, Array) or not hasattr(value, "values"):  # an array may come without its numbers
         raise UserError(f"{path}: {name} is a {type(value).__name__} where an array of numbers was expected; "
                         f"name a file of weights.")
     return torch.from_numpy(value.values.astype(value.values.dtype.newbyteorder("=")))
