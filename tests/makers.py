@@ -143,7 +143,8 @@ def make_scored(folder: Path | str = "runs/a", *, speakers: int = 2, clips: int 
     labels = np.arange(speakers * clips) % 3
     answers = np.where(rng.uniform(size=len(labels)) < right, labels, (labels + 1) % 3)
     table = pd.DataFrame({
-        "id": [f"{fold}-{number}" for number in range(len(labels))], "path": "x.wav", "fold": str(fold),
+        "id": [f"{fold}-{number}" for number in range(len(labels))],
+        "take": [f"{fold}-{number // 3}" for number in range(len(labels))], "path": "x.wav", "fold": str(fold),
         "speaker": [f"{fold}{number // clips}" for number in range(len(labels))],
         "label": np.array(classes)[labels], "prediction": np.array(classes)[answers]})
     table = table.join(pd.DataFrame(0.1 + 0.7 * np.eye(3)[answers], columns=list(classes)))

@@ -101,13 +101,17 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--num_workers", type=int, default=2, help="Processes that decode; 0 decodes in between.")
     parser.add_argument("--root", type=str | None, default=None,
                         help="Where the corpus lies now, if not where it lay in training.")
+    parser.add_argument("--allow_missing", type=bool, default=False,
+                        help="Score although the corpus lacks takes of speakers that the protocol names.")
+    parser.add_argument("--decode_device", type=Literal["cpu", "cuda"], default="cpu",
+                        help="Where pictures are decoded, whatever training did.")
 
 
 def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
     from vaer.evaluation.run import Options, evaluate
 
     options = Options(**{name: getattr(parsed, name) for name in Options._fields})
-    evaluate([Path(run) for run in parsed.runs], options, None if parsed.pool is None else Path(parsed.pool))
+    evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)
 
 
 def _fill_demo(parser: ArgumentParser) -> None:

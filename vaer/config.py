@@ -424,6 +424,18 @@ def _fill(section: Any, preset: dict[str, Any]) -> Any:
                                            if getattr(section, name) is None})
 
 
+def differing(one: Any, other: Any) -> list[str]:
+    """The dotted names of the settings in which two sections, or two whole configs, differ."""
+    found = []
+    for part in dataclasses.fields(one):
+        values = getattr(one, part.name), getattr(other, part.name)
+        if dataclasses.is_dataclass(values[0]):
+            found += [f"{part.name}.{name}" for name in differing(*values)]
+        elif values[0] != values[1]:
+            found.append(part.name)
+    return sorted(found)
+
+
 def add_settings(parser: ArgumentParser) -> None:
     """Give a parser a flag for every setting, and `--config` for a YAML file of them."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)

@@ -51,8 +51,8 @@ def test_the_protocols_are_those_of_the_table_of_sources():
     assert published()["ravdess_luna5"]["folds"][3]["test"] == [8, 17, 21, 23, 24]
     assert published()["ravdess_emobox"]["folds"][5]["test"] == [6, 13, 17, 22]
     assert published()["ravdess_kateryna"]["folds"][0]["test"] == [5, 10, 16, 19]
-    assert published()["ravdess_pepino7"]["label_set"] == "calm_as_neutral"
-    assert published()["ravdess_gianscuri7"]["label_set"] == "drop_neutral"
+    assert published()["ravdess_pepino7"]["labels"] == "calm_as_neutral"
+    assert published()["ravdess_gianscuri7"]["labels"] == "drop_neutral"
     assert num_folds("ravdess_loso24") == 24
     assert num_folds("repetition") == 1
 
@@ -123,6 +123,12 @@ def test_another_label_set_than_the_protocols_is_said(tmp_path):
     assert "labels drop_neutral, where the protocol has emotions8" in parts.verdict
 
 
+def test_song_under_a_protocol_of_speech_is_said(tmp_path):
+    ravdess(tmp_path, range(1, 21))
+    config = DataConfig(root=str(tmp_path), protocol="ravdess_dev5", channel="both", allow_missing=True)
+    assert "channel both, where the protocol has speech" in read_split(config)[1].verdict
+
+
 def test_the_protocol_of_another_corpus_is_refused(tmp_path):
     ravdess(tmp_path, range(1, 25))
     with pytest.raises(UserError, match=r"demo24 is for --data\.corpus demo, not ravdess; choose one of ravdess_dev5"):
@@ -172,6 +178,8 @@ def test_a_leaking_file_of_sides_is_refused_with_the_culprits(tmp_path, rows, cu
     ("id,side", "03-01-03-01-01-01-01,val", "line 2 gives clip '03-01-03-01-01-01-01' the side 'val'"),
     ("name,side", "03-01-03-01-01-01-01,train", "lacks the column id"),
     ("id,side", "03-01-03-01-01-01-01,test", "no row of fold 0 has the side train"),
+    ("id,side,fold", "03-01-03-01-01-01-01,train", "line 2 gives clip '03-01-03-01-01-01-01' no fold"),
+    ("id,side,fold", "03-01-03-01-01-01-01, train , ", "line 2 gives clip '03-01-03-01-01-01-01' no fold"),
 ])
 def test_a_file_of_sides_that_is_wrong_says_where(tmp_path, head, row, message):
     ravdess(tmp_path, [1], emotions=("03",))

@@ -129,6 +129,16 @@ def test_several_views_of_whole_clips_are_refused(run):
         evaluate([run], OPTIONS._replace(views=3))
 
 
+@pytest.mark.parametrize(("name", "content"), [("config.json", b"{"), ("config.json", b"{}"),
+                                               ("model.safetensors", b"\x10\x00")])
+def test_a_run_that_is_not_whole_is_said(run, tmp_path, name, content):
+    copy = tmp_path / "damaged"
+    shutil.copytree(run, copy)
+    (copy / "best" / name).write_bytes(content)
+    with pytest.raises(UserError, match=r"damaged/best: config\.json and model\.safetensors are not those of a whole"):
+        evaluate([copy], OPTIONS)
+
+
 def test_a_folder_without_a_trained_network_is_named(tmp_path):
     with pytest.raises(UserError, match=r"holds no trained network"):
         evaluate([tmp_path], OPTIONS)

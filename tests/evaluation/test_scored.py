@@ -60,5 +60,10 @@ def test_runs_on_the_same_clips_are_compared_by_pairs():
     difference = other.facts["uar"] - first.facts["uar"]
     assert told.startswith(f"b against a: UAR {difference:+.3f} [+")
     assert "paired" in told
+    for scored, modality in ((first, "01"), (other, "03")):  # two files of one performance
+        table = scored.answers.table
+        table["take"] = table["id"]
+        table["id"] = f"{modality}-" + table["id"]
+    assert compare(first, other) == told
     assert "no interval (fewer than 8 speakers)" in compare(make_scored("a"), make_scored("b"))
     assert "not the same clips" in compare(first, make_scored("b", speakers=8, fold=1))

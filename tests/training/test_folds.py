@@ -111,8 +111,52 @@ def test_runs_are_pooled_on_demand_and_foreign_ones_refused(corpus, tmp_path):
         evaluate([tmp_path / "run0", tmp_path / "run0"], OPTIONS, tmp_path / "twice")
     other = settings(corpus, tmp_path / "other", fold=0)
     train_folds(dataclasses.replace(other, data=dataclasses.replace(other.data, protocol="repetition")))
-    with pytest.raises(UserError, match=r"cannot be pooled: they differ in protocol"):
+    with pytest.raises(UserError, match=r"cannot be pooled: they differ in data\.protocol"):
         evaluate([tmp_path / "run0", tmp_path / "other"], OPTIONS, tmp_path / "mixed")
+
+
+def test_nothing_is_scored_before_every_run_was_looked_at(corpus, tmp_path):
+    train_folds(settings(corpus, tmp_path / "run", fold=0))
+    train_folds(settings(corpus, tmp_path / "other", fold=1, lr=0.5))
+    with pytest.raises(UserError, match="typo: holds no trained network"):
+        evaluate([tmp_path / "run", tmp_path / "typo"], OPTIONS)
+    with pytest.raises(UserError, match=r"cannot be pooled: they differ in train\.audio_lr, train\.lr"):
+        evaluate([tmp_path / "run", tmp_path / "other"], OPTIONS, tmp_path / "both")
+    assert not (tmp_path / "run" / "metrics.json").exists()
+    with pytest.raises(UserError, match=r"--pool .*run: is the folder of a run"):
+        evaluate([tmp_path / "run"], OPTIONS, tmp_path / "run")
+
+
+def test_a_run_is_scored_by_the_split_that_it_learned_from(corpus, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text((corpus / "folds.csv").read_text())
+    config = settings(corpus, tmp_path / "run", fold=0)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, protocol=str(path)))
+    train_folds(config)
+    path.write_text(path.read_text().replace("test", "other").replace("train", "test").replace("other", "train"))
+    evaluate([tmp_path / "run"], OPTIONS)
+    assert set(pd.read_csv(tmp_path / "run" / "predictions.csv").speaker) == {1}
+    with pytest.raises(UserError, match=r"began with another content of .*mine\.csv, kept in .*split\.csv"):
+        train_folds(dataclasses.replace(config, train=dataclasses.replace(config.train, resume=True)))
+
+
+def test_what_is_wrong_with_a_later_fold_is_said_before_the_first_is_trained(corpus, tmp_path):
+    path = tmp_path / "late.csv"
+    path.write_text((corpus / "folds.csv").read_text() + "\n03-01-05-01-01-01-24,train,1")
+    config = settings(corpus, tmp_path / "run")
+    with pytest.raises(UserError, match="holds no clip 03-01-05-01-01-01-24"):
+        train_folds(dataclasses.replace(config, data=dataclasses.replace(config.data, protocol=str(path))))
+    assert not (tmp_path / "run").exists()
+
+
+def test_each_fold_starts_from_the_same_fold_of_another_study(tmp_path):
+    for fold in (0, 1):
+        (tmp_path / "voices" / f"fold{fold}").mkdir(parents=True)
+    model = ModelConfig(video=VideoConfig(pretrained="SLOWFAST_8x8_R50.pkl"),
+                        audio=AudioConfig(pretrained=str(tmp_path / "voices")))
+    runs = expand(Config(output="runs/x", data=DataConfig(fold="all"), model=model))
+    assert [run.model.audio.pretrained for run in runs[:2]] == [f"{tmp_path}/voices/fold{fold}" for fold in (0, 1)]
+    assert {run.model.video.pretrained for run in runs} == {"SLOWFAST_8x8_R50.pkl"}
 
 
 def test_five_folds_of_real_speech_and_every_number_again_from_the_predictions(tmp_path, capsys):

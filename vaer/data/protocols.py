@@ -18,6 +18,8 @@ from vaer.records import Item, Split
 
 SPEAKER_DEPENDENT = ("repetition", "all_train")
 CSV_COLUMNS = ("id", "side")
+SPLIT_FILE = "split.csv"
+"""What a run calls its copy of a protocol of one's own: it is scored by what it learned from."""
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +141,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, skipinitialspace=True)
             missing = set(CSV_COLUMNS) - set(reader.fieldnames or ())
-            rows = [{"fold": "0", **row} for row in reader]
+            no_folds = "fold" not in (reader.fieldnames or ())
+            rows = [{name: (row[name] or "").strip() for name in (*CSV_COLUMNS, "fold") if name in row}
+                    for row in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as a CSV ({error}); --data.protocol wants a file of the columns id, "
                         f"side and, if it has several, fold.") from error
@@ -150,6 +154,9 @@ def _rows(path: Path) -> list[dict[str, str]]:
         if row["side"] not in SIDES or not row["id"]:
             raise UserError(f"{path}: line {number} gives clip {row['id']!r} the side {row['side']!r}; "
                             f"it must be one of {', '.join(SIDES)}.")
+        if not row.setdefault("fold", "0" if no_folds else ""):
+            raise UserError(f"{path}: line {number} gives clip {row['id']!r} no fold; fill the column in, or leave it "
+                            f"out of the whole file.")
     if not rows:
         raise UserError(f"{path}: holds no rows; --data.protocol wants a line for each clip.")
     return rows
@@ -169,8 +176,9 @@ def _foreign(config: DataConfig) -> str:
         fitting = [name for name, other in published().items() if other["corpus"] == config.corpus]
         raise UserError(f"--data.protocol {config.protocol} is for --data.corpus {protocol['corpus']}, "
                         f"not {config.corpus}; choose one of {', '.join(fitting)}.")
-    usual = protocol.get("label_set", config.labels)
-    return f"labels {config.labels}, where the protocol has {usual}" if usual != config.labels else ""
+    told = [f"{name} {getattr(config, name)}, where the protocol has {protocol[name]}"
+            for name in ("labels", "channel") if protocol.get(name, getattr(config, name)) != getattr(config, name)]
+    return "; ".join(told)
 
 
 def _missing(items: list[Item], config: DataConfig) -> str:

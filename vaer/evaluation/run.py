@@ -1,6 +1,5 @@
 """Scoring runs on the test side of their split: the only place that opens it."""
 
-import contextlib
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
@@ -11,17 +10,21 @@ import pandas as pd
 from accelerate import Accelerator
 from rich.progress import track
 
-from vaer.config import Config, check_views, read_config, require_range
+from vaer.config import Config, check_views, differing, read_config, require, require_range
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.loader import evaluation_batches
-from vaer.data.protocols import num_folds, read_split
+from vaer.data.protocols import SPLIT_FILE, num_folds, read_split
 from vaer.errors import UserError
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.predict import Predictions, predict
 from vaer.evaluation.scored import Answers, Scored, facts_of, pool
-from vaer.models.network import VAER
+from vaer.models.network import VAER, load_network
 from vaer.records import Item
+
+# What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
+OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decode_device", "train.resume",
+             "train.save_steps", "train.stop_epoch", "model.init", "model.video.pretrained", "model.audio.pretrained"}
 
 
 class Options(NamedTuple):
@@ -32,6 +35,8 @@ class Options(NamedTuple):
     batch_size: int = 16
     num_workers: int = 2
     root: str | None = None
+    allow_missing: bool = False
+    decode_device: str = "cpu"
 
 
 def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) -> None:
@@ -45,26 +50,41 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
     require_range("batch_size", options.batch_size, 1)
     require_range("num_workers", options.num_workers, 0)
     groups = [folds_of(run) for run in runs]
+    pooled = [None if group == [run] else run / "pooled" for run, group in zip(runs, groups, strict=True)]
     if pool_into is not None:
-        groups, runs = [[run for group in groups for run in group]], [pool_into.parent]
+        require(not (pool_into / "config.yaml").exists(), f"--pool {pool_into}: is the folder of a run; name another.")
+        groups, pooled = [[part for group in groups for part in group]], [pool_into]
+    # What is wrong with the last run is said before the first one has been decoded.
+    settings = {part: settings_of(part, options) for group in groups for part in group}
+    for group, folder in zip(groups, pooled, strict=True):
+        if folder is not None:
+            _require_alike(group, settings)
     accelerator = Accelerator()
-    scored = []
-    for run, group in zip(runs, groups, strict=True):
-        parts = [_score(part, accelerator, options) for part in group]
-        if pool_into is not None or group != [run]:
-            parts.append(pool(pool_into or run / "pooled", parts))
-        scored.append(parts)
+    scored: list[list[Scored]] = []
+    for group, folder in zip(groups, pooled, strict=True):
+        scored.append([])
+        for part in group:
+            scored[-1].append(_score(part, settings[part], accelerator, options))
+            _write(scored[-1][-1], accelerator, options)
+        if folder is not None:
+            scored[-1].append(pool(folder, scored[-1]))
+            _write(scored[-1][-1], accelerator, options)
     if accelerator.is_main_process:
-        for part in (part for parts in scored for part in parts):
-            report.write(part, "" if options.modality == "both" else f"_{options.modality}")
         report.show(scored, options.modality)
+
+
+def _write(part: Scored, accelerator: Accelerator, options: Options) -> None:
+    if accelerator.is_main_process:
+        report.write(part, "" if options.modality == "both" else f"_{options.modality}")
 
 
 def folds_of(run: Path) -> list[Path]:
     """The folders to score for a run: itself, or all of its folds; raises UserError where one of them is not there."""
     if not (run / "fold0").is_dir():
         return [run]
-    count = num_folds(read_config(run / "fold0" / "config.yaml").data.protocol)
+    kept = run / "fold0" / SPLIT_FILE
+    protocol = read_config(run / "fold0" / "config.yaml").data.protocol
+    count = num_folds(str(kept) if kept.is_file() else protocol)
     folds = [run / f"fold{number}" for number in range(count)]
     missing = [fold.name for fold in folds if not (fold / "best").is_dir()]
     if missing:
@@ -73,9 +93,34 @@ def folds_of(run: Path) -> list[Path]:
     return folds
 
 
-def _score(run: Path, accelerator: Accelerator, options: Options) -> Scored:
-    network, config = _trained(run, options)
-    classes, split = read_split(config.data)
+def settings_of(run: Path, options: Options) -> Config:
+    """The settings of a run that trained, changed to what `options` say; raises UserError where they do not go."""
+    if not (run / "best" / "model.safetensors").is_file():
+        raise UserError(f"{run}: holds no trained network (best/model.safetensors); name the folder of a run.")
+    config = read_config(run / "config.yaml")
+    if options.modality != "both" and not getattr(config.model, options.modality).enabled:
+        raise UserError(f"--modality {options.modality}: {run} was trained without that branch.")
+    views = config.evaluate.views if options.views is None else options.views
+    check_views(views, config.data)
+    data = dataclasses.replace(
+        config.data, root=config.data.root if options.root is None else options.root,
+        allow_missing=config.data.allow_missing or options.allow_missing, decode_device=options.decode_device)
+    return dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
+
+
+def _require_alike(group: list[Path], settings: dict[Path, Config]) -> None:
+    """Refuse to pool runs of different settings."""
+    for run in group[1:]:
+        odd = [name for name in differing(settings[group[0]], settings[run]) if name not in OF_A_FOLD]
+        require(not odd, f"{group[0]} and {run} cannot be pooled: they differ in {', '.join(odd)}; pool folds of one "
+                         f"protocol and setting.")
+
+
+def _score(run: Path, config: Config, accelerator: Accelerator, options: Options) -> Scored:
+    network = load_network(run / "best")
+    kept = run / SPLIT_FILE  # the sides that it learned from, whatever the file says by now
+    data = dataclasses.replace(config.data, protocol=str(kept)) if kept.is_file() else config.data
+    classes, split = read_split(data)
     if list(classes) != list(network.classes):
         raise UserError(f"{config.data.root}: its classes are {', '.join(classes)}, and {run} learned "
                         f"{', '.join(network.classes)}; name a corpus with the same ones.")
@@ -96,21 +141,6 @@ def _score(run: Path, accelerator: Accelerator, options: Options) -> Scored:
     return Scored(run, answers, facts_of(answers))
 
 
-def _trained(run: Path, options: Options) -> tuple[VAER, Config]:
-    """The network of a run and its settings, changed to what `options` say."""
-    if not (run / "best" / "model.safetensors").is_file():
-        raise UserError(f"{run}: holds no trained network (best/model.safetensors); name the folder of a run.")
-    config = read_config(run / "config.yaml")
-    if options.modality != "both" and not getattr(config.model, options.modality).enabled:
-        raise UserError(f"--modality {options.modality}: {run} was trained without that branch.")
-    views = config.evaluate.views if options.views is None else options.views
-    check_views(views, config.data)
-    data = config.data if options.root is None else dataclasses.replace(config.data, root=options.root)
-    with contextlib.redirect_stdout(None):  # huggingface_hub prints where it loads from
-        network = VAER.from_pretrained(run / "best")
-    return network, dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
-
-
 def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
              options: Options) -> Predictions:
     views = config.evaluate.views
@@ -127,7 +157,8 @@ def _predict(items: list[Item], description: str, network: VAER, config: Config,
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:
     names = np.array(classes)
     table = pd.DataFrame({
-        "id": [item.id for item in items], "path": [item.path for item in items], "fold": str(fold),
+        "id": [item.id for item in items], "take": [item.take for item in items],
+        "path": [item.path for item in items], "fold": str(fold),
         "speaker": [item.speaker for item in items], "label": names[predictions.labels],
         "prediction": names[predictions.probabilities.argmax(axis=1)]})
     return table.join(pd.DataFrame(predictions.probabilities, columns=list(classes)))

@@ -18,7 +18,7 @@ class Answers:
     """Clips with their labels, speakers and probabilities, and the setting in which they were answered."""
 
     table: pd.DataFrame
-    """id, path, fold, speaker, label, prediction, and a probability for each class."""
+    """id, take, path, fold, speaker, label, prediction, and a probability for each class."""
     classes: tuple[str, ...]
     setting: dict[str, Any]
     """protocol, labels, channel, modality, ...: what scores must share to be comparable."""
@@ -122,12 +122,15 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
 
 def compare(first: Scored, other: Scored) -> str:
     """One sentence: by how much `other` differs from `first` in UAR, and how sure that is."""
-    one, two = (scored.answers.table.set_index("id").sort_index() for scored in (first, other))
+    tables = [scored.answers.table for scored in (first, other)]
+    # By take where it is unique: face and voice of one performance are files of different names.
+    key = "take" if all(table["take"].is_unique for table in tables) else "id"
+    one, two = (table.set_index(key).sort_index() for table in tables)
     if list(one.index) != list(two.index) or first.answers.classes != other.answers.classes:
         return f"{other.folder} against {first.folder}: not the same clips and classes, so no paired comparison"
     difference = other.facts["uar"] - first.facts["uar"]
-    answers = [dataclasses.replace(scored.answers, table=scored.answers.table.set_index("id").sort_index())
-               for scored in (first, other)]
+    answers = [dataclasses.replace(scored.answers, table=table)
+               for scored, table in zip((first, other), (one, two), strict=True)]
     spans = paired_intervals(answers[0].predictions, answers[1].predictions, answers[0].labels, answers[0].speakers,
                              len(first.answers.classes))
     told = f"{other.folder} against {first.folder}: UAR {difference:+.3f}"

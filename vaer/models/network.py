@@ -1,13 +1,17 @@
 """The whole network: two branches, their heads, the fusion; from a batch to logits."""
 
+import contextlib
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub import PyTorchModelHubMixin
+from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from vaer.config import AudioConfig, Config, FusionConfig, ModelConfig, VideoConfig
+from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.fusion import FUSIONS
 from vaer.models.heads import UnimodalHead
@@ -67,6 +71,16 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         fused = self.fusion(video, audio)
         return Output(fused.logits, video.logits, audio.logits, fused.embedding, video.pooled, audio.pooled,
                       fused.attention)
+
+
+def load_network(folder: Path) -> VAER:
+    """The network of a run's `best` folder; raises UserError where it is not whole."""
+    try:
+        with contextlib.redirect_stdout(None):  # huggingface_hub prints where it loads from
+            return VAER.from_pretrained(folder)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
+        raise UserError(f"{folder}: config.json and model.safetensors are not those of a whole network "
+                        f"({' '.join(str(error).split())[:200]}); copy the run again.") from error
 
 
 def _model_config(settings: dict[str, Any]) -> ModelConfig:

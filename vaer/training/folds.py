@@ -7,7 +7,7 @@ from pathlib import Path
 from accelerate import PartialState
 from accelerate.utils import wait_for_everyone
 
-from vaer.config import Config
+from vaer.config import Config, ModelConfig
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
 from vaer.training.run import claim, finished, train
@@ -20,9 +20,12 @@ def train_folds(config: Config) -> None:
     """
     config = dataclasses.replace(config, output=str(Path(config.output)))
     runs = expand(config)
-    if config.train.refit and not read_split(runs[0].data)[1].validation:
-        raise UserError(f"--train.refit wants validation clips that choose an epoch; --data.protocol "
-                        f"{config.data.protocol} with --data.validation {config.data.validation} leaves none.")
+    for run in runs:  # what is wrong with the last fold is said before the first one has trained for hours
+        split = read_split(run.data)[1]
+        if config.train.refit and not split.validation:
+            raise UserError(f"--train.refit wants validation clips that choose an epoch; fold {run.data.fold} of "
+                            f"--data.protocol {config.data.protocol} with --data.validation {config.data.validation} "
+                            f"leaves none.")
     for run in runs:
         _train_once(run, config)
     if config.train.refit:
@@ -34,12 +37,22 @@ def train_folds(config: Config) -> None:
 
 
 def expand(config: Config) -> list[Config]:
-    """The settings of each fold."""
+    """The settings of each fold; of weights to start from that stand in folds, each takes its own."""
     if config.data.fold != "all":
         return [config]
     return [dataclasses.replace(config, output=f"{config.output}/fold{fold}",
-                                data=dataclasses.replace(config.data, fold=fold))
+                                data=dataclasses.replace(config.data, fold=fold), model=_of_fold(config.model, fold))
             for fold in range(num_folds(config.data.protocol))]
+
+
+def _of_fold(model: ModelConfig, fold: int) -> ModelConfig:
+    """A network that starts, where it starts from a folder of folds, from the one that did not see who is tested."""
+    def own(source: str | None) -> str | None:
+        return f"{source}/fold{fold}" if source is not None and (Path(source) / f"fold{fold}").is_dir() else source
+
+    return dataclasses.replace(
+        model, init=own(model.init), video=dataclasses.replace(model.video, pretrained=own(model.video.pretrained)),
+        audio=dataclasses.replace(model.audio, pretrained=own(model.audio.pretrained)))
 
 
 def refit_folder(output: str) -> str:

@@ -1,14 +1,13 @@
 """A training run: build everything, learn epoch by epoch, keep the best and the last."""
 
-import dataclasses
 import json
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -17,10 +16,10 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from vaer.config import Config, read_config, resolve, write_config
+from vaer.config import Config, differing, read_config, resolve, write_config
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
-from vaer.data.protocols import read_split
+from vaer.data.protocols import SPLIT_FILE, is_file, read_split
 from vaer.errors import RunError, UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
@@ -65,29 +64,20 @@ def claim(folder: Path, config: Config) -> None:
     if not config.train.resume:
         raise UserError(f"{folder}: holds a run already; choose another --output, or go on with it by "
                         f"--train.resume true.")
-    differing = sorted(name for name, (one, other) in _paired(read_config(known), resolve(config)).items()
-                       if one != other and name not in MAY_DIFFER)
-    if differing:
-        raise UserError(f"{folder}: this run began with other values of {', '.join(differing)}; "
+    others = [name for name in differing(read_config(known), resolve(config)) if name not in MAY_DIFFER]
+    if others:
+        raise UserError(f"{folder}: this run began with other values of {', '.join(others)}; "
                         f"resume it with those of its config.yaml, or choose another --output.")
+    kept = folder / SPLIT_FILE
+    if kept.is_file() and kept.read_bytes() != Path(config.data.protocol).read_bytes():
+        raise UserError(f"{folder}: this run began with another content of {config.data.protocol}, kept in {kept}; "
+                        f"restore it, or choose another --output.")
 
 
 def finished(folder: Path) -> bool:
     """Whether a folder holds a run that came to its end."""
     facts = folder / "run.json"
     return facts.is_file() and json.loads(facts.read_text(encoding="utf-8"))["finished"]
-
-
-def _paired(one: Any, other: Any, prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Every setting of two configs by its dotted name."""
-    pairs = {}
-    for field in dataclasses.fields(one):
-        values = getattr(one, field.name), getattr(other, field.name)
-        if dataclasses.is_dataclass(values[0]):
-            pairs.update(_paired(*values, prefix=f"{prefix}{field.name}."))
-        else:
-            pairs[prefix + field.name] = values
-    return pairs
 
 
 def recorded(folder: Path) -> dict[str, str]:
@@ -143,6 +133,8 @@ class Run:
         if self.accelerator.is_main_process:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_config(self.config, self.folder / "config.yaml")
+            if is_file(self.config.data.protocol):
+                shutil.copyfile(self.config.data.protocol, self.folder / SPLIT_FILE)
             self._write_facts()
         log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch)
         try:
