@@ -26,6 +26,11 @@ def test_one_run_is_told_in_detail(capsys):
     assert "runs/one: told" in shown
 
 
+def test_what_the_starting_weights_may_have_seen_is_repeated(capsys):
+    show([[make_scored("runs/one", warnings=["x may have seen them"])]], "both")
+    assert "runs/one: WARNING: x may have seen them" in capsys.readouterr().out
+
+
 def test_enough_speakers_show_intervals_and_the_hardest_of_them(capsys):
     scored = make_scored("runs/one", speakers=8)
     show([[scored]], "both")

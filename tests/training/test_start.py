@@ -5,7 +5,7 @@ from makers import replace, tiny_config, tiny_network
 from vaer.config import AudioConfig, FusionConfig, VideoConfig, write_config
 from vaer.errors import UserError
 from vaer.training import start as start_module
-from vaer.training.start import start_from, start_pretrained
+from vaer.training.start import start_from, start_pretrained, warnings_of
 from vaer.weights.records import Weights
 
 
@@ -85,18 +85,17 @@ def test_a_branch_that_is_off_needs_no_file():
 
 
 def test_weights_that_heard_the_test_speakers_are_warned_of(run, monkeypatch):
-    sections = {"audio": tiny_audio(pretrained=run)}
     monkeypatch.setattr(start_module, "contamination", lambda source: f"{source} has heard them")
-    report = start_pretrained(tiny_network(**sections), tiny_config(**sections))["audio"]
-    assert f"WARNING: {run} has heard them" in report
+    assert warnings_of(tiny_config(audio=tiny_audio(pretrained=run))) == [f"{run} has heard them"]
+    assert warnings_of(tiny_config(audio=tiny_audio(pretrained=run, enabled=False))) == []
 
 
-def test_a_run_of_another_split_of_the_same_corpus_is_warned_of(run, tmp_path):
-    sections = {"audio": tiny_audio(pretrained=run)}
-    network, config = tiny_network(**sections), tiny_config(**sections)
+@pytest.mark.parametrize("section", ["audio", "init"])
+def test_a_run_of_another_split_of_the_same_corpus_is_warned_of(run, tmp_path, section):
+    config = tiny_config(**({"audio": tiny_audio(pretrained=run)} if section == "audio" else {"init": run}))
     write_config(replace(config, "data", fold=1), tmp_path / "config.yaml")
-    report = start_pretrained(network, config)["audio"]
-    assert f"WARNING: {run} learned from ravdess under ravdess_contig6 fold 1: it may have seen speakers" in report
+    [warning] = warnings_of(config)
+    assert f"{run} learned from ravdess under ravdess_contig6 fold 1: it may have seen speakers" in warning
 
 
 @pytest.mark.parametrize("frozen", [{}, {"freeze_batchnorm": False, "freeze": True}])

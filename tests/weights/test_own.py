@@ -73,14 +73,15 @@ def test_a_run_that_is_not_whole_is_named(run):
 
 
 @pytest.mark.parametrize(("data", "warned"), [
-    ({}, False), ({"fold": 2}, True), ({"protocol": "all_train"}, True), ({"corpus": "demo", "fold": 2}, False)])
+    ({}, False), ({"fold": 2}, True), ({"protocol": "all_train"}, True), ({"corpus": "demo", "fold": 2}, False),
+    ({"validation": "train"}, True)])
 def test_a_run_under_another_split_of_the_same_corpus_may_know_who_is_tested(run, data, warned):
     config = tiny_config()
     assert overlap(str(run), config.data) is None  # without its settings nothing is known
     write_config(replace(config, "data", **data), run / "config.yaml")
     warning = overlap(str(run), config.data)
     assert (warning is not None) == warned
-    assert not warned or "it may have seen speakers whom ravdess_contig6 fold 0 tests" in warning
+    assert not warned or "it may have seen speakers who select or are tested under ravdess_contig6 fold 0" in warning
 
 
 def test_the_settings_of_a_run_are_json(run):

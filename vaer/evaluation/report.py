@@ -38,7 +38,9 @@ def show(groups: list[list[Scored]], modality: str) -> None:
     for other in main[1:]:
         console.print(compare(main[0], other), markup=False, highlight=False, soft_wrap=True)
     for scored in main:
-        console.print(f"{scored.folder}: {scored.facts['split']}", markup=False, highlight=False, soft_wrap=True)
+        lines = (scored.facts["split"], *(f"WARNING: {warning}" for warning in scored.facts["warnings"]))
+        for line in lines:
+            console.print(f"{scored.folder}: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _overview(groups: list[list[Scored]], modality: str) -> Table:

@@ -1,6 +1,7 @@
 """Scoring runs on the test side of their split: the only place that opens it."""
 
 import dataclasses
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -136,9 +137,15 @@ def _score(run: Path, config: Config, accelerator: Accelerator, options: Options
     setting = {"protocol": config.data.protocol, "fold": fold, "corpus": config.data.corpus,
                "channel": config.data.channel, "labels": config.data.labels, "validation": config.data.validation,
                "modality": options.modality, "views": config.evaluate.views, "seed": config.seed,
-               "split": split.verdict, "leaks": list(split.leaks)}
+               "split": split.verdict, "leaks": list(split.leaks), "warnings": _warnings(run)}
     answers = Answers(_table(split.test, classes, predictions, fold), classes, setting, {str(fold): temperature})
     return Scored(run, answers, facts_of(answers))
+
+
+def _warnings(run: Path) -> list[str]:
+    """What the run said of the weights that it started from."""
+    path = run / "run.json"
+    return json.loads(path.read_text(encoding="utf-8")).get("warnings", []) if path.is_file() else []
 
 
 def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,

@@ -12,6 +12,8 @@ from vaer.evaluation.calibration import calibration_error, scale
 from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score, score_classes, score_speakers
 
+OF_A_FOLD = {"fold", "seed", "split", "leaks", "warnings"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Answers:
@@ -94,7 +96,7 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
     """
     first = parts[0]
     for part in parts[1:]:
-        odd = sorted(name for name in {"classes", *first.answers.setting} - {"fold", "seed", "split", "leaks"}
+        odd = sorted(name for name in {"classes", *first.answers.setting} - OF_A_FOLD
                      if part.facts[name] != first.facts[name])
         if odd:
             raise UserError(f"{first.folder} and {part.folder} cannot be pooled: they differ in "
@@ -110,7 +112,8 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
         "fold": folds, "seed": sorted({part.facts["seed"] for part in parts}),
         "split": f"{len(parts)} folds of {first.facts['protocol']} pooled: each clip scored once, by its fold's network"
                  + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]),
-        "leaks": [leak for part in parts for leak in part.facts["leaks"]]}
+        "leaks": [leak for part in parts for leak in part.facts["leaks"]],
+        "warnings": list(dict.fromkeys(warning for part in parts for warning in part.facts["warnings"]))}
     temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
     answers = Answers(table, first.answers.classes, setting, temperatures)
     names = ("uar", "war", "macro_f1")

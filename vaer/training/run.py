@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -29,7 +30,7 @@ from vaer.training.checkpoint import Progress, load_last, newest_state, save_bes
 from vaer.training.logging import RunLog, machine_facts
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
-from vaer.training.start import start_from, start_pretrained
+from vaer.training.start import start_from, start_pretrained, warnings_of
 
 # between resumptions
 MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root"}
@@ -80,10 +81,11 @@ def finished(folder: Path) -> bool:
     return facts.is_file() and json.loads(facts.read_text(encoding="utf-8"))["finished"]
 
 
-def recorded(folder: Path) -> dict[str, str]:
+def recorded(folder: Path) -> dict[str, Any]:
     """What a run that goes on said of the weights it started from: those are needed no more."""
     path = folder / "run.json"
-    return json.loads(path.read_text(encoding="utf-8")).get("pretrained", {}) if path.exists() else {}
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return {"pretrained": facts.get("pretrained", {}), "warnings": facts.get("warnings", [])}
 
 
 class Run:
@@ -96,7 +98,8 @@ class Run:
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
         self.started = start_from(network, config.model.init) if config.model.init and self.state is None else None
-        self.pretrained = start_pretrained(network, config) if self.state is None else recorded(self.folder)
+        self.origin = recorded(self.folder) if self.state is not None else {
+            "pretrained": start_pretrained(network, config), "warnings": warnings_of(config)}
         if config.train.sync_batchnorm:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.parts = parts(network, config.train)
@@ -209,8 +212,10 @@ class Run:
         if self.started is not None:
             log.say(f"start from {self.config.model.init}: {self.started}")
         if self.state is None:
-            for branch, report in self.pretrained.items():
+            for branch, report in self.origin["pretrained"].items():
                 log.say(f"{branch} branch starts from {report}")
+            for warning in self.origin["warnings"]:
+                log.say(f"WARNING: {warning}")
         else:
             log.say(f"resumed after {self.progress.epoch} epochs and {self.progress.step} steps")
 
@@ -225,7 +230,7 @@ class Run:
             "precision": self.accelerator.mixed_precision, "parameters": self.parameters,
             "peak_lr": {part.name: part.lr for part in self.parts},
             "started_from": self.config.model.init,
-            "started": str(self.started) if self.started else None, "pretrained": self.pretrained,
+            "started": str(self.started) if self.started else None, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
         (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")

@@ -67,9 +67,16 @@ def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
         loaded = apply(branch, read(section.pretrained, section), section.pretrained)
         if name == "video" and (section.freeze or section.freeze_batchnorm):
             _require_learned(branch, loaded, section.pretrained)
-        warning = contamination(section.pretrained) or overlap(section.pretrained, config.data)
-        reports[name] = f"{section.pretrained}: {loaded}" + (f"; WARNING: {warning}" if warning else "")
+        reports[name] = f"{section.pretrained}: {loaded}"
     return reports
+
+
+def warnings_of(config: Config) -> list[str]:
+    """What the weights that a run starts from may have seen of those whom it tests; every score repeats it."""
+    branches = (section.pretrained for section in (config.model.video, config.model.audio) if section.enabled)
+    sources = dict.fromkeys(source for source in (*branches, config.model.init) if source is not None)
+    found = (contamination(source) or overlap(source, config.data) for source in sources)
+    return [warning for warning in found if warning is not None]
 
 
 def _require_learned(branch: nn.Module, loaded: Loaded, source: str) -> None:

@@ -52,11 +52,12 @@ def overlap(source: str, data: DataConfig) -> str | None:
     if not path.is_file():
         return None
     theirs = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("data", {})
-    names = ("protocol", "fold")
+    names = ("protocol", "fold", "validation")
     if theirs.get("corpus") != data.corpus or all(theirs.get(name) == getattr(data, name) for name in names):
         return None
-    return (f"{source} learned from {data.corpus} under {theirs.get('protocol')} fold {theirs.get('fold')}: it may "
-            f"have seen speakers whom {data.protocol} fold {data.fold} tests")
+    trained = ", validation clips too" if theirs.get("validation") == "train" else ""
+    return (f"{source} learned from {data.corpus} under {theirs.get('protocol')} fold {theirs.get('fold')}{trained}: "
+            f"it may have seen speakers who select or are tested under {data.protocol} fold {data.fold}")
 
 
 def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:
