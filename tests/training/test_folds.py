@@ -97,7 +97,11 @@ def test_a_single_fold_is_itself():
 
 def test_folds_that_are_not_trained_are_named(corpus, tmp_path):
     train_folds(settings(corpus, tmp_path / "run" / "fold0", fold=0))
-    with pytest.raises(UserError, match="fold1 of 2 folds are not trained yet"):
+    with pytest.raises(UserError, match="fold1 of 2 folds did not finish training"):
+        evaluate([tmp_path / "run"], OPTIONS)
+    stopped = facts(tmp_path / "run" / "fold0") | {"finished": False}  # its best network so far is no result
+    (tmp_path / "run" / "fold0" / "run.json").write_text(json.dumps(stopped))
+    with pytest.raises(UserError, match="fold0, fold1 of 2 folds did not finish training"):
         evaluate([tmp_path / "run"], OPTIONS)
 
 

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -87,9 +87,9 @@ def folds_of(run: Path) -> list[Path]:
     protocol = read_config(run / "fold0" / "config.yaml").data.protocol
     count = num_folds(str(kept) if kept.is_file() else protocol)
     folds = [run / f"fold{number}" for number in range(count)]
-    missing = [fold.name for fold in folds if not (fold / "best").is_dir()]
+    missing = [fold.name for fold in folds if not _recorded(fold).get("finished")]
     if missing:
-        raise UserError(f"{run}: {', '.join(missing)} of {count} folds are not trained yet; go on with the command "
+        raise UserError(f"{run}: {', '.join(missing)} of {count} folds did not finish training; go on with the command "
                         f"that began it and --train.resume true, or score single folds such as {folds[0]}.")
     return folds
 
@@ -137,15 +137,15 @@ def _score(run: Path, config: Config, accelerator: Accelerator, options: Options
     setting = {"protocol": config.data.protocol, "fold": fold, "corpus": config.data.corpus,
                "channel": config.data.channel, "labels": config.data.labels, "validation": config.data.validation,
                "modality": options.modality, "views": config.evaluate.views, "seed": config.seed,
-               "split": split.verdict, "leaks": list(split.leaks), "warnings": _warnings(run)}
+               "split": split.verdict, "leaks": list(split.leaks), "warnings": _recorded(run).get("warnings", [])}
     answers = Answers(_table(split.test, classes, predictions, fold), classes, setting, {str(fold): temperature})
     return Scored(run, answers, facts_of(answers))
 
 
-def _warnings(run: Path) -> list[str]:
-    """What the run said of the weights that it started from."""
+def _recorded(run: Path) -> dict[str, Any]:
+    """What a run said of itself; nothing where its run.json is not there."""
     path = run / "run.json"
-    return json.loads(path.read_text(encoding="utf-8")).get("warnings", []) if path.is_file() else []
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
