@@ -86,3 +86,9 @@ def test_a_run_under_another_split_of_the_same_corpus_may_know_who_is_tested(run
 
 def test_the_settings_of_a_run_are_json(run):
     assert json.loads((run / "best" / "config.json").read_text())["settings"]["model"]["video"]["width"] == 8
+
+
+@pytest.mark.parametrize("settings", [3, {}, {"model": 1}])
+def test_settings_of_something_else_are_no_run(tmp_path, settings):
+    (tmp_path / "config.json").write_text(json.dumps({"settings": settings}))
+    assert best_of(str(tmp_path)) is None

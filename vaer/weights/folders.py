@@ -25,7 +25,7 @@ def is_hub_name(source: str) -> bool:
 
 def is_checkpoint_folder(path: Path) -> bool:
     """Whether `path` has a config.json that names the family of a network, as Hugging Face folders do."""
-    return (path / SETTINGS).is_file() and "model_type" in read_json(path / SETTINGS)
+    return (path / SETTINGS).is_file() and isinstance(read_json(path / SETTINGS).get("model_type"), str)
 
 
 def read_json(path: Path) -> dict[str, Any]:

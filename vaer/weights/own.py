@@ -21,7 +21,12 @@ ELSEWHERE = "another part of the network"
 def best_of(source: str) -> Path | None:
     """The folder with settings and weights of a run, named by its own folder or by that of `best`; None for others."""
     return next((folder for folder in (Path(source) / "best", Path(source))
-                 if (folder / "config.json").is_file() and "settings" in _json(folder / "config.json")), None)
+                 if (folder / "config.json").is_file() and _is_run(_json(folder / "config.json"))), None)
+
+
+def _is_run(content: dict[str, Any]) -> bool:
+    settings = content.get("settings")
+    return isinstance(settings, dict) and isinstance(settings.get("model"), dict)
 
 
 def branches_of(folder: Path) -> list[Branch]:
