@@ -22,6 +22,7 @@ TRAINING = {"few": range(9, 13), "faces": range(13, 19), "voices": range(19, 25)
 CLIPS_OF_A_SPEAKER = 32
 EPOCHS = {"few": "48", "faces": "32", "voices": "32"}  # 8 and 12 steps of 16 clips each
 SEEDS = range(3)
+GOOD = 0.9  # of the validation UAR: how soon a run is there is what transfer changes most
 
 
 def main():
@@ -35,7 +36,8 @@ def main():
             if label in done["rows"]:
                 continue
             shared = ["--data.root", str(CORPORA / corpus), "--train.epochs", EPOCHS[corpus], "--seed", str(seed)]
-            done["rows"][label] = row(CONFIG, [*shared, *flags], run_of(name, seed))
+            done["rows"][label] = row(CONFIG, [*shared, *flags], run_of(name, seed)) | {
+                "epochs_to_0.9": epochs_to(GOOD, ROOT / run_of(name, seed) / "log.jsonl")}
             done["mean_uar"] = means(done["rows"])
             path.write_text(json.dumps(done, indent=1) + "\n")
             draw(done["rows"], path.with_suffix(".png"))
@@ -57,6 +59,12 @@ def rows(seed):
 
 def run_of(name, seed):
     return f"{RUNS}/{name.replace(',', '').replace(' ', '_')}_{seed}"
+
+
+def epochs_to(uar, log):
+    """The first epoch whose validation UAR is at least `uar`; None where no epoch came so far."""
+    rows = map(json.loads, log.read_text().splitlines())
+    return next((row["epoch"] for row in rows if row["validation_uar"] >= uar), None)
 
 
 def make_corpus(name, speakers):
