@@ -42,6 +42,6 @@ def test_a_folder_is_known_by_the_name_it_was_saved_under(tmp_path):
 
 def test_a_run_of_ones_own_is_not_judged_by_its_name(tmp_path):
     (tmp_path / "ravdess").mkdir()
-    (tmp_path / "ravdess" / "config.json").write_text('{"settings": {}}')
+    (tmp_path / "ravdess" / "config.json").write_text('{"settings": {"model": {}}}')
     assert best_of(str(tmp_path / "ravdess")) is not None
     assert contamination(str(tmp_path / "ravdess")) is None
