@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
 from vaer.config import Config
@@ -14,6 +12,7 @@ from vaer.models.network import VAER
 from vaer.weights import read_audio, read_video
 from vaer.weights.contamination import contamination
 from vaer.weights.own import overlap
+from vaer.weights.pickles import read_file
 from vaer.weights.records import Loaded, apply
 
 BRANCHES = ("video.", "audio.")
@@ -41,10 +40,7 @@ def start_from(network: VAER, run: str) -> Started:
     path = Path(run) / "best" / "model.safetensors"
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; --model.init wants the folder of a run that trained.")
-    try:
-        theirs = load_file(path)
-    except SafetensorError as error:
-        raise UserError(f"{path}: is not a whole safetensors file ({error}); copy or train it again.") from error
+    theirs = read_file(path)
     ours = network.state_dict()
     fitting = {name: tensor for name, tensor in theirs.items() if name in ours and tensor.shape == ours[name].shape}
     for branch in BRANCHES:
