@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 
 from vaer.config import DataConfig
+from vaer.data.files import files_under, is_recording
 from vaer.errors import UserError
 from vaer.records import Item
 
@@ -24,7 +25,6 @@ NO_SONG = 18  # this actor recorded speech alone
 ACTORS = range(1, 25)
 INTENSITIES = {"01": "normal", "02": "strong"}
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
-MEDIA_ENDINGS = (".mp4", ".mkv", ".avi", ".mov", ".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a")
 # modality, channel, emotion, intensity, statement, repetition, actor
 NAME = re.compile(r"(0[123])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
 NAMED = 20  # strangers that the message about them names
@@ -50,7 +50,7 @@ def scan(root: Path, config: DataConfig) -> list[Item]:
         raise UserError(f"{root}: there is no such folder; set --data.root to the unpacked RAVDESS (Actor_01, ...).")
     takes: dict[str, dict[str, str]] = defaultdict(dict)
     strangers = []
-    for path in _media_files(root):
+    for path in filter(is_recording, files_under(root)):
         stem = os.path.basename(path).rpartition(".")[0]
         if NAME.fullmatch(stem) is None:
             strangers.append(path)
@@ -97,14 +97,6 @@ def _wanted(take: str, config: DataConfig) -> bool:
 
 def _listed(names: list[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
-
-
-def _media_files(root: Path) -> list[str]:
-    found = []
-    for folder, subfolders, names in os.walk(root, followlinks=True):
-        subfolders.sort()
-        found += [os.path.join(folder, name) for name in sorted(names) if name.lower().endswith(MEDIA_ENDINGS)]
-    return found
 
 
 def _item(take: str, files: dict[str, str], config: DataConfig) -> Item:
