@@ -1,6 +1,7 @@
 """Small things that tests need: media files, tokens, clips, batches, networks."""
 
 import dataclasses
+import hashlib
 import os
 import wave
 from fractions import Fraction
@@ -86,6 +87,25 @@ def write_wav(path: Path, sound: np.ndarray, rate: int = 16_000) -> Path:
 def tone(seconds: float, rate: int = 16_000, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:
     """(samples,) of a sine."""
     return level * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)
+
+
+def make_recordings(root: Path, films: int = 3) -> Path:
+    """Some films with sound, one broken, one silent sound file, a table and something else."""
+    for number in range(films):
+        write_video(root / f"Actor_{number % 2:02d}/{number:02d} \u00e9.mp4", frames=8 + number % 20, size=(48, 48),
+                    sound=tone(1.0, 48_000)[None])
+    whole = next(root.rglob("*.mp4")).read_bytes()
+    (root / "cut.mp4").write_bytes(whole[:len(whole) // 2])
+    write_wav(root / "silent.wav", np.zeros(8000))
+    (root / "table.csv").write_text("path,label\n")
+    (root / "all.zip").write_bytes(b"zip")
+    return root
+
+
+def contents(root: Path) -> dict[str, str]:
+    """Every file of a folder with the digest of its bytes."""
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".png"}  # pictures hold a date
 
 
 def make_item(path: Path | str, label: str = "happy", speaker: str = "1", sound: str | None = "same", **other) -> Item:

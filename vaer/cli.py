@@ -1,5 +1,6 @@
 """The command `vaer`: one table of subcommands, and the one place where errors become a sentence."""
 
+import dataclasses
 import difflib
 import sys
 from argparse import ArgumentError
@@ -8,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from vaer import __version__
 from vaer.config import add_settings, config_of
@@ -129,6 +130,42 @@ def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
     render_corpus(Path(parsed.root), task=parsed.task, processes=parsed.processes)
 
 
+def _fill_prepare(parser: ArgumentParser) -> None:
+    from vaer.prepare.settings import PrepareConfig
+
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser.add_argument("source", type=str, help="The folder of the raw recordings, at any depth.")
+    parser.add_argument("target", type=str, help="The folder to write to: the same names, mp4 for pictures, flac for "
+                                                 "sound, with manifest.csv and report/.")
+    parser.add_class_arguments(PrepareConfig, None)
+    parser.add_argument("--processes", type=int | None, default=None,
+                        help="Processes that work; none takes one for each core.")
+    parser.add_argument("--scheduler", type=str | None, default=None,
+                        help="The address of a Dask scheduler (tcp://HOST:8786) whose workers do the work.")
+
+
+def _prepare(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.prepare.run import prepare
+    from vaer.prepare.settings import PrepareConfig
+
+    config = PrepareConfig(**{field.name: parsed[field.name] for field in dataclasses.fields(PrepareConfig)})
+    prepare(Path(parsed.source), Path(parsed.target), config, processes=parsed.processes, scheduler=parsed.scheduler)
+
+
+def _fill_check(parser: ArgumentParser) -> None:
+    parser.add_argument("root", type=str, help="The folder of the recordings, at any depth, or one file.")
+    parser.add_argument("--processes", type=int | None, default=None,
+                        help="Processes that decode; none takes one for each core.")
+    parser.add_argument("--timeout_s", type=float, default=600.0,
+                        help="A file that takes longer than this many seconds is given up, and named.")
+
+
+def _check(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.prepare.check import check
+
+    check(Path(parsed.root), processes=parsed.processes, timeout_s=parsed.timeout_s)
+
+
 def _fill_weights(parser: ArgumentParser) -> None:
     parser.add_argument("source", type=str,
                         help="A file or a folder of weights, the folder of a run, or the name of a torchaudio bundle.")
@@ -144,5 +181,7 @@ COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+    "prepare": Command("Turn raw recordings into checked, compact clips of a face.", _fill_prepare, _prepare),
+    "check": Command("Decode every recording of a folder to its end and name the broken ones.", _fill_check, _check),
     "weights": Command("Say what a file of weights is and which settings fit it.", _fill_weights, _weights),
 }

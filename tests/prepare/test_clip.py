@@ -1,0 +1,111 @@
+"""One recording as a prepared clip."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from makers import shared, tone, write_video, write_wav
+
+from vaer.data.media import read_frames, read_sound
+from vaer.data.probe import probe
+from vaer.errors import MediaError
+from vaer.prepare.clip import crop, prepare_one
+from vaer.prepare.manifest import OVERVIEWS, Facts
+from vaer.prepare.settings import PrepareConfig
+
+
+def prepared(source, target="out/clip.mp4", **settings):
+    """The facts and the path of one recording's clip."""
+    source, root = Path(source), Path(source).parent
+    facts = Facts(*prepare_one(str(root), source.name, str(root / "to"), target,
+                               dataclasses.asdict(PrepareConfig(**settings))))
+    return facts, str(root / "to" / target)
+
+
+def test_a_film_without_a_face_is_kept_whole_and_flagged(tmp_path):
+    source = write_video(tmp_path / "a.mp4", frames=30, size=(48, 64), sound=tone(3.0, 48_000)[None])
+    facts, path = prepared(source)
+    assert facts.notes == "no face"
+    assert (facts.frames, facts.fps, facts.width, facts.height, facts.faces) == (30, 10.0, 64, 48, 0)
+    assert facts.duration_s == pytest.approx(probe(str(source)).duration_s, abs=1e-3)
+    np.testing.assert_allclose(probe(path).frame_times, probe(str(source)).frame_times, atol=1e-3)
+    places = np.array([0, 7, 29])
+    np.testing.assert_allclose(read_frames(path, places, 48), read_frames(str(source), places, 48), atol=6)
+    np.testing.assert_allclose(read_sound(path, 0.0, 2.9), read_sound(str(source), 0.0, 2.9), atol=2 ** -15)
+    assert facts.loudness_db == pytest.approx(20 * np.log10(0.5 / 2 ** 0.5), abs=0.2)  # a sine of height 0.5
+    assert (tmp_path / "to" / OVERVIEWS / "out/clip.mp4.jpg").exists()
+    assert not list((tmp_path / "to").rglob("*.part"))
+
+
+def test_fewer_pictures_a_second_are_the_nearest_ones_at_even_times(tmp_path):
+    facts, path = prepared(write_video(tmp_path / "a.mp4", fps=20, frames=30), fps=5)
+    assert (facts.frames, facts.fps) == (8, 5.0)  # of 1.5 s
+    np.testing.assert_allclose(np.diff(probe(path).frame_times), 0.2, atol=1e-4)
+    told = read_frames(path, np.arange(8), 32).mean(axis=(1, 2, 3)) / 8  # a picture tells its number
+    np.testing.assert_allclose(told, np.arange(8) * 4, atol=0.5)
+
+
+def test_a_film_that_lies_on_its_side_stands_upright(tmp_path):
+    facts, path = prepared(write_video(tmp_path / "a.mp4", frames=5, size=(48, 64), turn=90))
+    assert (facts.width, facts.height, facts.notes) == (48, 64, "no face; no sound")
+    np.testing.assert_allclose(read_frames(path, np.arange(5), 48),
+                               read_frames(str(tmp_path / "a.mp4"), np.arange(5), 48), atol=25)  # edges, by scaling
+
+
+def test_sound_alone(tmp_path):
+    facts, path = prepared(write_wav(tmp_path / "a.wav", tone(1.0, 48_000), rate=48_000), "a.flac")
+    assert (facts.notes, facts.frames, facts.width, facts.duration_s) == ("", 0, 0, 1.0)
+    assert len(read_sound(path, 0.0, 2.0)) == 16_000
+
+
+@pytest.mark.parametrize(("level", "notes"), [(0.0, "silent"), (1e-4, "silent"), (1e-2, "")])
+def test_silence_is_flagged(tmp_path, level, notes):
+    facts, _ = prepared(write_wav(tmp_path / "a.wav", tone(0.5, level=level)), "a.flac")
+    assert facts.notes == notes
+
+
+@pytest.mark.parametrize("content", [b"", b"no film"])
+def test_a_broken_recording_leaves_nothing(tmp_path, content):
+    (tmp_path / "a.mp4").write_bytes(content)
+    with pytest.raises(MediaError, match=r"a\.mp4"):
+        prepared(tmp_path / "a.mp4")
+    assert not list((tmp_path).rglob("clip*"))
+
+
+def test_the_face_of_a_real_take_fills_the_clip(tmp_path):
+    take = next(shared("ravdess_original").rglob("01-01-01-01-01-01-01.mp4"))
+    shutil.copy(take, tmp_path)
+    facts, path = prepared(tmp_path / take.name, size=96, fps=5)
+    assert (facts.notes, facts.faces, facts.detected, facts.width, facts.height) == ("", 1, 1.0, 96, 96)
+    assert Path(path).stat().st_size < take.stat().st_size / 20
+    again = Path(path).read_bytes()
+    assert prepared(tmp_path / take.name, size=96, fps=5)[0] == facts
+    assert Path(path).read_bytes() == again
+
+
+def test_two_faces_are_flagged_and_framed(tmp_path):
+    takes = sorted(shared("ravdess_facecrop").rglob("01-*.mp4"))[:2]
+    left, right = (read_frames(str(take), np.arange(10), 224) for take in takes)
+    import av
+
+    with av.open(str(tmp_path / "two.mp4"), "w") as output:
+        stream = output.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 448, 224, "yuv420p"
+        for picture in np.concatenate([left, right], axis=2):
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        output.mux(stream.encode())
+    facts, _ = prepared(tmp_path / "two.mp4")
+    assert (facts.faces, facts.notes) == (2, "several faces; no sound")
+    assert facts.width == facts.height <= 224
+
+
+def test_a_crop_is_cut_to_a_fraction_of_a_pixel():
+    ramp = np.broadcast_to(np.arange(100, dtype=np.uint8)[None, :, None] * 2, (100, 100, 3))
+    same = crop(np.ascontiguousarray(ramp), np.array([50.0, 50.0]), 20.0, 20)
+    np.testing.assert_array_equal(same[0, :, 0], 2 * np.arange(40, 60))
+    moved = crop(np.ascontiguousarray(ramp), np.array([50.5, 50.0]), 20.0, 20)
+    np.testing.assert_array_equal(moved[0, :, 0], 2 * np.arange(40, 60) + 1)
+    half = crop(np.ascontiguousarray(ramp), np.array([50.0, 50.0]), 40.0, 20)
+    np.testing.assert_allclose(half[0, :, 0], 2 * (np.arange(30, 70, 2) + 0.5), atol=1)

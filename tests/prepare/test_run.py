@@ -1,0 +1,100 @@
+"""Preparing a whole folder: everything is accounted for, whatever happens on the way."""
+
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from makers import contents, make_recordings, write_video
+
+from vaer.errors import UserError
+from vaer.prepare.run import prepare
+from vaer.prepare.settings import PrepareConfig
+
+SMALL = PrepareConfig(size=32)
+
+
+def test_every_recording_is_accounted_for(tmp_path):
+    rows = prepare(make_recordings(tmp_path / "from"), tmp_path / "to", SMALL, processes=2)
+    table = pd.read_csv(tmp_path / "to/manifest.csv", keep_default_na=False)
+    assert table.path.tolist() == [row.path for row in rows] == [
+        "Actor_00/00 \u00e9.mp4", "Actor_00/02 \u00e9.mp4", "Actor_01/01 \u00e9.mp4", "", "silent.flac"]
+    assert table.notes.tolist() == ["no face"] * 3 + ["", "silent"]
+    assert "cannot be decoded" in table.reason[3] or "is cut off" in table.reason[3]
+    assert table.frames.tolist() == [8, 10, 9, 0, 0]
+    for path, digest in zip(table.path, table.sha256, strict=True):
+        assert not path or hashlib.sha256((tmp_path / "to" / path).read_bytes()).hexdigest() == digest
+    assert (tmp_path / "to/table.csv").read_text() == "path,label\n"
+    report = (tmp_path / "to/report/report.md").read_text()
+    assert "| cut.mp4 | " in report
+    assert "1 other files were not taken over: all.zip" in report
+    assert (tmp_path / "to/report/doubtful-01.png").exists()
+
+
+def test_a_second_time_nothing_is_done_and_new_or_changed_recordings_alone_later(tmp_path):
+    source, target = make_recordings(tmp_path / "from"), tmp_path / "to"
+    prepare(source, target, SMALL, processes=1)
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*.mp4")}
+    whole = contents(target)
+    prepare(source, target, SMALL, processes=1)
+    assert contents(target) == whole
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*.mp4")} == before
+    write_video(source / "new.mp4", frames=4, size=(48, 48))
+    write_video(source / "Actor_00/00 \u00e9.mp4", frames=5, size=(48, 48))
+    rows = {row.source: row for row in prepare(source, target, SMALL, processes=1)}
+    changed = [str(path.relative_to(target)) for path in sorted(target.rglob("*.mp4"))
+               if path.stat().st_mtime_ns != before.get(path)]
+    assert changed == ["Actor_00/00 \u00e9.mp4", "new.mp4"]
+    assert rows["Actor_00/00 \u00e9.mp4"].frames == 5
+    (source / "new.mp4").unlink()
+    prepare(source, target, SMALL, processes=1)
+    assert "1 recordings are no longer there, their clips are: new.mp4" in (target / "report/report.md").read_text()
+
+
+@pytest.mark.slow
+def test_killed_at_random_it_ends_like_undisturbed_work(tmp_path):
+    source = make_recordings(tmp_path / "from", films=40)
+    prepare(source, tmp_path / "calm", SMALL, processes=2)
+    command = [sys.executable, "-c", "from vaer.cli import main; main()", "prepare", str(source),
+               str(tmp_path / "killed"), "--size", "32", "--processes", "2"]
+    rng, kills = np.random.default_rng(0), 0
+    for _ in range(4):
+        work = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
+        journal = tmp_path / "killed/manifest.part.jsonl"
+        goal = (journal.stat().st_size if journal.exists() else 0) + int(rng.integers(300, 3000))
+        while work.poll() is None and not (journal.exists() and journal.stat().st_size >= goal):
+            time.sleep(0.01)
+        if work.poll() is None:
+            kills += 1
+            os.killpg(work.pid, signal.SIGKILL)
+        work.wait()
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    assert kills >= 2
+    assert contents(tmp_path / "killed") == contents(tmp_path / "calm")
+
+
+def test_a_folder_with_other_settings_or_other_content_is_refused(tmp_path):
+    source = make_recordings(tmp_path / "from", films=1)
+    prepare(source, tmp_path / "to", SMALL, processes=1)
+    with pytest.raises(UserError, match=r"prepared with other settings: size 32 \(asked for: 64\)"):
+        prepare(source, tmp_path / "to", PrepareConfig(size=64))
+    prepare(source, tmp_path / "to", PrepareConfig(size=32, timeout_s=9), processes=1)  # no clip depends on it
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.txt").touch()
+    with pytest.raises(UserError, match="is there already and holds no prepared clips"):
+        prepare(source, tmp_path / "mine", SMALL)
+    (tmp_path / "to/prepare.json").write_text("{")
+    with pytest.raises(UserError, match=r"prepare\.json: cannot be read"):
+        prepare(source, tmp_path / "to", SMALL)
+
+
+@pytest.mark.parametrize("target", ["from", "from/prepared", "."])
+def test_recordings_and_clips_do_not_mix(tmp_path, target):
+    source = make_recordings(tmp_path / "from", films=1)
+    with pytest.raises(UserError, match="lies in the folder of the recordings, or holds it"):
+        prepare(source, tmp_path / target, SMALL)

@@ -1,0 +1,48 @@
+"""Decoding every recording to its end, as training would, in processes that can be killed."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+
+from vaer.data import media
+from vaer.data.files import files_under, is_recording
+from vaer.data.probe import probe
+from vaer.errors import MediaError, RunError, UserError
+from vaer.prepare.isolated import each_isolated
+
+SIZE = 32  # pixels: decoding is the point, not the pictures
+AT_ONCE = 64  # pictures in memory
+
+
+def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0) -> None:
+    """Print a line for every recording under `root` that does not decode; raises RunError where there was one."""
+    paths = [str(root)] if root.is_file() else [path for path in files_under(root) if is_recording(path)]
+    if not paths:
+        raise UserError(f"{root}: holds no recording; name a folder of media files, or one of them.")
+    jobs = [(path, (path,)) for path in paths]
+    broken = 0
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(f"checking {root}", total=len(jobs))
+        for _, result in each_isolated(check_one, jobs, processes=min(processes or os.cpu_count() or 1, len(jobs)),
+                                       timeout_s=timeout_s):
+            bar.advance(task)
+            if isinstance(result, MediaError):
+                broken += 1
+                print(result, flush=True)
+    print(f"{root}: {len(paths) - broken} of {len(paths)} recordings decode to their end", file=sys.stderr)
+    if broken:
+        raise RunError(f"{root}: {broken} of {len(paths)} recordings are broken, named above; make them again or leave "
+                       f"them out.")
+
+
+def check_one(path: str) -> None:
+    """Decode the pictures of a recording with the decoder that trains, and its sound; raises MediaError."""
+    facts = probe(path)
+    for first in range(0, len(facts.frame_times), AT_ONCE):
+        media.read_frames(path, np.arange(first, min(first + AT_ONCE, len(facts.frame_times))), SIZE)
+    if facts.has_sound:
+        media.read_sound(path, 0.0, facts.duration_s)

@@ -1,0 +1,68 @@
+"""The same work on a Dask cluster: the scheduler hands out recordings, a lost worker's go to another."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from vaer.errors import MediaError, RunError, UserError
+from vaer.prepare.isolated import Job, call_in_child
+
+AT_ONCE = 4  # jobs handed out for each thread of the cluster
+WORKERS_S = 60.0  # how long the first worker is waited for
+
+
+def each_on_cluster(address: str, function: Callable[..., Any], jobs: Iterable[Job], *,
+                    timeout_s: float) -> Iterator[tuple[str, Any]]:
+    """Path and result of every job, in the order in which they end; a MediaError stands for a result that failed.
+
+    Each call runs in a process of its own beside the worker, so that a decoder that hangs or crashes does not take the
+    worker along. Raises UserError where no cluster answers, RunError where it goes away.
+    """
+    try:
+        from distributed import Client, KilledWorker, as_completed
+    except ImportError as error:
+        raise UserError("--scheduler wants Dask, which is not installed; `pip install 'vaer[dask]'`.") from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise UserError(f"--scheduler {address}: no Dask scheduler answers there ({error}); start one with `dask "
+                        f"scheduler`, and `dask worker {address}` on every machine.") from error
+    with client:
+        threads = _threads(client, address)
+        jobs = iter(jobs)
+        flow, paths = as_completed([], with_results=False), {}
+
+        def hand_out(number: int) -> None:
+            for path, arguments in islice(jobs, number):
+                future = client.submit(_call, function, list(arguments), path, timeout_s, pure=False)
+                paths[future.key] = path
+                flow.add(future)
+
+        hand_out(AT_ONCE * threads)
+        for future in flow:
+            hand_out(1)
+            path = paths.pop(future.key)
+            try:
+                answer = future.result()
+            except KilledWorker as error:
+                answer = MediaError(path, f"{error.allowed_failures + 1} workers were lost over it; try it alone, or "
+                                          f"leave it out")
+            if future.status == "cancelled":
+                raise RunError(f"--scheduler {address}: the cluster went away; everything that was done is kept, go on "
+                               f"by the same command.")
+            yield path, answer
+
+
+def _threads(client: Any, address: str) -> int:
+    try:
+        client.wait_for_workers(1, timeout=WORKERS_S)
+    except TimeoutError as error:
+        raise UserError(f"--scheduler {address}: has no worker; start some with `dask worker {address}`.") from error
+    return sum(client.nthreads().values())
+
+
+def _call(function: Callable[..., Any], arguments: list, path: str, timeout_s: float) -> Any:
+    try:
+        return call_in_child(function, arguments, path, timeout_s)
+    except MediaError as error:
+        return error

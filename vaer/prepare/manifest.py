@@ -1,0 +1,93 @@
+"""What is known of every prepared clip: a table, and the journal from which work that was interrupted goes on."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from vaer.data.probe import version
+from vaer.errors import MediaError, UserError
+
+MANIFEST, JOURNAL, SETTINGS = "manifest.csv", "manifest.part.jsonl", "prepare.json"
+REPORT = "report"
+OVERVIEWS = f"{REPORT}/frames"
+
+
+class Facts(NamedTuple):
+    """A row of the manifest."""
+
+    path: str
+    """The clip, relative to the manifest; empty where the recording could not be prepared."""
+    source: str
+    """The recording, relative to its folder."""
+    notes: str
+    """What is doubtful: no face, several faces, no sound, silent."""
+    reason: str
+    """Why the recording could not be prepared."""
+    duration_s: float = 0.0
+    frames: int = 0
+    fps: float = 0.0
+    """Mean number of pictures a second."""
+    width: int = 0
+    height: int = 0
+    faces: int = 0
+    """Faces that were followed; the first is the one in the clip."""
+    detected: float = 0.0
+    """Share of the pictures in which that face was found, not interpolated."""
+    confidence: float = 0.0
+    """The detector's mean confidence in it."""
+    loudness_db: float = float("-inf")
+    """Root mean square of the sound, dB of full scale."""
+    bytes: int = 0
+    sha256: str = ""
+    source_bytes: int = 0
+    source_modified_ns: int = 0
+
+
+def failed(source: str, path: str, error: MediaError) -> Facts:
+    """The row of a recording, now at `path`, that cannot be prepared."""
+    try:
+        num_bytes, modified_ns = version(path)
+    except MediaError:
+        num_bytes = modified_ns = 0
+    return Facts("", source, "", error.reason, source_bytes=num_bytes, source_modified_ns=modified_ns)
+
+
+def read(root: Path) -> dict[str, Facts]:
+    """The rows of a folder by source: those of its table, then those of a journal that was left."""
+    rows = {}
+    if (root / MANIFEST).exists():
+        try:
+            table = pd.read_csv(root / MANIFEST, keep_default_na=False, dtype={"notes": str, "reason": str})
+            rows = {row["source"]: Facts(**row) for row in table.to_dict("records")}
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{root / MANIFEST}: cannot be read as a manifest ({error}); delete it, and everything is "
+                            f"prepared anew.") from error
+    if (root / JOURNAL).exists():
+        for line in (root / JOURNAL).read_text(encoding="utf-8").splitlines():
+            try:
+                facts = Facts(*json.loads(line))
+            except json.JSONDecodeError:  # the line that was being written when the work was killed
+                continue
+            rows[facts.source] = facts
+    return rows
+
+
+def write(root: Path, rows: dict[str, Facts]) -> None:
+    """The table, by source, in place of the old one; the journal is needed no more."""
+    part = root / f"{MANIFEST}.part"
+    ordered = [rows[source] for source in sorted(rows)]
+    pd.DataFrame(ordered, columns=Facts._fields).to_csv(part, index=False, lineterminator="\n")
+    part.replace(root / MANIFEST)
+    (root / JOURNAL).unlink(missing_ok=True)
+
+
+def is_current(facts: Facts | None, source_root: Path, target_root: Path) -> bool:
+    """Whether a row tells of the recording as it is now, and its clip is there."""
+    if facts is None or (facts.path and not (target_root / facts.path).exists()):
+        return False
+    try:
+        return version(str(source_root / facts.source)) == (facts.source_bytes, facts.source_modified_ns)
+    except MediaError:
+        return False

@@ -1,0 +1,108 @@
+"""Preparing a folder of raw recordings: what is missing is done, every recording is accounted for."""
+
+import dataclasses
+import filecmp
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import track
+
+from vaer.errors import MediaError, UserError
+from vaer.prepare import manifest
+from vaer.prepare.clip import prepare_one
+from vaer.prepare.isolated import Job, each_isolated
+from vaer.prepare.manifest import Facts
+from vaer.prepare.report import write_report
+from vaer.prepare.settings import PrepareConfig
+from vaer.prepare.sources import Sources, find
+
+VERSION = 1  # of what is written: raise it with every change of the clips
+
+
+def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int | None = None,
+            scheduler: str | None = None) -> list[Facts]:
+    """Prepare what is not prepared yet of the recordings under `source` into `target`, and report on all of them.
+
+    `processes`: none means all cores. `scheduler`: the address of a Dask cluster that does the work instead, whose
+    workers see both folders under the same paths. Killed at any moment, it goes on where it was; the result is the
+    same, byte for byte. Returns the manifest's rows. Raises UserError.
+    """
+    sources = find(source)
+    _claim(source, target, config)
+    rows = manifest.read(target)
+    todo = [name for name in sources.targets if not manifest.is_current(rows.get(name), source, target)]
+    settings = dataclasses.asdict(config)
+    # Paths as all machines of a cluster know them; the longest recordings first, so that no core waits at the end.
+    roots = os.path.abspath(source), os.path.abspath(target)
+    todo.sort(key=lambda name: -os.path.getsize(source / name))
+    jobs: list[Job] = [(str(source / name), (roots[0], name, roots[1], sources.targets[name], settings))
+                       for name in todo]
+    if scheduler is None:
+        done = each_isolated(prepare_one, jobs, processes=min(processes or os.cpu_count() or 1, max(1, len(jobs))),
+                             timeout_s=config.timeout_s)
+    else:
+        from vaer.prepare.cluster import each_on_cluster
+
+        done = each_on_cluster(scheduler, prepare_one, jobs, timeout_s=config.timeout_s)
+    with open(target / manifest.JOURNAL, "a", encoding="utf-8") as journal:
+        for path, result in track(done, f"preparing {target}", len(jobs), console=Console(stderr=True)):
+            name = os.path.relpath(path, source)
+            facts = manifest.failed(name, path, result) if isinstance(result, MediaError) else Facts(*result)
+            rows[name] = facts
+            journal.write(json.dumps(facts) + "\n")
+            journal.flush()
+    return _finish(source, target, sources, rows, prepared=len(jobs))
+
+
+def _claim(source: Path, target: Path, config: PrepareConfig) -> None:
+    """Write down how clips are prepared into a folder, unless others are there that were prepared otherwise."""
+    inside = source.resolve(), target.resolve()
+    if inside[0] == inside[1] or inside[0] in inside[1].parents or inside[1] in inside[0].parents:
+        raise UserError(f"{target}: lies in the folder of the recordings, or holds it; choose a folder beside it.")
+    settings = dataclasses.asdict(config) | {"version": VERSION}
+    del settings["timeout_s"]  # changes nothing about a clip
+    path = target / manifest.SETTINGS
+    if path.exists():
+        there = _settings(path)
+        other = [f"{name} {there.get(name)} (asked for: {value})" for name, value in settings.items()
+                 if there.get(name) != value]
+        if other:
+            raise UserError(f"{target}: holds clips prepared with other settings: {', '.join(other)}; choose another "
+                            f"folder, or delete this one first.")
+    elif target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target}: is there already and holds no prepared clips; choose a new or empty folder.")
+    target.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(settings, indent=2) + "\n")
+    part.replace(path)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); delete the folder and prepare it anew.") from error
+
+
+def _finish(source: Path, target: Path, sources: Sources, rows: dict[str, Facts], prepared: int) -> list[Facts]:
+    """Table and report; tables beside the recordings are copied, what killed processes left is removed."""
+    for name in sources.tables:
+        if not (target / name).exists() or not filecmp.cmp(source / name, target / name, shallow=False):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / name)
+    for left in _left_over(target):
+        left.unlink()
+    manifest.write(target, rows)
+    facts = [rows[name] for name in sorted(rows)]
+    write_report(target, facts, others=sources.others, gone=sorted(set(rows) - set(sources.targets)),
+                 prepared=prepared)
+    return facts
+
+
+def _left_over(target: Path) -> Iterator[Path]:
+    return target.rglob(".*.part")
