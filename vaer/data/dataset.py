@@ -1,5 +1,6 @@
 """Items as clips: what a worker process does."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,6 +8,7 @@ from torch.utils.data import Dataset
 
 from vaer.config import DataConfig
 from vaer.data import augment, media, windows
+from vaer.data.packed import PackedItems
 from vaer.records import Clip, Item
 
 
@@ -20,9 +22,9 @@ class Wanted(NamedTuple):
 class TrainingClips(Dataset):
     """Clips with everything random about them drawn from (seed, epoch, index)."""
 
-    def __init__(self, items: list[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted, seed: int,
-                 modality_dropout: float = 0.0) -> None:
-        self.items, self.labels = items, [classes.index(item.label) for item in items]
+    def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
+                 seed: int, modality_dropout: float = 0.0) -> None:
+        self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
         self.config, self.wanted, self.seed, self.modality_dropout = config, wanted, seed, modality_dropout
 
     def __len__(self) -> int:
@@ -49,9 +51,9 @@ class TrainingClips(Dataset):
 class EvaluationClips(Dataset):
     """Clips without anything random; asked for by (view, index)."""
 
-    def __init__(self, items: list[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
+    def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
                  views: int = 1) -> None:
-        self.items, self.labels = items, [classes.index(item.label) for item in items]
+        self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
         self.config, self.wanted, self.views = config, wanted, views
 
     def __len__(self) -> int:

@@ -21,8 +21,8 @@ def train_folds(config: Config) -> None:
     config = dataclasses.replace(config, output=str(Path(config.output)))
     runs = expand(config)
     for run in runs:  # what is wrong with the last fold is said before the first one has trained for hours
-        split = read_split(run.data)[1]
-        if config.train.refit and not split.validation:
+        selects = bool(read_split(run.data)[1].validation)
+        if config.train.refit and not selects:
             raise UserError(f"--train.refit wants validation clips that choose an epoch; fold {run.data.fold} of "
                             f"--data.protocol {config.data.protocol} with --data.validation {config.data.validation} "
                             f"leaves none.")
