@@ -86,3 +86,16 @@ def test_the_twin_in_the_published_corpus_is_found():
     for fold in range(5):
         leaks = read_split(DataConfig(root=config.root, protocol="ravdess_dev5", fold=fold))[1].leaks
         assert leaks == ()
+
+
+def test_large_files_are_read_whole_only_where_they_begin_and_end_alike(items, monkeypatch):
+    read = []
+    digest = guard._digest.__wrapped__
+    monkeypatch.setattr(guard, "_digest", lambda path, *version: read.append(path) or digest(path, *version))
+    page = b"-" * guard.END
+    whole = b"a" + page * 3
+    one, two, three, four, copy = items(whole, b"b" + page * 3, page * 3 + b"a", b"a" + page + b"+" * guard.END + page,
+                                        whole)
+    [leak] = find_leaks(sides([one, two], [], [three, four, copy]))
+    assert leak == f"the same bytes are in {one.path} (train) and {copy.path} (test)"
+    assert sorted(read) == [one.path, four.path, copy.path]

@@ -3,23 +3,30 @@
 import hashlib
 import os
 from collections import defaultdict
-from functools import cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from itertools import combinations
+from typing import BinaryIO
 
 from vaer.errors import MediaError, UserError
 from vaer.records import Item, Split
 
 SIDES = ("train", "validation", "test")
 NAMED = 5  # culprits of a kind that the message names
+END = 4096  # bytes; files that differ mostly do so in the first or the last page
+File = tuple[str, tuple[int, int]]  # path, size and date
 
 
 def find_leaks(split: Split, *, speakers: bool = True) -> list[str]:
     """A sentence for every kind of thing that stands on two sides, with its names; empty where nothing does.
 
     `speakers` says whether a speaker counts. Files are the same where their bytes are: only files of equal size on
-    different sides are read. Raises MediaError for a file that cannot be.
+    different sides are opened, and read whole where they begin and end alike. Raises MediaError for a file that cannot
+    be.
     """
     leaks = []
+    files = {side: _by_size(getattr(split, side)) for side in SIDES}
     for one, other in combinations(SIDES, 2):
         left, right = getattr(split, one), getattr(split, other)
         if speakers and (shared := {item.speaker for item in left} & {item.speaker for item in right}):
@@ -27,7 +34,7 @@ def find_leaks(split: Split, *, speakers: bool = True) -> list[str]:
         takes = {item.take for item in left} & {item.take for item in right}
         if takes:
             leaks.append(f"takes {_listed(sorted(takes))} stand in {one} and in {other}")
-        pairs = [f"{first} ({one}) and {second} ({other})" for first, second in _same_files(left, right)]
+        pairs = [f"{first} ({one}) and {second} ({other})" for first, second in _same_files(files[one], files[other])]
         if pairs:
             leaks.append(f"the same bytes are in {_listed(pairs)}")
     return leaks
@@ -53,20 +60,27 @@ def _listed(parts: list[str]) -> str:
     return ", ".join(parts[:NAMED]) + (f" and {len(parts) - NAMED} more" if len(parts) > NAMED else "")
 
 
-def _same_files(left: list[Item], right: list[Item]) -> list[tuple[str, str]]:
+def _same_files(left: dict[int, list[File]], right: dict[int, list[File]]) -> list[tuple[str, str]]:
     """Pairs of paths with the same content; one path on both sides is one take, which is told as such."""
-    sizes = [_by_size(side) for side in (left, right)]
     pairs = []
-    for size in sorted(set(sizes[0]) & set(sizes[1])):
-        known = defaultdict(list)
-        for path, version in sizes[0][size]:
-            known[_digest(path, *version)].append(path)
-        pairs += [(twin, path) for path, version in sizes[1][size] for twin in known.get(_digest(path, *version), ())
-                  if twin != path]
+    for size in sorted(set(left) & set(right)):
+        groups = [(left[size], right[size])]
+        for content in (_ends, _digest) if size > 2 * END else (_digest,):
+            groups = [alike for group in groups for alike in _alike(*group, content)]
+        pairs += [(twin, path) for ours, theirs in groups for path, _ in theirs for twin, _ in ours if twin != path]
     return pairs
 
 
-def _by_size(items: list[Item]) -> dict[int, list[tuple[str, tuple[int, int]]]]:
+def _alike(left: list[File], right: list[File], content: Callable[..., bytes]) -> list[tuple[list[File], list[File]]]:
+    """The files of both sides in groups of equal `content`; what only one side has is left out."""
+    sides = [defaultdict(list), defaultdict(list)]
+    for side, files in zip(sides, (left, right), strict=True):
+        for path, version in files:
+            side[content(path, *version)].append((path, version))
+    return [(sides[0][key], files) for key, files in sides[1].items() if key in sides[0]]
+
+
+def _by_size(items: list[Item]) -> dict[int, list[File]]:
     files = defaultdict(list)
     for path in sorted({path for item in items for path in (item.path, item.sound) if path is not None}):
         try:
@@ -77,11 +91,26 @@ def _by_size(items: list[Item]) -> dict[int, list[tuple[str, tuple[int, int]]]]:
     return files
 
 
-@cache
+@lru_cache(maxsize=100_000)
 def _digest(path: str, num_bytes: int, modified_ns: int) -> bytes:
     """The content of a file in short, read once for all folds as long as its size and date stay."""
+    with _opened(path) as file:
+        return hashlib.file_digest(file, "blake2b").digest()
+
+
+@lru_cache(maxsize=100_000)
+def _ends(path: str, num_bytes: int, modified_ns: int) -> bytes:
+    """The first and the last bytes of a file, in short."""
+    with _opened(path) as file:
+        head = file.read(END)
+        file.seek(-END, os.SEEK_END)
+        return hashlib.blake2b(head + file.read(END), digest_size=16).digest()
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BinaryIO]:
     try:
         with open(path, "rb") as file:
-            return hashlib.file_digest(file, "blake2b").digest()
+            yield file
     except OSError as error:
         raise MediaError(path, f"cannot be read ({error.strerror}); check the path and its permissions") from error

@@ -70,21 +70,25 @@ def split(items: list[Item], protocol: str, fold: int) -> Split:
     `repetition` and `all_train` are for one's own few speakers: they measure nothing about people never seen, and
     the verdict says so.
     """
-    if fold >= num_folds(protocol):
-        raise UserError(f"--data.fold {fold} is not one of {protocol}: it has {num_folds(protocol)} folds, from 0.")
+    if is_file(protocol):
+        return _by_file(items, Path(protocol), fold)
+    _require_fold(protocol, fold, num_folds(protocol))
     if protocol == "repetition":
         return _by_repetition(items)
     if protocol == "all_train":
         return Split(items, [], [], f"all {len(items)} clips train; nobody selects, nobody is tested")
-    if is_file(protocol):
-        return _by_file(items, Path(protocol), fold)
     speakers = _published(protocol)["folds"][fold]
-    sides = [[item for item in items if item.speaker in {str(speaker) for speaker in speakers[side]}]
-             for side in ("train", "val", "test")]
+    known = [{str(speaker) for speaker in speakers[side]} for side in ("train", "val", "test")]
+    sides = [[item for item in items if item.speaker in side] for side in known]
     if not sides[0]:
         raise UserError(f"--data.protocol {protocol} fold {fold} trains on speakers {speakers['train']}, and "
                         f"--data.root holds speakers {names(items)} only; try --data.protocol repetition.")
     return Split(*sides, verdict=_verdict(*sides))
+
+
+def _require_fold(protocol: str, fold: int, count: int) -> None:
+    if fold >= count:
+        raise UserError(f"--data.fold {fold} is not one of {protocol}: it has {count} folds, from 0.")
 
 
 def _published(protocol: str) -> dict[str, Any]:
@@ -104,7 +108,9 @@ def _by_repetition(items: list[Item]) -> Split:
 def _by_file(items: list[Item], path: Path, fold: int) -> Split:
     """Sides from the rows of a CSV; a row may name a clip by its id, its file, or another modality of its take."""
     rows = _rows(path)
-    wanted = sorted({row["fold"] for row in rows}, key=lambda name: (len(name), name))[fold]
+    folds = sorted({row["fold"] for row in rows}, key=lambda name: (len(name), name))
+    _require_fold(str(path), fold, len(folds))
+    wanted = folds[fold]
     find = _finder(items)
     sides: dict[str, dict[str, Item]] = {side: {} for side in SIDES}
     unknown = []
@@ -129,8 +135,10 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
     by_id, by_take = ({getattr(item, key): item for item in items} for key in ("id", "take"))
 
     def find(name: str) -> Item | None:
+        if name in by_id:
+            return by_id[name]
         stem = Path(name).stem
-        return by_id.get(name) or by_id.get(stem) or by_take.get(stem.partition("-")[2])
+        return by_id.get(stem) or by_take.get(stem.partition("-")[2])
 
     return find
 
