@@ -90,6 +90,8 @@ class DataConfig:
     trim_db: float | None = None
     """Windows lie between the first and the last sound that is less than this many dB under the loudest; none
     uses the whole clip."""
+    bucketing: bool = False
+    """Steps hold clips of like length, so that less of the sound is padding."""
     num_workers: int = 2
     """Processes that decode, for each process that trains; 0 decodes in between."""
     decode_device: Literal["cpu", "cuda"] = "cpu"

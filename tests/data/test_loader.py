@@ -1,43 +1,58 @@
 import os
 import signal
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from makers import make_item, tone, write_video, write_wav
 
-from vaer.config import DataConfig
+from vaer.config import AugmentConfig, DataConfig
+from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, ViewSampler, evaluation_batches
 from vaer.errors import MediaError, RunError, UserError
 
+LENGTHS = np.random.default_rng(0).uniform(1, 9, size=23)
 
-def keys(epoch=0, step=0, rank=0, world=1, accumulation=1, seed=0):
-    sampler = StepSampler(23, batch_size=8, accumulation=accumulation, seed=seed, rank=rank, world=world)
+
+def keys(epoch=0, step=0, rank=0, world=1, accumulation=1, seed=0, seconds=None):
+    sampler = StepSampler(23, batch_size=8, accumulation=accumulation, seed=seed, rank=rank, world=world,
+                          seconds=seconds)
     sampler.set_position(epoch, step)
     assert len(list(sampler)) == len(sampler)
     return list(sampler)
 
 
-def test_an_epoch_is_a_permutation_without_its_last_incomplete_step():
-    indices = [index for part in keys() for _, index in part]
+@pytest.mark.parametrize("seconds", [None, LENGTHS])
+def test_an_epoch_is_a_permutation_without_its_last_incomplete_step(seconds):
+    indices = [index for part in keys(seconds=seconds) for _, index in part]
     assert len(indices) == len(set(indices)) == 16
-    assert keys() == keys()
-    assert keys(epoch=1) != keys()
-    assert keys(seed=1) != keys()
+    assert keys(seconds=seconds) == keys(seconds=seconds)
+    assert keys(epoch=1, seconds=seconds) != keys(seconds=seconds)
+    assert keys(seed=1, seconds=seconds) != keys(seconds=seconds)
+
+
+def test_the_order_of_earlier_runs_stays():
+    """They resume in the middle of an epoch: the order is NumPy's permutation, cut as it comes."""
+    order = np.random.default_rng((3, 5)).permutation(23)
+    assert [index for part in keys(seed=3, epoch=5) for _, index in part] == order[:16].tolist()
     assert all(epoch == 5 for part in keys(epoch=5) for epoch, _ in part)
 
 
+@pytest.mark.parametrize("seconds", [None, LENGTHS])
 @pytest.mark.parametrize(("world", "accumulation"), [(2, 1), (1, 2), (2, 2), (4, 2)])
-def test_processes_and_accumulation_share_the_same_steps(world, accumulation):
-    parts = [keys(rank=rank, world=world, accumulation=accumulation) for rank in range(world)]
-    for step, whole in enumerate(keys()):
+def test_processes_and_accumulation_share_the_same_steps(world, accumulation, seconds):
+    parts = [keys(rank=rank, world=world, accumulation=accumulation, seconds=seconds) for rank in range(world)]
+    for step, whole in enumerate(keys(seconds=seconds)):
         cut = [key for rank in parts for part in rank[step * accumulation:(step + 1) * accumulation] for key in part]
         assert cut == whole
 
 
 def test_a_pass_can_begin_in_the_middle():
     assert keys(step=1) == keys()[1:]
+    assert keys(step=1, seconds=LENGTHS) == keys(seconds=LENGTHS)[1:]
 
 
 @pytest.mark.parametrize(("changes", "message"), [({"world": 3}, "multiple of 3"), ({"num_items": 7}, "at most 7")])
@@ -61,9 +76,12 @@ def items(tmp_path):
     return [make_item(path) for path in paths]
 
 
-def training_batches(items, num_workers):
-    clips = TrainingClips(items, ("happy",), config=DataConfig(num_frames=4, size=32), wanted=Wanted(), seed=0)
-    sampler = StepSampler(4, batch_size=2, accumulation=1, seed=0, rank=0, world=1)
+def training_batches(items, num_workers, rank=0, world=1):
+    augment = AugmentConfig(zoom=1.3, brightness=0.3, color=0.2, speed=0.1, gain_db=6, noise_db=-20)
+    config = DataConfig(num_frames=4, size=32, augment=augment, bucketing=True)
+    clips = TrainingClips(items, ("happy",), config=config, wanted=Wanted(), seed=0, modality_dropout=0.3)
+    seconds = window_seconds(items, config, rank=0, world=1)
+    sampler = StepSampler(4, batch_size=2, accumulation=1, seed=0, rank=rank, world=world, seconds=seconds)
     batches = Batches(clips, sampler, num_workers=num_workers, device=torch.device("cpu"))
     for epoch in range(2):
         sampler.set_position(epoch)
@@ -71,12 +89,51 @@ def training_batches(items, num_workers):
     assert batches.waited_s > 0
 
 
-def test_workers_do_not_change_the_data(items):
-    for alone, helped in zip(training_batches(items, 0), training_batches(items, 2), strict=True):
-        assert torch.equal(alone.ids, helped.ids)
-        assert torch.equal(alone.waveform, helped.waveform)
-        assert torch.equal(alone.frames, helped.frames)
-        assert torch.equal(alone.frame_times, helped.frame_times)
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 3 worker")  # more than there are cores
+@pytest.mark.parametrize("num_workers", [1, 3])
+def test_workers_do_not_change_the_data(items, num_workers):
+    for alone, helped in zip(training_batches(items, 0), training_batches(items, num_workers), strict=True):
+        for one, other in zip(alone, helped, strict=True):
+            assert torch.equal(one, other)
+
+
+def test_two_processes_have_the_clips_of_one(items):
+    for whole, *parts in zip(training_batches(items, 0), *(training_batches(items, 0, rank, 2) for rank in (0, 1)),
+                             strict=True):
+        for name in ("ids", "labels", "frames", "frame_times", "has_video", "has_audio", "num_samples"):
+            assert torch.equal(getattr(whole, name), torch.cat([getattr(part, name) for part in parts]))
+        for row, part in enumerate(parts):  # each pads to its own longest
+            samples = int(part.num_samples[0])
+            assert torch.equal(whole.waveform[row, :samples], part.waveform[0, :samples])
+
+
+def test_pictures_come_as_bytes_and_the_share_of_padding_is_known(items):
+    batches = batches_of(items, num_workers=0)
+    assert all(batch.frames.dtype == torch.uint8 for batch in batches)
+    lengths = [1.2, 1.3, 1.4, 1.5]  # pictures at 10 a second; the sound is shorter: 1, 1.1, 1.2, 1.3 s
+    real, padded = batches.samples.tolist()
+    assert real < padded < 2 * 16_000 * (lengths[1] + lengths[3])
+    assert 1 - real / padded == pytest.approx(1 - (1 + 1.1 + 1.2 + 1.3) / (2 * 1.1 + 2 * 1.3), abs=0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="Linux alone tells the memory of a process")
+def test_memory_does_not_grow_from_epoch_to_epoch(items):
+    def allocated_kib():
+        lines = Path(f"/proc/{batches.busy[0, 1]}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:"))
+
+    batches = batches_of(items * 8, num_workers=1)
+    held = [allocated_kib() for _ in range(12) if list(batches)]
+    assert max(held[4:]) - held[3] < 4_000
+
+
+@pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
+def test_memory_is_pinned_for_a_gpu_alone_and_workers_stay(items, device, pinned):
+    clips = EvaluationClips(items, ("happy",), config=DataConfig(), wanted=Wanted())
+    batches = evaluation_batches(clips, batch_size=2, num_workers=2, device=torch.device(device), rank=0, world=1)
+    assert batches.loader.pin_memory == pinned
+    assert batches.loader.persistent_workers
 
 
 def batches_of(items, num_workers):

@@ -59,6 +59,7 @@ def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all(0 <= row["data_wait"] <= 1 and row["clips_per_s"] > 0 for row in rows)
+    assert all(0 <= row["padding"] < 1 for row in rows)
     assert list((tmp_path / "run" / "tensorboard").iterdir())
     train(dataclasses.replace(known, output=str(tmp_path / "again")))
     for name, tensor in weights(tmp_path / "run").items():

@@ -1,10 +1,12 @@
 """From clips to batches on the device: who gets which clip when, and what happens when a worker dies."""
 
+import math
 import os
 import re
 import signal
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from multiprocessing.process import BaseProcess
 from time import perf_counter
 from typing import Any
@@ -15,6 +17,7 @@ from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from vaer.data import cuda
+from vaer.data.buckets import by_length
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
 from vaer.errors import MediaError, RunError, UserError
@@ -29,11 +32,13 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
     """The (epoch, index) keys of each micro-batch of this process, `accumulation` of them a step.
 
     The order of an epoch is drawn from (seed, epoch) for all processes together, cut into steps of `batch_size`, the
-    last incomplete one dropped; a step is cut into processes, those into micro-batches. `set_position` says where the
-    next pass begins: workers that stay alive see no attribute change, so the epoch travels in the keys.
+    last incomplete one dropped; a step is cut into processes, those into micro-batches. With `seconds`, the length of
+    every clip, the clips of a step are of like length. `set_position` says where the next pass begins: workers that
+    stay alive see no attribute change, so the epoch travels in the keys.
     """
 
-    def __init__(self, num_items: int, *, batch_size: int, accumulation: int, seed: int, rank: int, world: int) -> None:
+    def __init__(self, num_items: int, *, batch_size: int, accumulation: int, seed: int, rank: int, world: int,
+                 seconds: np.ndarray | None = None) -> None:
         parts = world * accumulation
         if batch_size % parts:
             raise UserError(f"--train.batch_size {batch_size} cannot be cut into {world} processes times "
@@ -42,7 +47,7 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
             raise UserError(f"--train.batch_size {batch_size} is more than the {num_items} training clips; "
                             f"lower it to at most {num_items // parts * parts}.")
         self.num_items, self.batch_size, self.accumulation = num_items, batch_size, accumulation
-        self.seed, self.rank, self.world = seed, rank, world
+        self.seed, self.rank, self.world, self.seconds = seed, rank, world, seconds
         self.epoch = self.first_step = 0
 
     @property
@@ -58,7 +63,10 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         return (self.steps - self.first_step) * self.accumulation
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(self.num_items)
+        rng = np.random.default_rng((self.seed, self.epoch))
+        order = rng.permutation(self.num_items)
+        if self.seconds is not None:
+            order = by_length(order, self.seconds, self.batch_size, rng)
         share = self.batch_size // self.world
         for step in range(self.first_step, self.steps):
             first = step * self.batch_size + self.rank * share
@@ -70,18 +78,19 @@ class ViewSampler(Sampler[list[tuple[int, int]]]):
     """The (view, index) keys of this process in evaluation: every clip and view exactly once over all processes."""
 
     def __init__(self, num_items: int, *, views: int, batch_size: int, rank: int, world: int) -> None:
-        keys = [(view, index) for index in range(rank, num_items, world) for view in range(views)]
-        self.batches = [keys[first:first + batch_size] for first in range(0, len(keys), batch_size)]
+        self.indices, self.views, self.batch_size = range(rank, num_items, world), views, batch_size
 
     def __len__(self) -> int:
-        return len(self.batches)
+        return math.ceil(len(self.indices) * self.views / self.batch_size)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        return iter(self.batches)
+        keys = ((view, index) for index in self.indices for view in range(self.views))
+        while batch := list(islice(keys, self.batch_size)):
+            yield batch
 
 
 class Batches:
-    """An iterable of batches on the device that knows how long it was waited for.
+    """An iterable of batches on the device that knows how long it was waited for and how much of its sound is padding.
 
     Ends the run with the name of the file where a worker process dies (a decoder that crashes or hangs takes its
     process with it): what each worker is busy with stands in shared memory.
@@ -91,6 +100,8 @@ class Batches:
                  device: torch.device) -> None:
         self.clips, self.sampler, self.device = clips, sampler, device
         self.waited_s = 0.0
+        self.samples = np.zeros(2, dtype=np.int64)
+        """True samples of sound in all batches so far, and those with padding."""
         self.busy = torch.full((max(1, num_workers), 2), -1, dtype=torch.long).share_memory_()
         """A row a worker: the index that it reads, or -1, and its process number."""
         config = clips.config
@@ -119,6 +130,8 @@ class Batches:
                 raise self._named(error, getattr(iterator, "_workers", [])) from error
             if isinstance(batch, UserError):
                 raise batch
+            if batch.waveform is not None:
+                self.samples += int(batch.num_samples.sum()), batch.waveform.numel()
             batch = send_to_device(batch, self.device, non_blocking=True)
             self.waited_s += perf_counter() - started
             yield batch

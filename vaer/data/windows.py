@@ -24,6 +24,11 @@ def evaluation_window(span: tuple[float, float], config: DataConfig, view: int, 
     return Window(start_s, start_s + length_s, _times(start_s, length_s, config.num_frames, _middle))
 
 
+def length_s(span: tuple[float, float], config: DataConfig) -> float:
+    """How long a window of `span` is, seconds; where the playing speed changes, at its mean."""
+    return _limits(span, config, speed=1.0)[1]
+
+
 def _limits(span: tuple[float, float], config: DataConfig, speed: float) -> tuple[float, float, float]:
     """Earliest start, length and room to move of a window, seconds."""
     start_s, end_s = span

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.config import Config, differing, read_config, resolve, write_config
+from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.data.protocols import SPLIT_FILE, is_file, read_split
@@ -92,7 +93,7 @@ class Run:
     """A training run with all its parts, on each of its processes."""
 
     def __init__(self, config: Config, accelerator: Accelerator, classes: tuple[str, ...], split: Split) -> None:
-        self.config, self.accelerator, self.split = config, accelerator, split
+        self.config, self.accelerator = config, accelerator
         self.folder = Path(config.output)
         set_seed(config.seed)
         network = VAER(settings=network_settings(config, classes))
@@ -104,7 +105,8 @@ class Run:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         self.parts = parts(network, config.train)
         self.parameters = sum(parameter.numel() for parameter in network.parameters())
-        self._build_data(classes, Wanted(config.model.video.enabled, config.model.audio.enabled))
+        self._build_data(split, classes, Wanted(config.model.video.enabled, config.model.audio.enabled))
+        self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
         self.progress = Progress()
@@ -114,18 +116,19 @@ class Run:
         accelerator.register_for_checkpointing(self.scheduler, self.progress)
         set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not
 
-    def _build_data(self, classes: tuple[str, ...], wanted: Wanted) -> None:
+    def _build_data(self, split: Split, classes: tuple[str, ...], wanted: Wanted) -> None:
         config, accelerator = self.config, self.accelerator
         ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
         loading = {"num_workers": config.data.num_workers, "device": accelerator.device}
-        clips = TrainingClips(self.split.train, classes, config=config.data, wanted=wanted, seed=config.seed,
+        clips = TrainingClips(split.train, classes, config=config.data, wanted=wanted, seed=config.seed,
                               modality_dropout=config.model.modality_dropout)
+        seconds = window_seconds(split.train, config.data, **ranks) if config.data.bucketing else None
         self.sampler = StepSampler(len(clips), batch_size=config.train.batch_size, seed=config.seed,
-                                   accumulation=config.train.accumulation, **ranks)
+                                   accumulation=config.train.accumulation, seconds=seconds, **ranks)
         self.batches = Batches(clips, self.sampler, **loading)
         self.validation = None
-        if self.split.validation:
-            clips = EvaluationClips(self.split.validation, classes, config=config.data, wanted=wanted,
+        if split.validation:
+            clips = EvaluationClips(split.validation, classes, config=config.data, wanted=wanted,
                                     views=config.evaluate.views)
             self.validation = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading)
 
@@ -163,6 +166,7 @@ class Run:
         steps = self.sampler.steps
         log.begin_epoch(progress.epoch + 1, config.train.epochs, steps, progress.step)
         started, waited_s, first = perf_counter(), self.batches.waited_s, progress.step
+        self.batches.samples[:] = 0
         train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
                     lambda loss: self._after_step(loss, log))
         took_s = perf_counter() - started
@@ -171,10 +175,16 @@ class Run:
                "clips_per_s": (steps - first) * config.train.batch_size / took_s,
                "data_wait": (self.batches.waited_s - waited_s) / took_s, "train_s": took_s}
         progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
-        row.update(self._validate())
+        row |= self._padding() | self._validate()
         log.epoch(row)
         log.say(_line(row, config.train.epochs, progress.best_epoch == progress.epoch))
         save_last(self.accelerator, self.folder)
+
+    def _padding(self) -> dict[str, float]:
+        """The share of the epoch's sound, over all processes, that was padding; nothing where no branch hears."""
+        samples = torch.from_numpy(self.batches.samples).to(self.accelerator.device)
+        real, padded = self.accelerator.reduce(samples, reduction="sum").tolist()
+        return {"padding": 1 - real / padded} if padded else {}
 
     def _after_step(self, loss: float, log: RunLog) -> None:
         progress, every = self.progress, self.config.train.save_steps
@@ -245,8 +255,9 @@ class Run:
 def _line(row: dict[str, float], epochs: int, best: bool) -> str:
     scores = (f"  validation UAR {row['validation_uar']:.3f}  WAR {row['validation_war']:.3f}"
               if "validation_uar" in row else "")
+    padding = f"  padding {row['padding']:.0%}" if "padding" in row else ""
     return (f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.3f}{scores}  {row['clips_per_s']:.1f} clips/s  "
-            f"waiting for data {row['data_wait']:.0%}{'  best' if best and scores else ''}")
+            f"waiting for data {row['data_wait']:.0%}{padding}{'  best' if best and scores else ''}")
 
 
 @contextmanager
