@@ -14,10 +14,14 @@ import pytest
 import torch
 
 from vaer.config import AudioConfig, Config, DataConfig, FusionConfig, ModelConfig, TrainConfig, VideoConfig, resolve
+from vaer.data.readers import READERS, is_usable
 from vaer.evaluation.scored import Answers, Scored, facts_of
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch, Item, Tokens
 
+DECODERS = [pytest.param(name, marks=pytest.mark.skipif(
+    not is_usable(name), reason=f"{name} is not installed or does not find FFmpeg's shared libraries"))
+    for name in READERS]
 SHARED = Path(os.environ.get("VAER_SHARED", Path(__file__).parents[2] / "shared" / "data"))
 
 
@@ -31,6 +35,34 @@ def shared(name: str) -> Path:
 def grey(number: int, height: int, width: int) -> np.ndarray:
     """A picture that tells its number: number * 8 grey levels everywhere."""
     return np.full((height, width, 3), number * 8, dtype=np.uint8)
+
+
+def bar_code(number: int, height: int, width: int) -> np.ndarray:
+    """A picture that tells its number up to 255: eight upright bars, white for 1, the lowest bit on the left."""
+    bits = number >> np.arange(8) & 1
+    return np.broadcast_to(np.repeat(bits * 255, width // 8)[None, :, None], (height, width, 3)).astype(np.uint8)
+
+
+def bar_codes(pictures: np.ndarray) -> list[int]:
+    """The numbers that (pictures, height, width, 3) tell, whatever they were scaled to."""
+    bars = pictures.reshape(len(pictures), pictures.shape[1], 8, -1).mean(axis=(1, 3))
+    return ((bars > 127) << np.arange(8)).sum(axis=1).tolist()
+
+
+def write_bar_codes(path: Path, *, codec: str = "libx264", frames: int = 100, hidden: int = 0, **options: str) -> Path:
+    """A video of 128 x 96 pixels and 25 pictures a second whose pictures tell their number; `options` of the codec.
+
+    The first `hidden` ones are hidden by an edit list (mp4).
+    """
+    with av.open(str(path), "w", options={"avoid_negative_ts": "disabled"} if hidden else {}) as container:
+        video = container.add_stream(codec, rate=25, options=options)
+        video.height, video.width, video.pix_fmt = 96, 128, "yuv420p"
+        for number in range(frames):
+            frame = av.VideoFrame.from_ndarray(bar_code(number, 96, 128), format="rgb24")
+            frame.pts, frame.time_base = number - hidden, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    return path
 
 
 def write_video(path: Path, *, fps: int = 10, frames: int = 20, size: tuple[int, int] = (64, 64),

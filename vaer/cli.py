@@ -104,6 +104,8 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
                         help="Where the corpus lies now, if not where it lay in training.")
     parser.add_argument("--allow_missing", type=bool, default=False,
                         help="Score although the corpus lacks takes of speakers that the protocol names.")
+    parser.add_argument("--decoder", type=Literal["auto", "decord", "torchcodec", "pyav"], default="auto",
+                        help="What decodes pictures, whatever training did; auto takes the first that is there.")
     parser.add_argument("--decode_device", type=Literal["cpu", "cuda"], default="cpu",
                         help="Where pictures are decoded, whatever training did.")
 

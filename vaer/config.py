@@ -94,6 +94,8 @@ class DataConfig:
     """Steps hold clips of like length, so that less of the sound is padding."""
     num_workers: int = 2
     """Processes that decode, for each process that trains; 0 decodes in between."""
+    decoder: Literal["auto", "decord", "torchcodec", "pyav"] = "auto"
+    """What decodes pictures; auto takes the first of decord, torchcodec and pyav that is there."""
     decode_device: Literal["cpu", "cuda"] = "cpu"
     """Where pictures are decoded; cuda wants decord built with CUDA, or torchcodec and NVDEC, and starts the decoding
     processes anew instead of forking them."""

@@ -9,6 +9,7 @@ import torch
 from makers import make_item, tone, write_video, write_wav
 
 from vaer.config import AugmentConfig, DataConfig
+from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, ViewSampler, evaluation_batches
@@ -136,8 +137,9 @@ def test_memory_is_pinned_for_a_gpu_alone_and_workers_stay(items, device, pinned
     assert batches.loader.persistent_workers
 
 
-def batches_of(items, num_workers):
-    clips = EvaluationClips(items, ("happy",), config=DataConfig(num_frames=4, size=32), wanted=Wanted())
+def batches_of(items, num_workers, **settings):
+    config = DataConfig(num_frames=4, size=32, **settings)
+    clips = EvaluationClips(items, ("happy",), config=config, wanted=Wanted())
     return evaluation_batches(clips, batch_size=2, num_workers=num_workers, device=torch.device("cpu"), rank=0, world=1)
 
 
@@ -167,8 +169,8 @@ def test_a_decoder_that_hangs_is_an_error_with_the_name_of_the_file(items, monke
             time.sleep(60)
 
     monkeypatch.setattr("decord.VideoReader", Hanging)
-    monkeypatch.setattr("vaer.data.media.DECORD_ALARM_S", 0.5)
-    monkeypatch.setattr("vaer.data.media._decodes_whole", lambda *_: False)  # so the main process never asks decord
+    monkeypatch.setattr("vaer.data.decoders.ALARM_S", 0.5)
+    monkeypatch.setattr("vaer.data.decoders._decodes_whole", lambda *_: False)  # so the main process never asks decord
     started = time.monotonic()
     if num_workers:
         with pytest.raises(MediaError, match=r"\d\.mp4: its decoder does not come back"):
@@ -176,6 +178,14 @@ def test_a_decoder_that_hangs_is_an_error_with_the_name_of_the_file(items, monke
     else:
         assert len(list(batches_of(items, num_workers))) == 2
     assert time.monotonic() - started < 20
+
+
+def test_a_decoder_that_is_not_there_is_said_before_anything_is_read(items, monkeypatch):
+    monkeypatch.setattr("vaer.data.readers.is_usable", lambda name: name == "pyav")
+    decoders.chosen.cache_clear()
+    with pytest.raises(UserError, match=r"--data\.decoder torchcodec: is not usable here"):
+        batches_of(items, 0, decoder="torchcodec")
+    decoders.chosen.cache_clear()
 
 
 @pytest.mark.parametrize("num_workers", [0, 1])

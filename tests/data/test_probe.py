@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from makers import shared, tone, write_video
+from makers import shared, tone, write_bar_codes, write_video
 
 from vaer.data.probe import probe
 from vaer.errors import MediaError
@@ -32,3 +32,27 @@ def test_every_real_recording_is_whole():
                             ("grid", "*"), ("emodb", "audio/*.opus")):
         for path in sorted(shared(folder).glob(pattern))[:60]:
             assert probe(str(path)).duration_s > 0.5
+
+
+def test_where_decoding_may_begin(tmp_path):
+    """Not where pictures are shown across a key picture, or lead up to it, or lie in a container without an index."""
+    closed = {"g": "12", "bf": "3"}
+    assert probe(str(write_bar_codes(tmp_path / "closed.mp4", **closed))).seekable
+    assert not probe(str(write_bar_codes(tmp_path / "closed.avi", **closed))).seekable
+    crossed = {"x264-params": "open-gop=1:keyint=12:min-keyint=12:bframes=3:b-adapt=0:scenecut=0"}
+    assert not probe(str(write_bar_codes(tmp_path / "open.mp4", **crossed))).seekable
+    led_up_to = {"x264-params": "intra-refresh=1:keyint=12:bframes=0"}
+    assert not probe(str(write_bar_codes(tmp_path / "refresh.mp4", **led_up_to))).seekable
+
+
+@pytest.mark.parametrize("turn", [0, 90, 180, -90])
+def test_the_turn_of_a_phone_is_known(tmp_path, turn):
+    path = write_video(tmp_path / "phone.mp4", frames=3, size=(48, 80), turn=turn)
+    assert probe(str(path)).quarter_turns == turn // 90 % 4
+
+
+def test_hidden_pictures_are_counted_where_they_come_last(tmp_path):
+    assert probe(str(write_bar_codes(tmp_path / "first.mp4", frames=60, hidden=5))).num_hidden_after == 0
+    original = shared("ravdess_original") / "Actor_01" / "01-01-01-01-01-01-01.mp4"
+    facts = probe(str(original))
+    assert (len(facts.frame_times), facts.num_hidden_after, facts.seekable) == (98, 1, True)

@@ -10,6 +10,8 @@ from makers import tiny_config, tone, write_video, write_wav
 from safetensors.torch import load_file
 
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
+from vaer.data.decoders import chosen
+from vaer.data.readers import release
 from vaer.errors import RunError, UserError
 from vaer.training import run as run_module
 from vaer.training.run import train
@@ -53,6 +55,7 @@ def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path):
     assert run["best_epoch"] == 2  # without validation clips the last epoch counts as the best
     assert "speaker-dependent" in run["split"]
     assert {"command", "git_commit", "versions", "machine", "seed"} <= set(run)
+    assert run["decoder"] == release(chosen("auto"))
     known = read_config(tmp_path / "run" / "config.yaml")
     assert known.model.video.alpha == 4  # what the preset decided
     assert known.train.video_lr == 1e-2
@@ -103,6 +106,13 @@ def test_resuming_a_finished_run_changes_nothing(corpus, tmp_path):
     before = weights(tmp_path / "run")
     train(config(corpus, tmp_path / "run", train={"resume": True}))
     assert all(torch.equal(tensor, weights(tmp_path / "run")[name]) for name, tensor in before.items())
+
+
+def test_another_decoder_may_go_on_with_a_run(corpus, tmp_path):
+    train(config(corpus, tmp_path / "run", train={"stop_epoch": 1}))
+    settings = config(corpus, tmp_path / "run", train={"stop_epoch": 1, "resume": True})
+    train(dataclasses.replace(settings, data=dataclasses.replace(settings.data, decoder="pyav")))
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["decoder"].startswith("av ")
 
 
 def test_a_folder_with_a_run_is_not_overwritten(corpus, tmp_path):

@@ -38,7 +38,7 @@ class TrainingClips(Dataset):
         lost = rng.choice(["video", "audio"]) if rng.uniform() < self.modality_dropout else None
         size = augment.draw_size(config.size, config.augment, rng)
         clip = media.decode(item, window, size=size, video=self.wanted.video, audio=self.wanted.audio,
-                            device=config.decode_device)
+                            device=config.decode_device, decoder=config.decoder)
         if lost is not None and clip.frames is not None and clip.waveform is not None:
             clip = without(clip, lost)
         if clip.frames is not None:
@@ -64,7 +64,7 @@ class EvaluationClips(Dataset):
         item, config = self.items[index], self.config
         window = windows.evaluation_window(span(item, config), config, view, self.views)
         clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio,
-                            device=config.decode_device)
+                            device=config.decode_device, decoder=config.decoder)
         return clip._replace(label=self.labels[index], index=index)
 
 

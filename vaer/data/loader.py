@@ -16,7 +16,7 @@ import torch
 from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vaer.data import cuda
+from vaer.data import decoders
 from vaer.data.buckets import by_length
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
@@ -106,8 +106,8 @@ class Batches:
         """A row a worker: the index that it reads, or -1, and its process number."""
         config = clips.config
         on_gpu = config.decode_device == "cuda" and clips.wanted.video
-        if on_gpu:
-            cuda.require()
+        if clips.wanted.video:
+            decoders.chosen(config.decoder, config.decode_device)  # what is missing is said before anything is read
         self.loader = DataLoader(
             _Reporting(clips, self.busy), batch_sampler=sampler, num_workers=num_workers,
             persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_ignore_interrupts,

@@ -1,4 +1,7 @@
-"""What the packets of a media file say, without decoding: duration, times of pictures, and whether it is whole."""
+"""What the packets of a media file say: duration, times of pictures, whether it is whole and can be entered anywhere.
+
+Nothing is decoded but the first picture, which alone tells how a phone was held.
+"""
 
 import contextlib
 import os
@@ -13,6 +16,10 @@ from vaer.errors import MediaError
 
 MISSING_S = 0.5
 LFS_POINTER = b"version https://git-lfs"
+# Containers in which decord 0.6 and torchcodec 0.11 were seen to find the picture asked for. In MPEG program streams
+# both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.
+INDEXED = {"mp4", "matroska", "flv"}
+H264_IDR = 5  # the kind of slice after which nothing refers to what came before (ITU-T H.264, Table 7-1)
 Flow = TypeVar("Flow")
 av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, in the MediaError
 
@@ -26,10 +33,17 @@ class Probe(NamedTuple):
     width: int
     height: int
     has_sound: bool
+    num_hidden_after: int
+    """Pictures behind the last one shown that an edit list hides: some decoders count them."""
+    seekable: bool
+    """Whether decoding may begin at every picture that is marked as a key: no picture before it is needed by one after
+    it, nor shown after it; and no picture is hidden before the last one shown."""
+    quarter_turns: int
+    """How often a picture is turned by 90 degrees, counterclockwise, before it is shown."""
 
 
 def probe(path: str) -> Probe:
-    """Duration, picture times and streams of a file, without decoding; raises MediaError."""
+    """Duration, picture times and streams of a file; raises MediaError."""
     return _probe(path, *version(path))
 
 
@@ -102,37 +116,101 @@ def _require_whole(path: str, container: av.container.InputContainer, video: av.
                                f"there; make or download it again")
 
 
+class _Pictures:
+    """What the packets of the video stream say, in the order of the file."""
+
+    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream | None) -> None:
+        self.indexed = bool(INDEXED.intersection(container.format.name.split(",")))
+        self.stream = stream
+        self.stamps: list[int] = []
+        self.hidden: list[bool] = []
+        self.keys: list[bool] = []
+        self.quarter_turns: int | None = None
+
+    def add(self, packet: av.Packet) -> None:
+        self.stamps.append(packet.pts)
+        self.hidden.append(packet.is_discard)
+        self.keys.append(packet.is_keyframe)
+        if packet.is_keyframe and self.quarter_turns is None:
+            self.quarter_turns = _turns_of(packet)
+        if packet.is_keyframe and self.stream.codec_context.name == "h264":
+            self.indexed = self.indexed and _is_idr(packet)
+
+    def shown(self) -> list[int]:
+        """Stamps of the pictures that are shown, ascending."""
+        return sorted(stamp for stamp, hidden in zip(self.stamps, self.hidden, strict=True) if not hidden)
+
+    def num_hidden_after(self) -> int:
+        last = max(self.shown(), default=0)
+        return sum(hidden and stamp > last for stamp, hidden in zip(self.stamps, self.hidden, strict=True))
+
+    def seekable(self) -> bool:
+        if not self.indexed or not self.keys or not self.keys[0]:
+            return False
+        if sum(self.hidden) > self.num_hidden_after():  # behind a hidden start torchcodec is off by some pictures
+            return False
+        stamps = np.asarray(self.stamps)
+        divides = ((stamps == np.maximum.accumulate(stamps))
+                   & (stamps == np.minimum.accumulate(stamps[::-1])[::-1]))  # nothing is shown across it
+        return bool(divides[self.keys].all())
+
+
+def _is_idr(packet: av.Packet) -> bool:
+    """Whether an H.264 key picture is an IDR picture; one that pictures before it lead up to (intra refresh) is not."""
+    header, content = packet.stream.codec_context.extradata or b"", bytes(packet)
+    if header[:1] != b"\x01":  # ISO/IEC 14496-15: units are led by their length, of as many bytes as the header says
+        return False
+    at, width = 0, (header[4] & 3) + 1
+    while at + width < len(content):
+        if content[at + width] & 31 == H264_IDR:
+            return True
+        at += width + int.from_bytes(content[at:at + width])
+    return False
+
+
+def _turns_of(packet: av.Packet) -> int | None:
+    """The turn written beside the picture of a key packet; None where it does not decode by itself."""
+    context = packet.stream.codec_context
+    try:
+        frames = packet.decode() + context.decode(None)
+    except av.FFmpegError:
+        return None
+    finally:
+        context.flush_buffers()
+    return round(frames[0].rotation / 90) % 4 if frames else None
+
+
 @lru_cache(maxsize=100_000)
 def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
     with opened(path) as container:
         streams = streams_of(container)
         if not streams:
             raise MediaError(path, "holds neither pictures nor sound; check that it is a media file")
-        shown_s: list[float] = []
         end_s = 0.0
         origin_s = start_of(container)
         video = next((stream for stream in streams if stream.type == "video"), None)
         if any(stream.codec_context is None for stream in streams) or (video and not video.width * video.height):
             raise MediaError(path, "holds a stream that FFmpeg cannot make sense of; make or download the file again")
-        num_packets = 0
+        if video:
+            video.codec_context.thread_count = 1  # threads cost more to start than one picture
+        pictures = _Pictures(container, video)
         for packet in through(container.demux(streams), path):
             if packet.pts is None:
                 continue
-            num_packets += packet.stream.type == "video"
-            if packet.is_discard:
-                continue
-            time_s = float(packet.pts * packet.time_base) - origin_s
-            end_s = max(end_s, time_s + float((packet.duration or 0) * packet.time_base))
             if packet.stream.type == "video":
-                shown_s.append(time_s)
-        frame_times = np.sort(np.asarray(shown_s))
+                pictures.add(packet)
+            if not packet.is_discard:
+                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin_s)
+        frame_times = np.asarray([float(stamp * video.time_base) - origin_s for stamp in pictures.shown()])
         if len(frame_times) > 1 and frame_times[0] == frame_times[-1]:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
                                    f"its true frame rate")
-        _require_whole(path, container, video, num_packets, end_s)
+        _require_whole(path, container, video, len(pictures.stamps), end_s)
         if len(frame_times) > 1:  # the last picture is shown as long as the others, whatever its packet says
             end_s = max(end_s, frame_times[-1] + float(np.median(np.diff(frame_times))))
         if not end_s > 0:
             raise MediaError(path, "presents nothing for any length of time; make or download the file again")
         return Probe(end_s, frame_times, video.width if video else 0, video.height if video else 0,
-                     has_sound=any(stream.type == "audio" for stream in streams))
+                     has_sound=any(stream.type == "audio" for stream in streams),
+                     num_hidden_after=pictures.num_hidden_after(), seekable=pictures.seekable(),
+                     quarter_turns=pictures.quarter_turns or 0)

@@ -24,8 +24,9 @@ from vaer.models.network import VAER, load_network
 from vaer.records import Item
 
 # What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
-OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decode_device", "train.resume",
-             "train.save_steps", "train.stop_epoch", "model.init", "model.video.pretrained", "model.audio.pretrained"}
+OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decoder", "data.decode_device",
+             "train.resume", "train.save_steps", "train.stop_epoch", "model.init", "model.video.pretrained",
+             "model.audio.pretrained"}
 
 
 class Options(NamedTuple):
@@ -37,6 +38,7 @@ class Options(NamedTuple):
     num_workers: int = 2
     root: str | None = None
     allow_missing: bool = False
+    decoder: str = "auto"
     decode_device: str = "cpu"
 
 
@@ -105,7 +107,8 @@ def settings_of(run: Path, options: Options) -> Config:
     check_views(views, config.data)
     data = dataclasses.replace(
         config.data, root=config.data.root if options.root is None else options.root,
-        allow_missing=config.data.allow_missing or options.allow_missing, decode_device=options.decode_device)
+        allow_missing=config.data.allow_missing or options.allow_missing, decoder=options.decoder,
+        decode_device=options.decode_device)
     return dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
 
 

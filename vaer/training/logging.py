@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-LIBRARIES = ("vaer", "torch", "torchvision", "torchaudio", "accelerate", "timm", "decord", "av", "numpy")
+LIBRARIES = ("vaer", "torch", "torchvision", "torchaudio", "accelerate", "timm", "decord", "torchcodec", "av",
+             "numpy")
 
 
 class RunLog:

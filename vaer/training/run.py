@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.config import Config, differing, read_config, resolve, write_config
+from vaer.data import decoders, readers
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
@@ -34,7 +35,8 @@ from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.start import start_from, start_pretrained, warnings_of
 
 # between resumptions
-MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root"}
+MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root",
+              "data.decoder", "data.decode_device"}
 
 
 def train(config: Config) -> None:
@@ -237,13 +239,19 @@ class Run:
             "split": self.split.verdict, "leaks": list(self.split.leaks),
             "classes": list(self.accelerator.unwrap_model(self.network).classes),
             "processes": self.accelerator.num_processes, "device": self.accelerator.device.type,
-            "precision": self.accelerator.mixed_precision, "parameters": self.parameters,
+            "precision": self.accelerator.mixed_precision, "parameters": self.parameters, "decoder": self._decoder(),
             "peak_lr": {part.name: part.lr for part in self.parts},
             "started_from": self.config.model.init,
             "started": str(self.started) if self.started else None, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
         (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+
+    def _decoder(self) -> str | None:
+        """What decodes the pictures, with its version; None without them."""
+        data = self.config.data
+        return readers.release(decoders.chosen(data.decoder, data.decode_device)) if self.config.model.video.enabled \
+            else None
 
     def _result(self) -> str:
         if self.validation is None:

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+from makers import DECODERS, bar_codes, shared, write_bar_codes, write_video
+
+from vaer.data import decoders, readers
+from vaer.data.probe import probe
+from vaer.data.readers import READERS, RefusedError, Request
+from vaer.errors import MediaError, UserError
+
+
+@pytest.fixture(autouse=True)
+def _asked_anew():
+    decoders.chosen.cache_clear()
+    yield
+    decoders.chosen.cache_clear()
+
+
+@pytest.mark.parametrize(("present", "expected"), [
+    (("decord", "torchcodec", "pyav"), "decord"), (("torchcodec", "pyav"), "torchcodec"), (("pyav",), "pyav")])
+def test_auto_is_the_first_that_is_there(monkeypatch, present, expected):
+    monkeypatch.setattr(readers, "is_usable", lambda name: name in present)
+    assert decoders.chosen("auto") == expected
+
+
+@pytest.mark.parametrize(("decoder", "remedy"), [("decord", r"pip install decord"),
+                                                 ("torchcodec", r"vaer\[torchcodec\].*Debian: the package ffmpeg")])
+def test_one_that_is_not_there_is_an_error_that_says_how_to_get_it(monkeypatch, decoder, remedy):
+    monkeypatch.setattr(readers, "is_usable", lambda name: name == "pyav")
+    with pytest.raises(UserError, match=rf"--data.decoder {decoder}: is not usable here; .*{remedy}"):
+        decoders.chosen(decoder)
+
+
+OPEN = "open-gop=1:keyint=12:min-keyint=12:bframes=3:b-adapt=0:scenecut=0"
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(("name", "codec", "options"), [
+    ("open.mp4", "libx264", {"x264-params": OPEN}),
+    ("refresh.mkv", "libx264", {"x264-params": "intra-refresh=1:keyint=12"}),
+    ("part2.mp4", "mpeg4", {"g": "12", "bf": "2"}), ("codes.avi", "libx264", {"g": "12"}),
+    ("codes.ts", "libx264", {"g": "12"}), ("codes.mpg", "mpeg1video", {"g": "12", "bf": "2"}),
+    ("codes.webm", "libvpx-vp9", {"g": "12", "deadline": "realtime", "cpu-used": "8"})])
+def test_every_decoder_gives_the_picture_asked_for_where_some_jump_wrong(tmp_path, decoder, name, codec, options):
+    path = str(write_bar_codes(tmp_path / name, codec=codec, **options))
+    assert probe(path).seekable == (name == "codes.webm")
+    for indices in [np.arange(100), np.array([50]), np.array([13, 11, 99, 0]), np.arange(60, 75)]:
+        assert bar_codes(decoders.read(Request(path, indices, 64, 48), decoder)) == indices.tolist()
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("bf", ["0", "3"])
+def test_pictures_that_an_edit_list_hides_do_not_count(tmp_path, decoder, bf):
+    path = str(write_bar_codes(tmp_path / "cut.mp4", frames=60, hidden=5, g="12", bf=bf))
+    assert not probe(path).seekable
+    assert bar_codes(decoders.read(Request(path, np.array([0, 1, 20, 54]), 64, 48), decoder)) == [5, 6, 25, 59]
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize("folder", ["ravdess_original", "grid", "cremad_video"])
+def test_real_pictures_are_the_same(decoder, folder):
+    for path in sorted(shared(folder).rglob("*.*"))[:2]:
+        indices = np.linspace(0, len(probe(str(path)).frame_times) - 1, 8).round().astype(int)
+        request = Request(str(path), indices, 398, 224)
+        difference = np.abs(decoders.read(request, decoder).astype(int) - READERS["pyav"](request))
+        assert difference.mean() <= 2
+
+
+def test_pyav_reads_what_the_chosen_one_refuses(tmp_path, monkeypatch):
+    def refusing(request):
+        raise RefusedError("no\nmatter why")
+
+    path = str(write_video(tmp_path / "a.mp4", frames=10))
+    monkeypatch.setitem(READERS, "decord", refusing)
+    monkeypatch.setattr(decoders, "chosen", lambda decoder, device: "decord")
+    assert decoders.read(Request(path, np.array([3, 4]), 64, 64)).shape == (2, 64, 64, 3)
+    with pytest.raises(MediaError, match=r"the GPU does not decode it \(no\); convert it"):
+        decoders.read(Request(path, np.array([3, 4]), 64, 64, "cuda"))
+
+
+def test_a_main_process_trusts_only_what_decodes_to_its_end(tmp_path, monkeypatch):
+    def never(request):
+        raise AssertionError("asked")
+
+    path = str(write_video(tmp_path / "a.mp4", frames=10))
+    monkeypatch.setitem(READERS, "decord", never)
+    monkeypatch.setattr(decoders, "chosen", lambda decoder, device: "decord")
+    with pytest.raises(AssertionError, match="asked"):
+        decoders.read(Request(path, np.array([3]), 64, 64))
+    monkeypatch.setattr(decoders, "_decodes_whole", lambda *_: False)
+    assert decoders.read(Request(path, np.array([3]), 64, 64)).shape == (1, 64, 64, 3)

@@ -1,0 +1,85 @@
+"""Which library decodes pictures, on which device, and the guards around it: the one function behind which all stand.
+
+decord and torchcodec jump to a picture by its number. They are asked only where that is known to give the right one
+(`Probe.seekable`); else, and where they fail or count other pictures, PyAV decodes from the start. Native code can hang
+on a damaged file without giving the interpreter back: worker processes run it under an alarm that ends the worker, a
+main process after PyAV decoded the file to its end.
+"""
+
+import contextlib
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from functools import cache, lru_cache
+
+import numpy as np
+
+from vaer.data import cuda, readers
+from vaer.data.probe import opened, probe, streams_of, through, version
+from vaer.data.readers import READERS, RefusedError, Request
+from vaer.errors import MediaError, UserError
+
+ALARM_S = 30.0
+REMEDIES = {
+    "decord": "install it (`pip install decord`; there are wheels for x86-64 alone)",
+    "torchcodec": "`pip install 'vaer[torchcodec]'` and install FFmpeg's shared libraries, 4 to 8 (Debian: the package "
+                  "ffmpeg)"}
+
+
+@cache
+def chosen(decoder: str, device: str = "cpu") -> str:
+    """The reader that `data.decoder` and `data.decode_device` come down to here; raises UserError if it is missing."""
+    if device == "cuda":
+        return cuda.chosen(decoder)
+    if decoder == "auto":
+        return next(name for name in READERS if readers.is_usable(name))
+    if not readers.is_usable(decoder):
+        raise UserError(f"--data.decoder {decoder}: is not usable here; {REMEDIES[decoder]}, or choose "
+                        f"--data.decoder auto.")
+    return decoder
+
+
+def read(request: Request, decoder: str = "auto") -> np.ndarray:
+    """(pictures, height, width, 3) uint8: what is requested, not yet turned upright; raises MediaError or UserError."""
+    name = chosen(decoder, request.device)
+    facts = probe(request.path)
+    in_worker = multiprocessing.parent_process() is not None
+    # Readers that seek turn pictures by themselves, or not, or give them four channels (decord 0.6).
+    if name != "pyav" and facts.seekable and not facts.quarter_turns and (
+            in_worker or _decodes_whole(request.path, *version(request.path))):
+        if request.device == "cuda":
+            request = request._replace(device=f"cuda:{cuda.device_number()}")
+        try:
+            with _alarm(ALARM_S) if in_worker else contextlib.nullcontext():
+                return READERS[name](request)
+        except RefusedError as error:  # on the processor PyAV has the last word, and the reason
+            if request.device != "cpu":
+                raise MediaError(request.path, f"the GPU does not decode it ({_first_line(error)}); convert it, for "
+                                               f"example to H.264, or choose --data.decode_device cpu") from error
+    return READERS["pyav"](request)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+@lru_cache(maxsize=100_000)
+def _decodes_whole(path: str, num_bytes: int, modified_ns: int) -> bool:
+    """Whether PyAV gets as many pictures out of a file as its packets promise."""
+    try:
+        with opened(path) as container:
+            frames = through(container.decode(streams_of(container)[0]), path)
+            return sum(1 for _ in frames) == len(probe(path).frame_times)
+    except MediaError:
+        return False
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """End this process by SIGALRM if the block takes longer: native code that hangs cannot be reached from Python."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -1,0 +1,124 @@
+"""The libraries that decode pictures, each as one function from a `Request` to pictures."""
+
+import math
+import os
+from collections.abc import Callable
+from importlib import metadata
+from importlib.util import find_spec
+from typing import NamedTuple
+
+import numpy as np
+
+from vaer.data.probe import opened, probe, streams_of, through
+from vaer.errors import MediaError
+
+os.environ.setdefault("DECORD_EOF_RETRY_MAX", "128")  # its 10,240 means minutes on a truncated file
+AT_ONCE = 8  # pictures of full size that torchcodec holds: 22 MB at 1280 x 720
+
+
+class Request(NamedTuple):
+    """Which pictures of a file are wanted, and how large."""
+
+    path: str
+    indices: np.ndarray
+    """(pictures,) their numbers in the order in which they are shown."""
+    width: int
+    height: int
+    device: str = "cpu"
+    """cpu, or cuda; a reader is told which one, cuda:NUMBER."""
+
+
+class RefusedError(Exception):
+    """A decoder fails at a file, or counts other pictures than its packets; the message says which."""
+
+
+Reader = Callable[[Request], np.ndarray]
+"""(pictures, height, width, 3) uint8 in main memory; raises RefusedError, PyAV's raises MediaError."""
+
+
+def read_with_decord(request: Request) -> np.ndarray:
+    """By decord, which scales while it converts to RGB."""
+    import decord  # native threads and fork do not mix: it is loaded in the worker that uses it
+
+    decord.logging.set_level(decord.logging.QUIET)
+    kind, _, number = request.device.partition(":")
+    where = decord.gpu(int(number)) if kind == "cuda" else decord.cpu()
+    try:
+        reader = decord.VideoReader(request.path, where, width=request.width, height=request.height, num_threads=1)
+        _require_count(request.path, len(reader))
+        return reader.get_batch(request.indices.tolist()).asnumpy()
+    except (decord.DECORDError, RuntimeError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def read_with_torchcodec(request: Request) -> np.ndarray:
+    """By torchcodec at full size, scaled by torch, which takes less time than torchcodec's own `Resize`."""
+    from torchcodec.decoders import VideoDecoder
+
+    try:
+        decoder = VideoDecoder(request.path, device=request.device, seek_mode="exact", num_ffmpeg_threads=1)
+        _require_count(request.path, len(decoder))
+        parts = np.array_split(request.indices, math.ceil(len(request.indices) / AT_ONCE))
+        return np.concatenate([_scaled(decoder.get_frames_at(part.tolist()).data, request) for part in parts])
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise RefusedError(str(error)) from error
+
+
+def _scaled(frames, request: Request) -> np.ndarray:  # noqa: ANN001 (a tensor; torch is not loaded for its name)
+    from torch.nn.functional import interpolate
+
+    if frames.is_cuda:  # torch scales bytes on the processor only
+        frames = frames.float()
+    frames = interpolate(frames, (request.height, request.width), mode="bilinear", antialias=True)
+    return frames.round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def read_with_pyav(request: Request) -> np.ndarray:
+    """By PyAV, in order from the start up to the last one wanted: no seeking, so no mistake in it."""
+    wanted = set(request.indices.tolist())
+    pictures: dict[int, np.ndarray] = {}
+    with opened(request.path) as container:
+        stream = streams_of(container)[0]
+        stream.codec_context.thread_count = 1
+        for number, frame in enumerate(through(container.decode(stream), request.path)):
+            if number in wanted:
+                pictures[number] = frame.to_ndarray(format="rgb24", width=request.width, height=request.height)
+                if len(pictures) == len(wanted):
+                    break
+    missing = sorted(wanted - set(pictures))
+    if missing:
+        raise MediaError(request.path, f"picture {missing[0]} of {len(probe(request.path).frame_times)} does not "
+                                       f"decode; the file is damaged or cut off: make or download it again")
+    return np.stack([pictures[number] for number in request.indices.tolist()])
+
+
+# In order of speed (benchmarks/input_pipeline.py): decord and torchcodec jump to a window, PyAV decodes up to it.
+READERS: dict[str, Reader] = {"decord": read_with_decord, "torchcodec": read_with_torchcodec, "pyav": read_with_pyav}
+PACKAGES = {"decord": "decord", "torchcodec": "torchcodec", "pyav": "av"}
+
+
+def is_usable(name: str) -> bool:
+    """Whether a reader's library is installed and, for torchcodec, finds the FFmpeg libraries that it loads."""
+    if find_spec(PACKAGES[name]) is None:
+        return False
+    if name == "torchcodec":
+        try:
+            import torchcodec.decoders  # noqa: F401
+        except (ImportError, OSError, RuntimeError):
+            return False
+    return True
+
+
+def release(name: str) -> str:
+    """A reader's library and its version, as the run records it."""
+    return f"{PACKAGES[name]} {metadata.version(PACKAGES[name])}"
+
+
+def _require_count(path: str, counted: int) -> None:
+    """Raise RefusedError for a decoder that numbers the pictures of a file in another way than its packets do.
+
+    Those that an edit list hides behind the last one may be counted or not.
+    """
+    facts = probe(path)
+    if counted not in (len(facts.frame_times), len(facts.frame_times) + facts.num_hidden_after):
+        raise RefusedError(f"{counted} pictures where the packets are {len(facts.frame_times)}")
