@@ -35,8 +35,9 @@ DEMO = {
     "--model.video.freeze true": ["--model.video.freeze", "true"],
     "--model.audio.freeze true": ["--model.audio.freeze", "true"],
 }
-MOMENT = {f"cross_attention, steps of 8, seed {seed}": ["--seed", str(seed)] for seed in range(3)} | {
-    f"concat, steps of 8, seed {seed}": ["--model.fusion.kind", "concat", "--seed", str(seed)] for seed in range(3)}
+MOMENT = {f"cross_attention, 48 speakers train, seed {seed}": ["--seed", str(seed)] for seed in range(3)} | {
+    f"concat, 48 speakers train, seed {seed}": ["--model.fusion.kind", "concat", "--seed", str(seed)]
+    for seed in range(3)}
 TABLES = {"demo": ("configs/demo.yaml", DEMO), "moment": ("configs/moment.yaml", MOMENT),
           "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
 

@@ -8,7 +8,7 @@ from vaer.config import DataConfig
 from vaer.data.protocols import num_folds, published, read_split, split
 from vaer.errors import UserError
 
-SPEAKERS = {name: range(1, 25) for name in published()} | {"ravdess_dev5": range(1, 21)}
+SPEAKERS = {name: range(1, 25) for name in published()} | {"ravdess_dev5": range(1, 21), "moment56": range(1, 57)}
 
 
 def corpus(speakers):

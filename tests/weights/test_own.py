@@ -84,6 +84,18 @@ def test_a_run_under_another_split_of_the_same_corpus_may_know_who_is_tested(run
     assert not warned or "it may have seen speakers who select or are tested under ravdess_contig6 fold 0" in warning
 
 
+@pytest.mark.parametrize(("theirs", "data", "warned"), [
+    ({}, {"protocol": "moment56"}, False),  # 9-24 trained, 5-8 selected: who select and are tested are the same
+    ({"fold": 1}, {"protocol": "moment56"}, True),  # 1-4 trained
+    ({"validation": "train"}, {"protocol": "moment56"}, True),  # 5-8 trained
+    ({"fold": 5}, {"protocol": "demo24", "fold": 0}, True),  # 1-4 selected
+    ({"protocol": "all_train"}, {"protocol": "moment56"}, True)])
+def test_published_splits_tell_whether_they_keep_their_speakers_apart(run, theirs, data, warned):
+    demo = replace(tiny_config(), "data", corpus="demo", protocol="demo24")
+    write_config(replace(demo, "data", **theirs), run / "config.yaml")
+    assert (overlap(str(run), replace(demo, "data", **data).data) is not None) == warned
+
+
 def test_the_settings_of_a_run_are_json(run):
     assert json.loads((run / "best" / "config.json").read_text())["settings"]["model"]["video"]["width"] == 8
 

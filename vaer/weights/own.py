@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 
 from vaer.config import AudioConfig, DataConfig, VideoConfig
+from vaer.data.protocols import published
 from vaer.errors import UserError
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 from vaer.weights.pickles import read_file
@@ -51,7 +52,10 @@ def read_own(folder: Path, branch: Branch) -> Weights:
 
 
 def overlap(source: str, data: DataConfig) -> str | None:
-    """A warning where `source` is a run that learned from the same corpus under another split; None elsewhere."""
+    """A warning where `source` is a run that learned from the same corpus under another split; None elsewhere.
+
+    None too where both splits are published ones that keep their speakers apart.
+    """
     best = best_of(source)
     path = best.parent / "config.yaml" if best else Path()
     if not path.is_file():
@@ -60,9 +64,22 @@ def overlap(source: str, data: DataConfig) -> str | None:
     names = ("protocol", "fold", "validation")
     if theirs.get("corpus") != data.corpus or all(theirs.get(name) == getattr(data, name) for name in names):
         return None
+    if _are_apart(theirs, data):
+        return None
     trained = ", validation clips too" if theirs.get("validation") == "train" else ""
     return (f"{source} learned from {data.corpus} under {theirs.get('protocol')} fold {theirs.get('fold')}{trained}: "
             f"it may have seen speakers who select or are tested under {data.protocol} fold {data.fold}")
+
+
+def _are_apart(theirs: dict[str, Any], data: DataConfig) -> bool:
+    """Whether published splits say that a run learned from nobody who selects or is tested, nor selected by testees."""
+    try:
+        there, here = (published()[protocol]["folds"][fold] for protocol, fold in (
+            (theirs.get("protocol"), theirs.get("fold")), (data.protocol, data.fold)))
+    except (KeyError, IndexError, TypeError):  # a file of one's own, all folds, or clips instead of speakers
+        return False
+    learned = {*there["train"], *(there["val"] if theirs.get("validation") == "train" else [])}
+    return learned.isdisjoint(here["val"] + here["test"]) and set(there["val"]).isdisjoint(here["test"])
 
 
 def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:
