@@ -2,6 +2,7 @@
 
     python benchmarks/measure.py demo          # three seeds and every ablation on the demo corpus
     python benchmarks/measure.py moment        # cross-attention and concat on the second task
+    python benchmarks/measure.py prepared --root FOLDER   # three seeds on the demo corpus as `vaer prepare` left it
     python benchmarks/measure.py ravdess_audio --root FOLDER_OF_RAVDESS_SOUND
 
 Writes benchmarks/results/NAME.json and NAME.png after each row; rows that are there already are skipped.
@@ -38,8 +39,8 @@ DEMO = {
 MOMENT = {f"cross_attention, 48 speakers train, seed {seed}": ["--seed", str(seed)] for seed in range(3)} | {
     f"concat, 48 speakers train, seed {seed}": ["--model.fusion.kind", "concat", "--seed", str(seed)]
     for seed in range(3)}
-TABLES = {"demo": ("configs/demo.yaml", DEMO), "moment": ("configs/moment.yaml", MOMENT),
-          "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
+PREPARED = {f"everything, seed {seed}": ["--seed", str(seed)] for seed in range(3)}
+TABLES = {"demo": ("configs/demo.yaml", DEMO), "prepared": ("configs/demo.yaml", PREPARED), "moment": ("configs/moment.yaml", MOMENT), "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
 
 
 def main():
