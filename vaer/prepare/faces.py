@@ -32,14 +32,23 @@ def detect(picture: np.ndarray) -> list[Face]:
 
     The boxes are squares from the brows to the chin. The same picture gives the same faces, on one core.
     """
-    height, width = picture.shape[:2]
-    scale = min(1.0, SHORT_SIDE / min(height, width))
-    seen = _resized(picture, round(height * scale), round(width * scale)) if scale < 1 else picture
-    boxes, confidences, _ = _detector().run(np.ascontiguousarray(seen), 0, THRESHOLD)
-    x, y = width / seen.shape[1], height / seen.shape[0]
+    seen = shrunk(picture)
+    boxes, confidences, _ = _detector().run(seen, 0, THRESHOLD)
+    x, y = picture.shape[1] / seen.shape[1], picture.shape[0] / seen.shape[0]
     faces = [Face(box.left() * x, box.top() * y, (box.right() + 1) * x, (box.bottom() + 1) * y, confidence)
              for box, confidence in zip(boxes, confidences, strict=True)]
     return sorted(faces, key=lambda face: -face.confidence)
+
+
+def shrunk(picture: np.ndarray) -> np.ndarray:
+    """The (height, width, 3) uint8 picture as the detector sees it; smaller ones are not made larger."""
+    picture = np.ascontiguousarray(picture)
+    scale = SHORT_SIDE / min(picture.shape[:2])
+    if scale >= 1:
+        return picture
+    height, width = (round(side * scale) for side in picture.shape[:2])
+    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+    return frame.reformat(width=width, height=height, interpolation="AREA").to_ndarray(format="rgb24")
 
 
 @functools.cache
@@ -48,8 +57,3 @@ def _detector() -> "dlib.fhog_object_detector":
     import dlib
 
     return dlib.get_frontal_face_detector()
-
-
-def _resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-    return frame.reformat(width=width, height=height, interpolation="AREA").to_ndarray(format="rgb24")
