@@ -40,7 +40,8 @@ MOMENT = {f"cross_attention, 48 speakers train, seed {seed}": ["--seed", str(see
     f"concat, 48 speakers train, seed {seed}": ["--model.fusion.kind", "concat", "--seed", str(seed)]
     for seed in range(3)}
 PREPARED = {f"everything, seed {seed}": ["--seed", str(seed)] for seed in range(3)}
-TABLES = {"demo": ("configs/demo.yaml", DEMO), "prepared": ("configs/demo.yaml", PREPARED), "moment": ("configs/moment.yaml", MOMENT), "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
+TABLES = {"demo": ("configs/demo.yaml", DEMO), "prepared": ("configs/demo.yaml", PREPARED),
+          "moment": ("configs/moment.yaml", MOMENT), "ravdess_audio": ("configs/ravdess_audio.yaml", {"fold 0": []})}
 
 
 def main():
