@@ -52,14 +52,14 @@ def test_a_lost_worker_loses_nothing(tmp_path):
                    str(tmp_path / "cluster"), "--size", "32", "--scheduler", address]
         work = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         journal = tmp_path / "cluster/manifest.part.jsonl"
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while not (journal.exists() and len(journal.read_text().splitlines()) >= 3):
             assert work.poll() is None, work.stderr.read()
             assert time.monotonic() < until
             time.sleep(0.05)
         os.killpg(workers[0].pid, signal.SIGKILL)
         assert work.poll() is None, "there was work left when the worker was killed"
-        _, said = work.communicate(timeout=120)
+        _, said = work.communicate(timeout=240)
     assert work.returncode == 0, said
     assert contents(tmp_path / "cluster") == contents(tmp_path / "calm")
 

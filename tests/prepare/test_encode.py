@@ -59,7 +59,8 @@ def test_a_key_frame_begins_every_group_of_pictures(tmp_path, gop):
     assert keys == [number % gop == 0 for number in range(6)]
 
 
-def test_sound_alone(tmp_path):
+@pytest.mark.parametrize("kind", ["flac", "mp4"])
+def test_sound_alone(tmp_path, kind):
     sound = tone(3.21).astype(np.float32)
-    write_sound(tmp_path / "a.flac", sound)
-    np.testing.assert_allclose(read_sound(str(tmp_path / "a.flac"), 0.0, 9.0), sound, atol=2 ** -15)
+    write_sound(tmp_path / f"a.{kind}", sound, kind)
+    np.testing.assert_allclose(read_sound(str(tmp_path / f"a.{kind}"), 0.0, 9.0), sound, atol=2 ** -15)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vaer.errors import MediaError
-from vaer.prepare.isolated import ATTEMPTS, call_in_child, each_isolated
+from vaer.prepare.isolated import ATTEMPTS, Child, each_isolated
 
 HERE = "test_isolated"
 
@@ -37,7 +37,7 @@ def _findable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
 
 
-def outcomes(jobs, timeout_s=20.0):
+def outcomes(jobs, timeout_s=60.0):
     import importlib
     import sys
 
@@ -54,12 +54,12 @@ def test_the_work_goes_on_past_everything_that_a_decoder_does(tmp_path):
     jobs = [("hangs.mp4", ("hang",)), ("faults.mp4", (str(int(signal.SIGSEGV)),)),
             ("aborts.mp4", (str(int(signal.SIGABRT)),)), ("refuses.mp4", ("refuse",)),
             ("unlucky.mp4", ("first killed", str(calls))), *((f"{n}.mp4", ("read",)) for n in range(10))]
-    found = outcomes(jobs, timeout_s=4.0)
+    found = outcomes(jobs, timeout_s=8.0)
     assert {path: result for path, result in found.items() if not isinstance(result, MediaError)} == {
         **{f"{n}.mp4": "did read" for n in range(10)}, "unlucky.mp4": "did first killed"}
     assert calls.read_text() == "." * ATTEMPTS  # what is killed from outside is tried again
     assert {path: str(result) for path, result in found.items() if isinstance(result, MediaError)} == {
-        "hangs.mp4": "hangs.mp4: its decoder does not come back within 4 s; make the file again or leave it out",
+        "hangs.mp4": "hangs.mp4: its decoder does not come back within 8 s; make the file again or leave it out",
         "faults.mp4": "faults.mp4: its decoder crashes (SIGSEGV); make the file again or leave it out",
         "aborts.mp4": "aborts.mp4: its decoder crashes (SIGABRT); make the file again or leave it out",
         "refuses.mp4": "a.mp4: is empty; make it again"}
@@ -78,15 +78,32 @@ def test_no_jobs():
     assert outcomes([]) == {}
 
 
-@pytest.mark.parametrize(("how", "reason"), [
-    ("refuse", "a.mp4: is empty"), ("hang", "b.mp4: its decoder does not come back within 3 s"),
-    (str(int(signal.SIGSEGV)), r"b.mp4: its decoder crashes \(SIGSEGV\)")])
-def test_a_call_in_a_new_interpreter_that_goes_wrong(how, reason):
-    with pytest.raises(MediaError, match=reason):
-        call_in_child(behave, [how], "b.mp4", timeout_s=3.0)
+@pytest.fixture
+def child():
+    """An interpreter that answers calls."""
+    child = Child()
+    yield child
+    child.close()
 
 
-def test_a_call_in_a_new_interpreter():
-    assert call_in_child(behave, ["read"], "b.mp4", timeout_s=30.0) == "did read"
-    with pytest.raises(RuntimeError, match=r"(?s)b.mp4: the process that read it failed:.*ZeroDivisionError: ours"):
-        call_in_child(behave, ["defect"], "b.mp4", timeout_s=30.0)
+def test_a_child_answers_again_after_everything_that_a_decoder_does(child):
+    for how, reason, timeout_s in (
+            ("refuse", "a.mp4: is empty", 60.0), ("hang", "b.mp4: its decoder does not come back within 2 s", 2.0),
+            (str(int(signal.SIGSEGV)), r"b.mp4: its decoder crashes \(SIGSEGV\)", 60.0)):
+        with pytest.raises(MediaError, match=reason):
+            child.call(behave, [how], "b.mp4", timeout_s=timeout_s)
+        assert child.call(behave, ["read"], "b.mp4", timeout_s=60.0) == "did read"
+
+
+def test_a_child_is_the_same_process_while_nothing_goes_wrong(child):
+    assert [child.call(behave, ["read"], "b.mp4", timeout_s=60.0) for _ in range(3)] == ["did read"] * 3
+    before = child.process.pid
+    with pytest.raises(MediaError):
+        child.call(behave, ["refuse"], "b.mp4", timeout_s=60.0)
+    assert child.process.pid == before
+
+
+def test_a_defect_of_ours_in_a_child_is_not_blamed_on_a_file(child, capfd):
+    with pytest.raises(RuntimeError, match=r"b\.mp4: the process that read it failed with status 1"):
+        child.call(behave, ["defect"], "b.mp4", timeout_s=60.0)
+    assert "ZeroDivisionError: ours" in capfd.readouterr().err

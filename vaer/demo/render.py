@@ -78,8 +78,8 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
     """Render what is missing of a corpus into `root` and return how many files were written.
 
     `speakers`: none means those of the task's protocol. `takes` counts a speaker's groups; `moment` has two and a half
-    times as many of speakers 1 to 4, who are tested. `size` is the width and height of the pictures, even. `processes`: none
-    means all cores, 1 starts none.
+    times as many of speakers 1 to 4, who are tested. `size` is the width and height of the pictures, even.
+    `processes`: none means all cores, 1 starts none.
     """
     speakers = SPEAKERS[task] if speakers is None else speakers
     _check(speakers, takes, size, seed)

@@ -50,7 +50,7 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
                 pictures = _with_overview(pictures, detections, Path(target_root, OVERVIEWS, target + ".jpg"))
             write_film(part, _cropped(pictures, tracks, size, config.margin), shown_s, sound, size, config)
         else:
-            write_sound(part, sound)
+            write_sound(part, sound, kind=goal.suffix[1:])
         content = part.read_bytes()
     loudness_db, loudest_db = _levels(sound)
     notes += ["no sound"] if sound is None else ["silent"] if loudest_db < config.silence_db else []

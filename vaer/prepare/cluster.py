@@ -1,22 +1,25 @@
 """The same work on a Dask cluster: the scheduler hands out recordings, a lost worker's go to another."""
 
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any
 
 from vaer.errors import MediaError, RunError, UserError
-from vaer.prepare.isolated import Job, call_in_child
+from vaer.prepare.isolated import Child, Job
 
 AT_ONCE = 4  # jobs handed out for each thread of the cluster
 WORKERS_S = 60.0  # how long the first worker is waited for
+OF_THREAD = threading.local()
 
 
 def each_on_cluster(address: str, function: Callable[..., Any], jobs: Iterable[Job], *,
                     timeout_s: float) -> Iterator[tuple[str, Any]]:
     """Path and result of every job, in the order in which they end; a MediaError stands for a result that failed.
 
-    Each call runs in a process of its own beside the worker, so that a decoder that hangs or crashes does not take the
-    worker along. Raises UserError where no cluster answers, RunError where it goes away.
+    Calls run in a process of their own beside each thread of a worker, so that a decoder that hangs or crashes does
+    not take the worker along. Raises UserError where no cluster answers, RunError where it goes away.
     """
     try:
         from distributed import Client, KilledWorker, as_completed
@@ -47,9 +50,9 @@ def each_on_cluster(address: str, function: Callable[..., Any], jobs: Iterable[J
             except KilledWorker as error:
                 answer = MediaError(path, f"{error.allowed_failures + 1} workers were lost over it; try it alone, or "
                                           f"leave it out")
-            if future.status == "cancelled":
+            except CancelledError as error:
                 raise RunError(f"--scheduler {address}: the cluster went away; everything that was done is kept, go on "
-                               f"by the same command.")
+                               f"by the same command.") from error
             yield path, answer
 
 
@@ -62,7 +65,10 @@ def _threads(client: Any, address: str) -> int:
 
 
 def _call(function: Callable[..., Any], arguments: list, path: str, timeout_s: float) -> Any:
+    """On a worker: the answer of the process beside this thread of it."""
+    if not hasattr(OF_THREAD, "child"):
+        OF_THREAD.child = Child()
     try:
-        return call_in_child(function, arguments, path, timeout_s)
+        return OF_THREAD.child.call(function, arguments, path, timeout_s)
     except MediaError as error:
         return error

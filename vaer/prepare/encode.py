@@ -39,9 +39,9 @@ def write_film(path: Path, pictures: Iterator[np.ndarray], shown_s: np.ndarray, 
             _hear_out(output, voice, sound, heard)
 
 
-def write_sound(path: Path, sound: np.ndarray) -> None:
-    """A flac of (samples,) float32 at 16 kHz."""
-    with av.open(str(path), "w", format="flac", options=BIT_EXACT) as output:
+def write_sound(path: Path, sound: np.ndarray, kind: str = "flac") -> None:
+    """A flac, or an mp4 without pictures, of (samples,) float32 at 16 kHz."""
+    with av.open(str(path), "w", format=kind, options=BIT_EXACT) as output:
         _hear_out(output, _voice(output), sound, 0)
 
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from importlib import import_module
@@ -50,34 +51,63 @@ def each_isolated(function: Callable[..., Any], jobs: Iterable[Job], *, processe
             pool.stop()
 
 
-def call_in_child(function: Callable[..., Any], arguments: list, path: str, timeout_s: float) -> Any:
-    """The result of one call in a new interpreter, where the process at hand may have no children of its kind.
+class Child:
+    """An interpreter of its own that answers one call after the other, and may be killed over one.
 
-    Arguments and result are plain, as JSON has them. Raises MediaError for `path`.
+    For where the process at hand may have no children of multiprocessing's kind, as Dask's workers. It ends with the
+    process that made it.
     """
-    request = json.dumps([function.__module__, function.__name__, arguments])
-    try:
-        child = subprocess.run([sys.executable, "-m", __name__], input=request, capture_output=True, text=True,
-                               timeout=timeout_s)
-    except subprocess.TimeoutExpired as error:
-        raise MediaError(path, _hangs(timeout_s)) from error
-    if child.returncode < 0:
-        raise MediaError(path, _crashes(-child.returncode))
-    if child.returncode:
-        raise RuntimeError(f"{path}: the process that read it failed:\n{child.stderr}")
-    answer = json.loads(child.stdout)
-    if "reason" in answer:
-        raise MediaError(answer["path"], answer["reason"])
-    return answer["result"]
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen | None = None
+
+    def call(self, function: Callable[..., Any], arguments: list, path: str, timeout_s: float) -> Any:
+        """The result of a call; arguments and result are plain, as JSON has them. Raises MediaError for `path`."""
+        if self.process is None:
+            self.process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE,
+                                            stdout=subprocess.PIPE, text=True)
+        process, hangs = self.process, threading.Event()
+        alarm = threading.Timer(timeout_s, lambda: (hangs.set(), process.kill()))
+        alarm.start()
+        try:
+            process.stdin.write(json.dumps([function.__module__, function.__name__, arguments]) + "\n")
+            process.stdin.flush()
+            answer = process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        finally:
+            alarm.cancel()
+        if not answer.endswith("\n"):
+            raise self._failure(path, _hangs(timeout_s) if hangs.is_set() else None)
+        told = json.loads(answer)
+        if "reason" in told:
+            raise MediaError(told["path"], told["reason"])
+        return told["result"]
+
+    def close(self) -> None:
+        """End the interpreter, if there is one."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.communicate()
+            self.process = None
+
+    def _failure(self, path: str, reason: str | None) -> Exception:
+        status = self.process.wait()
+        self.close()
+        if reason is None and status > 0:
+            return RuntimeError(f"{path}: the process that read it failed with status {status}; what it said stands "
+                                f"above")
+        return MediaError(path, reason or _crashes(-status))
 
 
 def _answer_as_child() -> None:
-    module, name, arguments = json.load(sys.stdin)
-    try:
-        answer = {"result": getattr(import_module(module), name)(*arguments)}
-    except MediaError as error:
-        answer = {"path": error.path, "reason": error.reason}
-    json.dump(answer, sys.stdout)
+    for request in sys.stdin:
+        module, name, arguments = json.loads(request)
+        try:
+            answer = {"result": getattr(import_module(module), name)(*arguments)}
+        except MediaError as error:
+            answer = {"path": error.path, "reason": error.reason}
+        print(json.dumps(answer), flush=True)
 
 
 def _lost(future: Any) -> bool:
