@@ -59,6 +59,7 @@ def measure(options, command):
     import torch
 
     torch.set_num_threads(1)
+    facts = about(command, options.core)  # before the results change the clone
     folders = {"raw": options.raw} | ({"prepared": options.prepared} if options.prepared else {})
     takes = {kind: sorted(map(str, folder.rglob("*.mp4")))[:options.takes] for kind, folder in folders.items()}
     rows = {}
@@ -73,7 +74,7 @@ def measure(options, command):
     for _ in range(options.repetitions):
         for name, row in rows.items():
             seconds[name].append(row())
-        write(seconds, command, {kind: len(paths) for kind, paths in takes.items()}, options.core)
+        write(seconds, facts | {"takes": {kind: len(paths) for kind, paths in takes.items()}})
 
 
 def clip_rows():
@@ -173,14 +174,23 @@ def processor_s():
     return process_time() + ticks / os.sysconf("SC_CLK_TCK")
 
 
-def write(seconds, command, takes, core):
+def about(command, core):
+    """What a reader needs to judge or repeat the figures."""
     facts = machine_facts()
+    versions = facts["versions"]
+    if importlib.util.find_spec("cv2") is not None:
+        import cv2
+
+        versions["opencv"] = cv2.__version__
+    return {"command": f"python {command}", "git_commit": facts["git_commit"], "machine": facts["machine"],
+            "core": core, "versions": versions, "pictures": PICTURES, "size": SIZE,
+            "decoder_of_media.py": release(decoders.chosen("auto"))}
+
+
+def write(seconds, facts):
     rows = {name: {"clips_per_s": round(1 / median(times), 3), "ratio_to_decord": ratio(times, seconds),
                    "seconds": [round(time, 4) for time in times]} for name, times in seconds.items()}
-    result = {"command": f"python {command}", "git_commit": facts["git_commit"], "machine": facts["machine"],
-              "core": core, "versions": facts["versions"], "takes": takes, "pictures": PICTURES, "size": SIZE,
-              "decoder_of_media.py": release(decoders.chosen("auto")), "rows": rows}
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    RESULT.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
     draw(rows, RESULT.with_suffix(".png"))
 
 

@@ -168,6 +168,7 @@ def test_a_decoder_that_hangs_is_an_error_with_the_name_of_the_file(items, monke
         def __init__(self, *_, **__):
             time.sleep(60)
 
+    pytest.importorskip("decord")
     monkeypatch.setattr("decord.VideoReader", Hanging)
     monkeypatch.setattr("vaer.data.decoders.ALARM_S", 0.5)
     monkeypatch.setattr("vaer.data.decoders._decodes_whole", lambda *_: False)  # so the main process never asks decord
