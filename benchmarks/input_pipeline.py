@@ -79,22 +79,26 @@ def measure(options, command):
 
 def clip_rows():
     """A function of a path for every way to decode a clip that this machine has."""
-    rows = {name: partial(bare, READERS[name]) for name in READERS if is_usable(name)}
+    usable = [name for name in READERS if is_usable(name)]
+    rows = {name: partial(bare, READERS[name]) for name in usable}
+    rows |= {f"{name}, last second": partial(bare, READERS[name], last_s=1.0) for name in usable}
     if importlib.util.find_spec("cv2") is not None:
         rows["OpenCV"] = opencv
     return rows | {"decode to null": to_null, "media.py": whole, "media.py, first time": first_time,
                    "media.py with sound": partial(whole, audio=True)}
 
 
-def bare(reader, path):
-    """The reader alone, at the size that media.py asks for."""
+def bare(reader, path, last_s=None):
+    """The reader alone, at the size that media.py asks for; 32 pictures of the whole take or of its last seconds."""
     facts = probing.probe(path)
     scale = SIZE / min(facts.width, facts.height)
-    reader(Request(path, wanted(path), round(facts.width * scale), round(facts.height * scale)))
+    reader(Request(path, wanted(path, last_s), round(facts.width * scale), round(facts.height * scale)))
 
 
-def wanted(path):
-    return np.linspace(0, len(probing.probe(path).frame_times) - 1, PICTURES).round().astype(int)
+def wanted(path, last_s=None):
+    times = probing.probe(path).frame_times
+    first = 0 if last_s is None else np.searchsorted(times, times[-1] - last_s)
+    return np.linspace(first, len(times) - 1, PICTURES).round().astype(int)
 
 
 def opencv(path):
