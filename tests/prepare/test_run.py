@@ -12,6 +12,10 @@ import pandas as pd
 import pytest
 from makers import contents, make_recordings, write_video
 
+from vaer.config import DataConfig
+from vaer.data.corpora import read_corpus
+from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.demo.render import render_corpus
 from vaer.errors import UserError
 from vaer.prepare.run import prepare
 from vaer.prepare.settings import PrepareConfig
@@ -54,6 +58,24 @@ def test_a_second_time_nothing_is_done_and_new_or_changed_recordings_alone_later
     (source / "new.mp4").unlink()
     prepare(source, target, SMALL, processes=1)
     assert "1 recordings are no longer there, their clips are: new.mp4" in (target / "report/report.md").read_text()
+
+
+def test_a_prepared_corpus_is_read_like_the_raw_one(tmp_path):
+    render_corpus(tmp_path / "raw", speakers=2, takes=1, size=48, processes=1)
+    prepare(tmp_path / "raw", tmp_path / "prepared", PrepareConfig(size=48), processes=2)
+    found = {}
+    for name in ("raw", "prepared"):
+        config = DataConfig(corpus="demo", root=str(tmp_path / name), num_frames=4, size=32)
+        classes, items = read_corpus(config)
+        found[name] = EvaluationClips(items, classes, config=config, wanted=Wanted())
+    assert len(found["raw"]) == len(found["prepared"]) == 16
+    for index in range(16):
+        raw, prepared = (clips[0, index] for clips in found.values())
+        assert raw.label == prepared.label
+        np.testing.assert_allclose(prepared.frame_times, raw.frame_times, atol=2e-3)
+        assert abs(len(prepared.waveform) - len(raw.waveform)) <= 16  # a millisecond
+        samples = min(len(prepared.waveform), len(raw.waveform))
+        np.testing.assert_allclose(prepared.waveform[:samples], raw.waveform[:samples], atol=0.02)
 
 
 @pytest.mark.slow
