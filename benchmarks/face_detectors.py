@@ -6,7 +6,8 @@
 
 FOLDER holds ravdess_original, grid and cremad_video; `vaer demo data/demo` makes the drawn faces (one clip an actor).
 Every detector sees pictures of at most 360 pixels on the shorter side, on one core; scaling counts as its time. Writes
-benchmarks/results/face_detectors.json and .png; figures of other detectors in there are kept.
+benchmarks/results/face_detectors.json and .png (figures of other detectors in there are kept), and
+runs/face_detectors.png with the boxes in frames of the recordings.
 """
 
 import argparse
@@ -32,6 +33,7 @@ from vaer.prepare.track import jitter, link, smooth
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "face_detectors.json"
+FRAMES = ROOT / "runs" / "face_detectors.png"
 SHARED = Path(os.environ.get("VAER_SHARED", ROOT / "shared" / "data"))
 CORPORA = {"ravdess": (SHARED / "ravdess_original", "Actor_*/*.mp4"), "grid": (SHARED / "grid", "*.mpg"),
            "cremad": (SHARED / "cremad_video", "*.flv"),
@@ -208,14 +210,16 @@ def facts(stride):
             "python": platform.python_version(), "machine": f"{platform.platform()}, 1 core", "versions": versions}
 
 
-def draw(results, path):
-    """Frames with the boxes of every detector that is here, and bars of the shares found."""
-    figure = Figure(figsize=(15, 12), layout="constrained")
-    FigureCanvasAgg(figure)
-    above, below = figure.subfigures(2, 1, height_ratios=(3, 2))
-    draw_frames(above, [name for name in results if name in COLOURS])
-    draw_bars(below.subplots(), results)
-    figure.savefig(path, dpi=90)
+def draw(results):
+    """Bars of the shares found; frames with the boxes of every detector that is here, which show people, elsewhere."""
+    bars, frames = Figure(figsize=(15, 5), layout="constrained"), Figure(figsize=(15, 7), layout="constrained")
+    for figure in (bars, frames):
+        FigureCanvasAgg(figure)
+    draw_bars(bars.subplots(), results)
+    bars.savefig(RESULTS.with_suffix(".png"), dpi=90)
+    draw_frames(frames, [name for name in results if name in COLOURS])
+    FRAMES.parent.mkdir(exist_ok=True)
+    frames.savefig(FRAMES, dpi=90)
 
 
 def draw_frames(figure, names):
@@ -258,7 +262,7 @@ def main():
         done[name] = {"corpora": corpora, "harder": measure_harder(find), **facts(options.stride)}
         print(name, json.dumps(done[name]["corpora"]), json.dumps(done[name]["harder"]), flush=True)
         RESULTS.write_text(json.dumps({key: done[key] for key in COLOURS if key in done}, indent=1) + "\n")
-    draw({key: done[key] for key in COLOURS if key in done}, RESULTS.with_suffix(".png"))
+    draw({key: done[key] for key in COLOURS if key in done})
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Face(NamedTuple):
 def detect(picture: np.ndarray) -> list[Face]:
     """The faces in a (height, width, 3) uint8 RGB picture, the surest first; none: an empty list.
 
-    The boxes are squares from the brows to the chin. The same picture gives the same faces, on one core.
+    The boxes are squares from the forehead to the chin. The same picture gives the same faces, on one core.
     """
     seen = shrunk(picture)
     boxes, confidences, _ = _detector().run(seen, 0, THRESHOLD)
