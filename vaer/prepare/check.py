@@ -1,6 +1,5 @@
 """Decoding every recording to its end, as training would, in processes that can be killed."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -27,8 +26,7 @@ def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0)
     broken = 0
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"checking {root}", total=len(jobs))
-        for _, result in each_isolated(check_one, jobs, processes=min(processes or os.cpu_count() or 1, len(jobs)),
-                                       timeout_s=timeout_s):
+        for _, result in each_isolated(check_one, jobs, processes=processes, timeout_s=timeout_s):
             bar.advance(task)
             if isinstance(result, MediaError):
                 broken += 1

@@ -1,11 +1,12 @@
 """Work on files in processes that can be killed: a decoder that hangs or crashes costs its file and nothing else."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from importlib import import_module
 from itertools import islice
@@ -23,19 +24,20 @@ FOREIGN_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # sent from outside, for wan
 ATTEMPTS = 3
 
 
-def each_isolated(function: Callable[..., Any], jobs: Iterable[Job], *, processes: int,
+def each_isolated(function: Callable[..., Any], jobs: list[Job], *, processes: int | None,
                   timeout_s: float) -> Iterator[tuple[str, Any]]:
     """Path and result of every job, in the order in which they end; a MediaError stands for a result that failed.
 
     `function` belongs to a module, since the processes are started anew. One that takes longer than `timeout_s` is
-    killed with its process. Ends all processes when the caller stops.
+    killed with its process. `processes`: none means all cores. Ends all processes when the caller stops.
     """
-    jobs, attempts = iter(jobs), {}
+    processes = min(processes or os.cpu_count() or 1, max(1, len(jobs)))
+    waiting, attempts = iter(jobs), {}
     with ProcessPool(processes, initializer=_ignore_interrupts, context=get_context("spawn")) as pool:
         running = {}
         try:
             while True:
-                for path, arguments in islice(jobs, AT_ONCE * processes - len(running)):
+                for path, arguments in islice(waiting, AT_ONCE * processes - len(running)):
                     running[pool.schedule(function, arguments, timeout=timeout_s)] = (path, arguments)
                 if not running:
                     return

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from vaer.data.manifest import NAME as MANIFEST
 from vaer.data.probe import version
 from vaer.errors import MediaError, UserError
 
-MANIFEST, JOURNAL, SETTINGS = "manifest.csv", "manifest.part.jsonl", "prepare.json"
+JOURNAL, SETTINGS = "manifest.part.jsonl", "prepare.json"
 REPORT = "report"
 OVERVIEWS = f"{REPORT}/frames"
 

@@ -96,7 +96,7 @@ def _tile(root: Path, row: Facts, axes: object) -> None:
     elif row.frames:
         path = str(root / row.path)
         middle = len(probe(path).frame_times) // 2
-        axes.imshow(read_frames(path, np.array([middle]), TILE)[0])
+        axes.imshow(read_frames(path, np.array([middle]), TILE, decoder="pyav")[0])
     else:
         axes.text(0.5, 0.5, "sound" if row.path else "no picture", ha="center", va="center", fontsize=7, color="grey")
     said = _told(row) or (f"face in {row.detected:.0%} of pictures" if row.frames else "")

@@ -5,7 +5,6 @@ import filecmp
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +42,7 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
     jobs: list[Job] = [(str(source / name), (roots[0], name, roots[1], sources.targets[name], settings))
                        for name in todo]
     if scheduler is None:
-        done = each_isolated(prepare_one, jobs, processes=min(processes or os.cpu_count() or 1, max(1, len(jobs))),
-                             timeout_s=config.timeout_s)
+        done = each_isolated(prepare_one, jobs, processes=processes, timeout_s=config.timeout_s)
     else:
         from vaer.prepare.cluster import each_on_cluster
 
@@ -95,14 +93,10 @@ def _finish(source: Path, target: Path, sources: Sources, rows: dict[str, Facts]
         if not (target / name).exists() or not filecmp.cmp(source / name, target / name, shallow=False):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
-    for left in _left_over(target):
+    for left in target.rglob(".*.part"):
         left.unlink()
     manifest.write(target, rows)
     facts = [rows[name] for name in sorted(rows)]
     write_report(target, facts, others=sources.others, gone=sorted(set(rows) - set(sources.targets)),
                  prepared=prepared)
     return facts
-
-
-def _left_over(target: Path) -> Iterator[Path]:
-    return target.rglob(".*.part")
