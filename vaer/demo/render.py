@@ -6,7 +6,6 @@ two others share each sound stream; `moment` pairs every picture stream with eve
 """
 
 import io
-import json
 import multiprocessing
 import os
 from collections.abc import Iterator
@@ -20,12 +19,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
+from vaer.claim import Content, claim, write_settings
 from vaer.demo.canvas import Pose
 from vaer.demo.face import UNITS, Identity, draw, make_identity
 from vaer.demo.voice import MANNERS, SAMPLE_RATE, loudness, make_speech, make_throat, speak
 from vaer.errors import UserError
 
 Task = Literal["emotion", "moment"]
+CORPUS = Content("a demo corpus", "demo corpus", "render it anew")
 VERSION = 1  # of what is drawn and heard: raise it with every change that anyone could see or hear
 FPS = 25
 CLOSE_UP = 1.3  # faces fill the picture, as they do after cropping
@@ -87,12 +88,12 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
               for take in range(takes * 5 // 2 if task == "moment" and speaker <= 4 else takes)]
     settings = {"task": task, "classes": list(CLASSES[task]), "seed": seed, "size": size, "speakers": speakers,
                 "takes": takes, "renderer": VERSION, "files": sum(len(group.files()) for group in groups)}
-    _claim(root, settings)
+    claim(root / "demo.json", settings, CORPUS, {"finished": False})
     missing = [group for group in groups if not all(path.exists() for path in group.files())]
     for folder in {path.parent for group in missing for path in group.files()}:
         folder.mkdir(exist_ok=True)
     written = sum(track(_each(missing, processes), f"rendering {root}", len(missing), console=Console(stderr=True)))
-    _write_json(root, settings | {"finished": True})
+    write_settings(root / "demo.json", settings | {"finished": True})
     return written
 
 
@@ -103,32 +104,6 @@ def _check(speakers: int, takes: int, size: int, seed: int) -> None:
             raise UserError(f"--{name} is {value}; it must be between {low} and {high}.")
     if size % 2:
         raise UserError(f"--size is {size}; H.264 wants an even number, try {size + 1}.")
-
-
-def _claim(root: Path, settings: dict) -> None:
-    """Write down what is rendered into a folder, unless something else already is there."""
-    path = root / "demo.json"
-    if path.exists():
-        try:
-            there = dict(json.loads(path.read_text()))
-        except (ValueError, TypeError) as error:
-            raise UserError(f"{path}: cannot be read ({error}); delete the folder and render it anew.") from error
-        other = [f"{name} {there.get(name)} (asked for: {value})" for name, value in settings.items()
-                 if there.get(name) != value]
-        if other:
-            raise UserError(f"{root}: holds a demo corpus with other settings: {', '.join(other)}; "
-                            "choose another folder, or delete this one first.")
-    elif root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise UserError(f"{root}: is there already and holds no demo corpus; choose a new or empty folder.")
-    root.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        _write_json(root, settings | {"finished": False})
-
-
-def _write_json(root: Path, content: dict) -> None:
-    part = root / "demo.json.part"
-    part.write_text(json.dumps(content, indent=2) + "\n")
-    part.replace(root / "demo.json")
 
 
 def _each(groups: list[Group], processes: int | None) -> Iterator[int]:

@@ -6,11 +6,11 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.progress import track
 
+from vaer.claim import Content, claim
 from vaer.errors import MediaError, UserError
 from vaer.prepare import manifest
 from vaer.prepare.clip import prepare_one
@@ -20,6 +20,7 @@ from vaer.prepare.report import write_report
 from vaer.prepare.settings import PrepareConfig
 from vaer.prepare.sources import Sources, find
 
+CLIPS = Content("clips prepared", "prepared clips", "prepare it anew")
 VERSION = 1  # of what is written: raise it with every change of the clips
 
 
@@ -64,27 +65,7 @@ def _claim(source: Path, target: Path, config: PrepareConfig) -> None:
         raise UserError(f"{target}: lies in the folder of the recordings, or holds it; choose a folder beside it.")
     settings = dataclasses.asdict(config) | {"version": VERSION}
     del settings["timeout_s"]  # changes nothing about a clip
-    path = target / manifest.SETTINGS
-    if path.exists():
-        there = _settings(path)
-        other = [f"{name} {there.get(name)} (asked for: {value})" for name, value in settings.items()
-                 if there.get(name) != value]
-        if other:
-            raise UserError(f"{target}: holds clips prepared with other settings: {', '.join(other)}; choose another "
-                            f"folder, or delete this one first.")
-    elif target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"{target}: is there already and holds no prepared clips; choose a new or empty folder.")
-    target.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(settings, indent=2) + "\n")
-    part.replace(path)
-
-
-def _settings(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); delete the folder and prepare it anew.") from error
+    claim(target / manifest.SETTINGS, settings, CLIPS)
 
 
 def _finish(source: Path, target: Path, sources: Sources, rows: dict[str, Facts], prepared: int) -> list[Facts]:

@@ -1,0 +1,33 @@
+"""A folder belongs to the settings with which it began."""
+
+import json
+
+import pytest
+
+from vaer.claim import Content, claim, write_settings
+from vaer.errors import UserError
+
+SOUP = Content("soup", "soup", "cook it anew")
+
+
+def test_a_new_or_empty_folder_is_claimed_once(tmp_path):
+    path = tmp_path / "deep" / "pot.json"
+    claim(path, {"salt": 1}, SOUP, {"done": False})
+    assert json.loads(path.read_text()) == {"salt": 1, "done": False}
+    write_settings(path, {"salt": 1, "done": True})
+    claim(path, {"salt": 1}, SOUP, {"done": False})
+    assert json.loads(path.read_text()) == {"salt": 1, "done": True}
+    assert [entry.name for entry in path.parent.iterdir()] == ["pot.json"]
+
+
+def test_other_settings_other_content_and_unreadable_settings_are_refused(tmp_path):
+    path = tmp_path / "pot" / "pot.json"
+    claim(path, {"salt": 1}, SOUP)
+    with pytest.raises(UserError, match=r"pot: holds soup with other settings: salt 1 \(asked for: 2\); choose"):
+        claim(path, {"salt": 2}, SOUP)
+    path.write_text("{")
+    with pytest.raises(UserError, match=r"pot\.json: cannot be read .*; delete the folder and cook it anew\."):
+        claim(path, {"salt": 1}, SOUP)
+    path.rename(tmp_path / "pot" / "lid.json")
+    with pytest.raises(UserError, match="pot: is there already and holds no soup; choose a new or empty folder"):
+        claim(path, {"salt": 1}, SOUP)
