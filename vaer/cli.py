@@ -1,6 +1,5 @@
 """The command `vaer`: one table of subcommands, and the one place where errors become a sentence."""
 
-import dataclasses
 import difflib
 import sys
 from argparse import ArgumentError
@@ -9,10 +8,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
+from jsonargparse import ArgumentParser, Namespace
 
 from vaer import __version__
-from vaer.config import add_settings, config_of
+from vaer.config import add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
 
 
@@ -135,11 +134,10 @@ def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
 def _fill_prepare(parser: ArgumentParser) -> None:
     from vaer.prepare.settings import PrepareConfig
 
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser.add_argument("source", type=str, help="The folder of the raw recordings, at any depth.")
     parser.add_argument("target", type=str, help="The folder to write to: the same names, mp4 for pictures, flac for "
                                                  "sound, with manifest.csv and report/.")
-    parser.add_class_arguments(PrepareConfig, None)
+    add_flags(parser, PrepareConfig)
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that work; none takes one for each core.")
     parser.add_argument("--scheduler", type=str | None, default=None,
@@ -150,8 +148,8 @@ def _prepare(parser: ArgumentParser, parsed: Namespace) -> None:
     from vaer.prepare.run import prepare
     from vaer.prepare.settings import PrepareConfig
 
-    config = PrepareConfig(**{field.name: parsed[field.name] for field in dataclasses.fields(PrepareConfig)})
-    prepare(Path(parsed.source), Path(parsed.target), config, processes=parsed.processes, scheduler=parsed.scheduler)
+    prepare(Path(parsed.source), Path(parsed.target), config_of(parser, parsed, PrepareConfig),
+            processes=parsed.processes, scheduler=parsed.scheduler)
 
 
 def _fill_check(parser: ArgumentParser) -> None:

@@ -4,13 +4,15 @@ import dataclasses
 from argparse import ArgumentError
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from vaer.errors import UserError
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
+
+Settings = TypeVar("Settings")
 
 
 def require(condition: bool, message: str) -> None:
@@ -442,15 +444,20 @@ def differing(one: Any, other: Any) -> list[str]:
 
 def add_settings(parser: ArgumentParser) -> None:
     """Give a parser a flag for every setting, and `--config` for a YAML file of them."""
-    set_parsing_settings(docstring_parse_attribute_docstrings=True)
     parser.add_argument("--config", action="config", help="A YAML file of settings; flags after it override it.")
-    parser.add_class_arguments(Config, None)
+    add_flags(parser, Config)
 
 
-def config_of(parser: ArgumentParser, parsed: Namespace) -> Config:
+def add_flags(parser: ArgumentParser, kind: type) -> None:
+    """Give a parser a flag for every field of a dataclass, the text under the field its help."""
+    set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser.add_class_arguments(kind, None)
+
+
+def config_of(parser: ArgumentParser, parsed: Namespace, kind: type[Settings] = Config) -> Settings:
     """The settings among what a parser read; raises UserError where a value is out of range."""
     values = parser.instantiate(parsed)
-    return Config(**{field.name: values[field.name] for field in dataclasses.fields(Config)})
+    return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind)})
 
 
 def write_config(config: Config, path: Path) -> None:
