@@ -99,6 +99,12 @@ def through(flow: Iterator[Flow], path: str) -> Iterator[Flow]:
                                "again") from error
 
 
+def undecoded(path: str, number: int, num_frames: int) -> MediaError:
+    """What is to be raised where picture `number`, from 0, of a file does not decode although its packet is there."""
+    return MediaError(path, f"picture {number} of {num_frames} does not decode; the file is damaged or cut off: make "
+                            f"or download it again")
+
+
 def _require_whole(path: str, container: av.container.InputContainer, video: av.VideoStream | None, num_packets: int,
                    end_s: float) -> None:
     """Raise MediaError for a file that ends before its own header says.

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vaer.data.probe import opened, probe, streams_of, through
-from vaer.errors import MediaError
+from vaer.data.probe import opened, probe, streams_of, through, undecoded
 
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "128")  # its 10,240 means minutes on a truncated file
 AT_ONCE = 8  # pictures of full size that torchcodec holds: 22 MB at 1280 x 720
@@ -87,8 +86,7 @@ def read_with_pyav(request: Request) -> np.ndarray:
                     break
     missing = sorted(wanted - set(pictures))
     if missing:
-        raise MediaError(request.path, f"picture {missing[0]} of {len(probe(request.path).frame_times)} does not "
-                                       f"decode; the file is damaged or cut off: make or download it again")
+        raise undecoded(request.path, missing[0], len(probe(request.path).frame_times))
     return np.stack([pictures[number] for number in request.indices.tolist()])
 
 

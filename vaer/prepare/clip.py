@@ -12,8 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vaer.data.media import LEVEL_FRAME, nearest, read_sound
-from vaer.data.probe import Probe, opened, probe, streams_of, through, version
-from vaer.errors import MediaError
+from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded, version
 from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.faces import Face, detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
@@ -97,8 +96,7 @@ def _decoded(path: str, indices: np.ndarray, num_frames: int) -> Iterator[np.nda
                 picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
                 yield from [np.ascontiguousarray(picture)] * repeats[number]
     if number + 1 < num_frames:
-        raise MediaError(path, f"picture {number + 1} of {num_frames} does not decode; the file is damaged or cut off: "
-                               f"make or download it again")
+        raise undecoded(path, number + 1, num_frames)
 
 
 def _notes_of_faces(faces: int) -> list[str]:
