@@ -5,31 +5,27 @@ into the files that show or sound it. `emotion` pairs them into eight files, of 
 two others share each sound stream; `moment` pairs every picture stream with every sound stream.
 """
 
-import io
 import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from fractions import Fraction
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import av
 import numpy as np
 from rich.console import Console
 from rich.progress import track
 
 from vaer.claim import Content, claim, write_settings
-from vaer.demo.canvas import Pose
 from vaer.demo.face import UNITS, Identity, draw, make_identity
-from vaer.demo.voice import MANNERS, SAMPLE_RATE, loudness, make_speech, make_throat, speak
+from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
+from vaer.demo.motion import Motion, ease
+from vaer.demo.voice import MANNERS, loudness, make_speech, make_throat, speak
 from vaer.errors import UserError
 
 Task = Literal["emotion", "moment"]
 CORPUS = Content("a demo corpus", "demo corpus", "render it anew")
 VERSION = 1  # of what is drawn and heard: raise it with every change that anyone could see or hear
-FPS = 25
-CLOSE_UP = 1.3  # faces fill the picture, as they do after cropping
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "rest": {"AU14": 1.5, "AU45": 2.2},
@@ -134,7 +130,7 @@ def _emotion(group: Group, rng: np.random.Generator) -> Streams:
     frames = int(rng.integers(40, 61))  # 1.6 to 2.4 s
     speech = make_speech(frames / FPS, rng)
     times = np.arange(frames) / FPS
-    onset = 0.1 + 0.9 * _ease(times / 0.45)
+    onset = 0.1 + 0.9 * ease(times / 0.45)
     faces = patterns(rng)[:, None] * onset[:, None]  # (expressions, frames, units)
     motion = Motion.make(rng, times, 5 * loudness(speech, times))
     throat = make_throat(group.speaker, group.seed)
@@ -148,7 +144,7 @@ def _moment(group: Group, rng: np.random.Generator) -> Streams:
     slot_frames = int(rng.integers(14, 17))  # 0.56 to 0.64 s
     times, slot_s = np.arange(4 * slot_frames) / FPS, slot_frames / FPS
     speech = make_speech(4 * slot_s, rng, even=True)  # so that the mouth tells nothing of the raised slot
-    weights = np.stack([_ease((times - slot * slot_s) / 0.16 + 0.5) for slot in range(5)])  # later ones cover earlier
+    weights = np.stack([ease((times - slot * slot_s) / 0.16 + 0.5) for slot in range(5)])  # later ones cover earlier
     weights[0] = 1
     weights = weights[:4] * (1 - np.concatenate((weights[1:4], np.zeros_like(weights[:1]))))  # (slots, frames)
     faces = np.einsum("st,psu->ptu", weights, patterns(rng)[orders])
@@ -171,76 +167,8 @@ def patterns(rng: np.random.Generator) -> np.ndarray:
     return np.array([[units.get(name, 0.0) for name in UNITS] for units in EXPRESSIONS.values()]) * jitter
 
 
-class Motion(NamedTuple):
-    """What a face does whatever it expresses: units of mouth and lids (frames, units), and a pose a frame."""
-
-    units: np.ndarray
-    poses: list[Pose]
-
-    @classmethod
-    def make(cls, rng: np.random.Generator, times_s: np.ndarray, opening: np.ndarray) -> "Motion":
-        """Sway and blinks of a take, and a mouth that opens by `opening` (frames,), 0 to 5."""
-        units = np.zeros((len(times_s), len(UNITS)))
-        units[:, UNITS.index("AU25")], units[:, UNITS.index("AU26")] = opening, 0.6 * opening
-        for middle_s in rng.uniform(0.2, 1.0) + np.arange(2) * rng.uniform(1.1, 1.8):
-            lid = 5 * np.maximum(1 - np.abs(times_s - middle_s) / 0.14, 0)
-            units[:, UNITS.index("AU45")] = np.maximum(units[:, UNITS.index("AU45")], lid)
-        sway = [sum(rng.uniform(-0.5, 0.5) * np.sin(2 * np.pi * (rng.uniform(0.15, 0.7) * times_s + rng.uniform()))
-                    for _ in range(3)) + rng.uniform(-0.4, 0.4) for _ in range(4)]
-        return cls(units, [Pose(0.05 * x, 0.04 * y, 0.08 * roll, CLOSE_UP + 0.04 * scale) for x, y, roll, scale
-                           in zip(*(part.tolist() for part in sway), strict=True)])
-
-
 def _film(group: Group, faces: np.ndarray, motion: Motion) -> Iterator[np.ndarray]:
     """One picture stream (frames, size, size, 3) a row of `faces` (streams, frames, units)."""
     who: Identity = make_identity(group.speaker, group.seed)
     for units in np.maximum(faces, motion.units):
         yield np.stack([draw(who, row, pose, group.size) for row, pose in zip(units, motion.poses, strict=True)])
-
-
-def _ease(share: np.ndarray) -> np.ndarray:
-    share = share.clip(0, 1)
-    return share * share * (3 - 2 * share)
-
-
-def encode_pictures(pictures: np.ndarray) -> bytes:
-    """An mp4 of H.264 from (frames, height, width, 3) uint8; one thread and no dates, so the same bytes every time."""
-    store = io.BytesIO()
-    with av.open(store, "w", format="mp4", options={"fflags": "+bitexact"}) as output:
-        # A constant quantizer: with crf x264's macroblock tree gave 3 of 16 films other bytes in six encodings.
-        options = {"preset": "veryfast", "qp": "20", "bf": "0", "threads": "1", "flags": "+bitexact"}
-        stream = output.add_stream("libx264", rate=FPS, options=options)
-        stream.height, stream.width, stream.pix_fmt, stream.gop_size = *pictures.shape[1:3], "yuv420p", FPS
-        stream.codec_context.thread_count = 1
-        for picture in pictures:
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        output.mux(stream.encode())
-    return store.getvalue()
-
-
-def encode_sound(waveform: np.ndarray) -> bytes:
-    """An mp4 of AAC from (samples,) float32 at `SAMPLE_RATE`; the same bytes every time."""
-    store = io.BytesIO()
-    with av.open(store, "w", format="mp4", options={"fflags": "+bitexact"}) as output:
-        stream = output.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"flags": "+bitexact"})
-        stream.bit_rate = 64_000
-        frame = av.AudioFrame.from_ndarray(waveform[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, 0, Fraction(1, SAMPLE_RATE)
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode())
-    return store.getvalue()
-
-
-def mux(path: Path, pictures: bytes, sound: bytes) -> None:
-    """An mp4 that holds copies of the packets of two others: pictures of the one, sound of the other."""
-    with (av.open(io.BytesIO(pictures)) as seen, av.open(io.BytesIO(sound)) as heard,
-          av.open(str(path), "w", format="mp4", options={"fflags": "+bitexact"}) as output):
-        pairs = [(source, output.add_stream_from_template(source.streams[0])) for source in (seen, heard)]
-        packets = []
-        for source, stream in pairs:
-            for packet in source.demux():
-                if packet.dts is not None:  # the last one of a file is empty
-                    packets.append((float(packet.dts * packet.time_base), packet, stream))
-        for _, packet, stream in sorted(packets, key=lambda entry: entry[0]):
-            packet.stream = stream
-            output.mux(packet)
