@@ -131,6 +131,24 @@ def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
     render_corpus(Path(parsed.root), task=parsed.task, processes=parsed.processes)
 
 
+def _fill_redraw(parser: ArgumentParser) -> None:
+    parser.add_argument("root", type=str, help="The folder to write to: mp4 files with the names of RAVDESS.")
+    parser.add_argument("--sound", type=str, required=True, help="The folder of RAVDESS whose sound is kept.")
+    parser.add_argument("--action_units", "--action-units", type=str, required=True,
+                        help="A CSV with a row a take: file, and the means of OpenFace's AUxx_r and AUxx_c.")
+    parser.add_argument("--size", type=int, default=96, help="Width and height of the pictures, pixels.")
+    parser.add_argument("--seed", type=int, default=1, help="What looks and motion are drawn from; the demo's is 0.")
+    parser.add_argument("--processes", type=int | None, default=None,
+                        help="Processes that draw; none takes one for each core.")
+
+
+def _redraw(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.demo.redraw import redraw
+
+    redraw(Path(parsed.root), sound=Path(parsed.sound), action_units=Path(parsed.action_units), size=parsed.size,
+           seed=parsed.seed, processes=parsed.processes)
+
+
 def _fill_prepare(parser: ArgumentParser) -> None:
     from vaer.prepare.settings import PrepareConfig
 
@@ -181,6 +199,8 @@ COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+    "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,
+                      _redraw),
     "prepare": Command("Turn raw recordings into checked, compact clips of a face.", _fill_prepare, _prepare),
     "check": Command("Decode every recording of a folder to its end and name the broken ones.", _fill_check, _check),
     "weights": Command("Say what a file of weights is and which settings fit it.", _fill_weights, _weights),

@@ -1,0 +1,170 @@
+"""RAVDESS takes drawn again: the recorded sound, and a drawn face that moves as that take's face was measured to move.
+
+Nothing but a take's action units and its sound tells its label: motion and blinks are drawn from actor, statement,
+intensity and repetition, the look from the actor.
+"""
+
+import csv
+import multiprocessing
+import os
+import re
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from vaer.claim import Content, claim
+from vaer.data.corpora.ravdess import NAME
+from vaer.data.files import files_under, is_recording
+from vaer.data.media import SAMPLE_RATE, read_sound
+from vaer.data.probe import probe
+from vaer.demo.face import UNITS, draw, make_identity
+from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
+from vaer.demo.motion import ease, lids, sway
+from vaer.errors import UserError
+
+REMARK = "redrawn faces, recorded voices"
+CONTENT = Content("redrawn takes", "redrawn takes", "draw them anew")
+VERSION = 1  # of what is drawn: raise it with every change that anyone could see
+PRESENCE = 2.0  # what a unit present all the time adds to its intensity: AU05, 0.04 on average, is not seen without
+QUIET_DB = 35.0  # the mouth is shut at this much under the loudest moment
+SPOKEN = ("AU25", "AU26")  # parted lips and dropped jaw follow the sound
+COLUMNS = (*(f"{unit}_r" for unit in UNITS), *(f"{unit}_c" for unit in UNITS))
+
+
+class Take(NamedTuple):
+    """One take to draw: where its sound is, where its mp4 goes, and what its face did."""
+
+    sound: str
+    target: str
+    intensities: np.ndarray
+    """(units,) means over the take, 0 to 5."""
+    presences: np.ndarray
+    """(units,) shares of the take in which a unit is there, 0 to 1."""
+    size: int
+    seed: int
+
+
+def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed: int = 1,
+           processes: int | None = None) -> int:
+    """Draw what is missing of the takes that have both sound and units into `root`; returns how many were drawn.
+
+    `sound` is a RAVDESS folder, `action_units` a CSV of the columns file (01-... or another modality of the take),
+    AUxx_r and AUxx_c, means over the take as OpenFace gives them. `size` is the width and height of the pictures,
+    even; `seed` decides on looks and motion; `processes`: none means all cores. What only one of the two sides has is
+    named on the screen and in `redrawn.json`. Raises UserError and MediaError.
+    """
+    if not (32 <= size <= 512 and size % 2 == 0):
+        raise UserError(f"--size is {size}; it must be even and between 32 and 512.")
+    units, sounds = read_units(action_units), _sounds(sound)
+    names = sorted(set(units) & set(sounds))
+    if not names:
+        raise UserError(f"{sound}: holds the sound of none of the {len(units)} takes of {action_units}; --sound wants "
+                        f"the folder of the same corpus.")
+    odd = {"without_sound": sorted(set(units) - set(sounds)), "without_units": sorted(set(sounds) - set(units))}
+    settings = {"remark": REMARK, "size": size, "seed": seed, "renderer": VERSION, "files": len(names)} | odd
+    claim(root / "redrawn.json", settings, CONTENT)
+    console = Console(stderr=True)
+    for side, lacking in odd.items():
+        if lacking:
+            console.print(f"{len(lacking)} takes {side.replace('_', ' ')} are left out: {', '.join(lacking[:5])}"
+                          + ", ..." * (len(lacking) > 5))
+    takes = [Take(sounds[name], str(root / f"Actor_{name[-2:]}" / f"01-{name}.mp4"), *units[name], size, seed)
+             for name in names]
+    missing = [take for take in takes if not os.path.exists(take.target)]
+    for folder in {Path(take.target).parent for take in missing}:
+        folder.mkdir(exist_ok=True)
+    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
+        drawn: Iterable = pool.map(draw_take, missing)
+        for _ in track(drawn, f"drawing {root}", len(missing), console=console):
+            pass
+    return len(missing)
+
+
+def draw_take(take: Take) -> None:
+    """Draw one take; it stands under its name once it is whole."""
+    waveform = read_sound(take.sound, 0.0, probe(take.sound).duration_s)
+    target = Path(take.target)
+    part = target.with_suffix(".part")
+    mux(part, encode_pictures(pictures(take, waveform)), encode_sound(waveform, lossless=True))
+    part.replace(target)
+
+
+def pictures(take: Take, waveform: np.ndarray) -> np.ndarray:
+    """The pictures of a take, (frames, size, size, 3) uint8, 25 a second, over its sound (samples,) at 16 kHz."""
+    *_, intensity, statement, repetition, actor = map(int, Path(take.target).stem.split("-"))
+    rng = np.random.default_rng((take.seed, actor, statement, intensity, repetition))
+    units = unfold(take.intensities, take.presences, loudness(waveform), rng)
+    who = make_identity(actor, take.seed)
+    poses = sway(rng, np.arange(len(units)) / FPS)
+    return np.stack([draw(who, row, pose, take.size) for row, pose in zip(units, poses, strict=True)])
+
+
+def unfold(intensities: np.ndarray, presences: np.ndarray, level: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The units (frames, units) of a take, 0 to 5, from their means over it and its `level` of sound (frames,).
+
+    What is drawn of a unit is its intensity and `PRESENCE` times its presence, which rises to an apex and falls again
+    around that mean. Lips and jaw follow the sound, and blinks the seed, around the means of their intensities.
+    """
+    share = (np.arange(len(level)) + 0.5) / len(level)
+    apex = rng.uniform(0.4, 0.6)
+    rise = 0.3 + 0.7 * ease(share / (0.7 * apex)) * ease((1 - share) / (0.7 * (1 - apex)))
+    units = np.outer(_mean_of_one(rise), intensities + PRESENCE * presences)
+    times_s = np.arange(len(level)) / FPS
+    blinks_s = rng.uniform(0.2, 1.0) + np.cumsum(rng.uniform(1.1, 1.8, size=1 + int(times_s[-1])))
+    for names, course in ((SPOKEN, level), (("AU45",), lids(times_s, blinks_s))):
+        for unit in map(UNITS.index, names):
+            units[:, unit] = intensities[unit] * _mean_of_one(course)
+    return units.clip(0, 5)
+
+
+def _mean_of_one(course: np.ndarray) -> np.ndarray:
+    return course / max(course.mean(), 1e-6)
+
+
+def loudness(waveform: np.ndarray) -> np.ndarray:
+    """(frames,) how loud each picture's share of the sound is, from 0 (`QUIET_DB` under the loudest) to 1."""
+    length = SAMPLE_RATE // FPS
+    frames = np.pad(waveform, (0, -len(waveform) % length)).reshape(-1, length).astype(np.float64)
+    power = np.convolve((frames ** 2).mean(axis=1), (0.25, 0.5, 0.25), mode="same")
+    decibels = 10 * np.log10(power.clip(min=1e-12) / max(power.max(), 1e-12))
+    return (1 + decibels / QUIET_DB).clip(0, 1)
+
+
+def read_units(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Intensities and presences (units,) by the name of the take without its modality; raises UserError."""
+    found = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            missing = [name for name in ("file", *COLUMNS) if name not in (reader.fieldnames or ())]
+            if missing:
+                raise UserError(f"{path}: lacks the columns {', '.join(missing[:5])}; --action_units wants file, "
+                                f"AUxx_r and AUxx_c of {len(UNITS)} units, as OpenFace names them.")
+            for row in reader:
+                name = Path(row["file"]).stem
+                values = np.array([float(row[column]) for column in COLUMNS])
+                if NAME.fullmatch(name) is None or name[3:] in found or not np.isfinite(values).all():
+                    raise UserError(f"{path}: line {reader.line_num} ({row['file']!r}) is not one RAVDESS take with a "
+                                    f"number in every column, named once; correct it.")
+                found[name[3:]] = np.split(values, 2)
+    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path}: cannot be read as a table of action units ({error}); --action_units wants a CSV of "
+                        f"one row a take.") from error
+    return found
+
+
+def _sounds(root: Path) -> dict[str, str]:
+    """The file whose sound is that of a take, by the take's name without its modality; 02- files are silent."""
+    found: dict[str, str] = {}
+    for path in filter(is_recording, files_under(root)):
+        match = re.match(NAME, os.path.basename(path))
+        if match is not None and match[1] != "02":
+            found.setdefault(match[0][3:], path)
+    return found
