@@ -103,19 +103,24 @@ class Stream(NamedTuple):
     tokens: Tokens
     pooled: "Tensor"
     """(batch, dim): masked mean of the tokens, zeros where there is none."""
-    logits: "Tensor"
-    """(batch, classes) of the modality's own head; zeros where the modality is absent."""
 
 
 class Fused(NamedTuple):
     """What a fusion makes of two streams."""
 
-    logits: "Tensor"
-    """(batch, classes)."""
     embedding: "Tensor | None" = None
-    """(batch, dim)."""
+    """(batch, dim), from which it answers; None where it answers from the two heads' logits."""
     attention: "Tensor | None" = None
     """(batch, heads, video time, audio time): how video attends to audio in the last layer."""
+
+
+class Embedded(NamedTuple):
+    """What the classifiers of a network answer from, by their names: `video`, `audio`, `fused`."""
+
+    vectors: "dict[str, Tensor]"
+    """(batch, dim) each; none for a branch that is off or a fusion without a classifier of its own."""
+    present: "dict[str, Tensor]"
+    """(batch,) bool each: whether the clip has what the vector stands for; `fused` is either modality."""
 
 
 class Output(NamedTuple):
@@ -129,6 +134,7 @@ class Output(NamedTuple):
     video_embedding: "Tensor | None" = None
     audio_embedding: "Tensor | None" = None
     attention: "Tensor | None" = None
+    embedded: Embedded | None = None
 
 
 class Metrics(NamedTuple):

@@ -102,6 +102,13 @@ def test_one_branch_alone_answers_with_its_head():
     assert output.audio_logits is None
 
 
+@pytest.mark.parametrize("combination", ["both cross_attention", "both mean", "audio off"])
+def test_what_was_embedded_is_answered_as_before(combination):
+    network = tiny_network(**COMBINATIONS[combination]).eval()
+    output = network(make_batch([0.5, 0.0, 0.0], video=[True, True, False]))
+    assert torch.equal(network.answer(output.embedded), output.logits)
+
+
 def test_two_evaluations_agree():
     network, batch = tiny_network().eval(), make_batch([0.5, 0.8])
     assert torch.equal(network(batch).logits, network(batch).logits)

@@ -15,7 +15,10 @@ class UnimodalHead(nn.Module):
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(2 * dim, num_classes)
 
-    def forward(self, tokens: Tokens) -> Tensor:
-        """Logits (batch, classes); zeros where the modality is absent."""
-        logits = self.classifier(self.dropout(self.norm(masked_statistics(tokens))))
-        return logits * tokens.mask.any(1, keepdim=True)
+    def embed(self, tokens: Tokens) -> Tensor:
+        """What it answers from, (batch, 2 dim)."""
+        return self.norm(masked_statistics(tokens))
+
+    def forward(self, embedding: Tensor, present: Tensor) -> Tensor:
+        """Logits (batch, classes); zeros where the modality is not `present` (batch,)."""
+        return self.classifier(self.dropout(embedding)) * present.unsqueeze(1)

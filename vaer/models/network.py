@@ -17,7 +17,7 @@ from vaer.models.fusion import FUSIONS
 from vaer.models.heads import UnimodalHead
 from vaer.models.layers.pooling import masked_mean
 from vaer.models.video import VIDEO_BRANCHES
-from vaer.records import Batch, Output, Stream, Tokens
+from vaer.records import Batch, Embedded, Output, Stream, Tokens
 
 
 def network_settings(config: Config, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -44,6 +44,7 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         self.classes = tuple(settings["classes"])
         model = _model_config(settings["model"])
         num_classes = len(self.classes)
+        self.branches = [name for name in ("video", "audio") if getattr(model, name).enabled]
         self.video = self.audio = self.video_head = self.audio_head = self.fusion = None
         if model.video.enabled:
             self.video = VIDEO_BRANCHES[model.video.kind](config=model.video)
@@ -57,20 +58,38 @@ class VAER(nn.Module, PyTorchModelHubMixin):
 
     def forward(self, batch: Batch) -> Output:
         """Logits and embeddings of a batch; rows without any modality get an answer from zeros."""
-        video = audio = None
-        if self.video is not None:
-            tokens = _tokens_of(self.video, (batch.frames, batch.frame_times), batch.has_video)
-            video = Stream(tokens, masked_mean(tokens), self.video_head(tokens))
-        if self.audio is not None:
-            tokens = _tokens_of(self.audio, (batch.waveform, batch.num_samples), batch.has_audio)
-            audio = Stream(tokens, masked_mean(tokens), self.audio_head(tokens))
+        streams, logits, embedded = {}, {}, Embedded({}, {})
+        for name, inputs, present in (("video", (batch.frames, batch.frame_times), batch.has_video),
+                                      ("audio", (batch.waveform, batch.num_samples), batch.has_audio)):
+            if name in self.branches:
+                tokens = _tokens_of(getattr(self, name), inputs, present)
+                streams[name] = Stream(tokens, masked_mean(tokens))
+                embedded.present[name] = tokens.mask.any(1)
+                embedded.vectors[name] = self._head(name).embed(tokens)
+                logits[name] = self._head(name)(embedded.vectors[name], embedded.present[name])
+        pooled = {name: stream.pooled for name, stream in streams.items()}
+        embedding, attention = pooled[self.branches[0]], None
+        if self.fusion is not None:
+            embedding, attention = self.fusion(streams["video"], streams["audio"])
+            if embedding is not None:
+                embedded.present["fused"] = embedded.present["video"] | embedded.present["audio"]
+                embedded.vectors["fused"] = embedding
+        return Output(self._answer(embedded, logits), logits.get("video"), logits.get("audio"), embedding,
+                      pooled.get("video"), pooled.get("audio"), attention, embedded)
+
+    def answer(self, embedded: Embedded) -> Tensor:
+        """The logits (batch, classes) that `forward` gave to what it embedded."""
+        return self._answer(embedded, {name: self._head(name)(embedded.vectors[name], embedded.present[name])
+                                       for name in self.branches})
+
+    def _answer(self, embedded: Embedded, logits: dict[str, Tensor]) -> Tensor:
         if self.fusion is None:
-            alone = video or audio
-            return Output(alone.logits, video and video.logits, audio and audio.logits, alone.pooled,
-                          video and video.pooled, audio and audio.pooled)
-        fused = self.fusion(video, audio)
-        return Output(fused.logits, video.logits, audio.logits, fused.embedding, video.pooled, audio.pooled,
-                      fused.attention)
+            return logits[self.branches[0]]
+        both, present = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, embedded.present))
+        return self.fusion.answer(embedded.vectors.get("fused"), both, present)
+
+    def _head(self, branch: str) -> UnimodalHead:
+        return getattr(self, f"{branch}_head")
 
 
 def load_network(folder: Path) -> VAER:

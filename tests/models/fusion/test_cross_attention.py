@@ -51,7 +51,7 @@ def test_shifting_both_clocks_changes_nothing_shifting_one_does():
 
     def answer(video_shift, audio_shift):
         pair = video._replace(times=video.times + video_shift), audio._replace(times=audio.times + audio_shift)
-        return fusion(*(Stream(tokens, masked_mean(tokens), torch.zeros(2, 3)) for tokens in pair)).logits
+        return fusion(*(Stream(tokens, masked_mean(tokens)) for tokens in pair)).embedding
 
     torch.testing.assert_close(answer(2.0, 2.0), answer(0.0, 0.0), atol=1e-4, rtol=1e-4)
     assert (answer(0.3, 0.0) - answer(0.0, 0.0)).abs().max() > 1e-3
@@ -60,7 +60,7 @@ def test_shifting_both_clocks_changes_nothing_shifting_one_does():
 def test_attention_is_told():
     fusion = CrossAttentionFusion(video_dim=4, audio_dim=6, num_classes=3, config=FusionConfig(dim=8, heads=2))
     video, audio = make_tokens(2, 5, 4, real=4), make_tokens(2, 7, 6, real=3)
-    fused = fusion(*(Stream(tokens, masked_mean(tokens), torch.zeros(2, 3)) for tokens in (video, audio)))
+    fused = fusion(*(Stream(tokens, masked_mean(tokens)) for tokens in (video, audio)))
     assert fused.attention.shape == (2, 2, 5, 7)
     torch.testing.assert_close(fused.attention[..., :3].sum(3), torch.ones(2, 2, 5))
     assert fused.attention[..., 3:].abs().max() == 0

@@ -12,9 +12,15 @@ from vaer.models.layers.pooling import masked_mean
 from vaer.records import Stream
 
 
-def stream(tokens, classes=3):
-    logits = torch.randn(len(tokens.mask), classes, generator=torch.Generator().manual_seed(1))
-    return Stream(tokens, masked_mean(tokens), logits * tokens.mask.any(1, keepdim=True))
+def stream(tokens):
+    return Stream(tokens, masked_mean(tokens))
+
+
+def answer(fusion, *tokens, classes=3):
+    """Logits where both heads answer at random to what is present."""
+    present = torch.stack([part.mask.any(1) for part in tokens], dim=1)  # (batch, 2)
+    heads = torch.randn(len(present), 2, classes, generator=torch.Generator().manual_seed(1)) * present[:, :, None]
+    return fusion.answer(fusion(*map(stream, tokens)).embedding, heads, present)
 
 
 def build(kind):
@@ -30,36 +36,38 @@ def absent(tokens, row):
 
 @pytest.mark.parametrize("kind", sorted(FUSIONS))
 def test_logits_have_a_row_for_each_clip(kind):
-    fused = build(kind)(stream(make_tokens(2, 5, 4)), stream(make_tokens(2, 7, 6)))
-    assert fused.logits.shape == (2, 3)
-    assert fused.embedding is None or fused.embedding.shape == (2, 8)
+    fusion, tokens = build(kind), (make_tokens(2, 5, 4), make_tokens(2, 7, 6))
+    assert answer(fusion, *tokens).shape == (2, 3)
+    embedding = fusion(*map(stream, tokens)).embedding
+    assert (None if embedding is None else tuple(embedding.shape)) == (fusion.out_dim and (2, fusion.out_dim))
 
 
 @pytest.mark.parametrize("kind", sorted(FUSIONS))
 def test_padding_changes_nothing(kind):
     fusion, video, audio = build(kind), make_tokens(2, 5, 4, real=3), make_tokens(2, 7, 6, real=4)
     loud = audio._replace(values=audio.values.masked_fill(~audio.mask[..., None], 1e3))
-    torch.testing.assert_close(fusion(stream(video), stream(loud)).logits, fusion(stream(video), stream(audio)).logits)
+    torch.testing.assert_close(answer(fusion, video, loud), answer(fusion, video, audio))
 
 
 @pytest.mark.parametrize("kind", sorted(FUSIONS))
 def test_a_clip_does_not_know_its_neighbours(kind):
     fusion, video, audio = build(kind), make_tokens(3, 5, 4, real=3), make_tokens(3, 7, 6, real=4)
     video, audio = absent(video, row=1), absent(audio, row=2)
-    streams = stream(video), stream(audio)
-    together = fusion(*streams).logits
+    present = torch.stack([video.mask.any(1), audio.mask.any(1)], dim=1)
+    heads = torch.randn(3, 2, 3) * present[:, :, None]
+    together = fusion.answer(fusion(stream(video), stream(audio)).embedding, heads, present)
     assert torch.isfinite(together).all()
     for row in range(3):
-        alone = [Stream(type(s.tokens)(*(part[row:row + 1] for part in s.tokens)), s.pooled[row:row + 1],
-                        s.logits[row:row + 1]) for s in streams]
-        torch.testing.assert_close(fusion(*alone).logits[0], together[row])
+        alone = [stream(type(tokens)(*(part[row:row + 1] for part in tokens))) for tokens in (video, audio)]
+        logits = fusion.answer(fusion(*alone).embedding, heads[row:row + 1], present[row:row + 1])
+        torch.testing.assert_close(logits[0], together[row])
 
 
 @pytest.mark.parametrize("kind", sorted(FUSIONS))
 def test_nothing_at_all_gives_finite_logits_and_gradients_everywhere(kind):
     fusion = build(kind)
     video, audio = make_tokens(1, 5, 4, real=0), make_tokens(1, 7, 6, real=0)
-    logits = fusion(stream(video), stream(audio)).logits
+    logits = answer(fusion, video, audio)
     assert torch.isfinite(logits).all()
     if list(fusion.parameters()):
         logits.sum().backward()
@@ -70,7 +78,7 @@ def test_nothing_at_all_gives_finite_logits_and_gradients_everywhere(kind):
 @pytest.mark.parametrize("kind", sorted(FUSIONS))
 def test_every_parameter_learns(kind):
     fusion = build(kind)
-    logits = fusion(stream(make_tokens(2, 5, 4)), stream(make_tokens(2, 7, 6))).logits
+    logits = answer(fusion, make_tokens(2, 5, 4), make_tokens(2, 7, 6))
     if list(fusion.parameters()):
         logits.square().sum().backward()
         assert all(parameter.grad.abs().sum() > 0 for parameter in fusion.parameters())

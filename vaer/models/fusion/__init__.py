@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from torch import Tensor
+
 from vaer.models.fusion.concat import ConcatFusion
 from vaer.models.fusion.cross_attention import CrossAttentionFusion
 from vaer.models.fusion.mean import MeanFusion
@@ -11,8 +13,18 @@ from vaer.records import Fused, Stream
 class Fusion(Protocol):
     """Built as `Kind(video_dim=, audio_dim=, num_classes=, config=FusionConfig)`."""
 
+    out_dim: int | None
+    """Width of the embedding that it answers from; None where it answers from the two heads' logits alone."""
+
     def __call__(self, video: Stream, audio: Stream) -> Fused:
-        """Logits from what is present of the two streams; what tokens outside the mask hold changes nothing."""
+        """An embedding of what is present of the two streams; what tokens outside the mask hold changes nothing."""
+        ...
+
+    def answer(self, embedding: Tensor | None, logits: Tensor, present: Tensor) -> Tensor:
+        """Logits (batch, classes) from the embedding, or from the heads' `logits` (batch, 2, classes), video first.
+
+        `present` (batch, 2) bool says which of them a clip has; the logits of others are zeros.
+        """
         ...
 
 

@@ -29,19 +29,24 @@ class CrossAttentionFusion(nn.Module):
                                      for dim in (video_dim, audio_dim)])
         self.layers = nn.ModuleList([CrossLayer(config) for _ in range(config.layers)])
         self.norms = nn.ModuleList([nn.LayerNorm(config.dim) for _ in range(2)])
-        self.hidden = nn.Sequential(nn.Linear(4 * config.dim, config.dim), nn.GELU(), nn.Dropout(config.dropout))
+        self.out_dim = config.dim
+        self.hidden = nn.Sequential(nn.Linear(4 * config.dim, config.dim), nn.GELU())
+        self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.dim, num_classes)
 
     def forward(self, video: Stream, audio: Stream) -> Fused:
-        """Fused logits, the hidden vector as embedding, and how video attended to audio in the last layer."""
+        """The hidden vector, and how video attended to audio in the last layer."""
         pair = [stream.tokens._replace(values=enter(stream.tokens.values))
                 for enter, stream in zip(self.inputs, (video, audio), strict=True)]
         for layer in self.layers:
             *pair, attention = layer(*pair)
         pooled = [masked_statistics(tokens._replace(values=norm(tokens.values)))
                   for norm, tokens in zip(self.norms, pair, strict=True)]
-        embedding = self.hidden(torch.cat(pooled, dim=1))  # (batch, dim)
-        return Fused(self.classifier(embedding), embedding, attention)
+        return Fused(self.hidden(torch.cat(pooled, dim=1)), attention)
+
+    def answer(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
+        """The classifier's logits."""
+        return self.classifier(self.dropout(embedding))
 
 
 class CrossLayer(nn.Module):
