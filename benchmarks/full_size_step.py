@@ -74,7 +74,8 @@ def random_batch():
     present = torch.ones(CLIPS, dtype=torch.bool)
     return Batch(torch.randint(0, 256, (CLIPS, PICTURES, SIZE, SIZE, 3), dtype=torch.uint8),
                  torch.linspace(0, SECONDS, PICTURES).repeat(CLIPS, 1), present, torch.randn(CLIPS, samples) * 0.1,
-                 torch.full((CLIPS,), samples), present, labels=torch.arange(CLIPS), ids=torch.arange(CLIPS))
+                 torch.full((CLIPS,), samples), present, labels=torch.arange(CLIPS), ids=torch.arange(CLIPS),
+                 speakers=torch.arange(CLIPS))
 
 
 def peak_gib():

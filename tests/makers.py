@@ -179,7 +179,8 @@ def make_batch(seconds: list[float], *, video: list[bool] | None = None, seed: i
     frames = torch.randint(0, 256, (size, 8, 32, 32, 3), generator=generator, dtype=torch.uint8)
     times = torch.arange(8).expand(size, 8) / 8
     return Batch(frames * has_video[:, None, None, None, None], times * has_video[:, None], has_video, waveform,
-                 num_samples, num_samples > 0, labels=torch.arange(size) % 3, ids=torch.arange(size))
+                 num_samples, num_samples > 0, labels=torch.arange(size) % 3, ids=torch.arange(size),
+                 speakers=torch.arange(size) % 2)
 
 
 def replace(config: Config, section: str, **values) -> Config:

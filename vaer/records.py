@@ -63,6 +63,8 @@ class Clip(NamedTuple):
     label: int = -1
     index: int = -1
     """Place of the clip in its list of items: what stands for its name on the device."""
+    speaker: int = -1
+    """Place of its speaker among the sorted speakers of its list of items."""
 
 
 class Batch(NamedTuple):
@@ -84,6 +86,8 @@ class Batch(NamedTuple):
     """(batch,) int64."""
     ids: "Tensor"
     """(batch,) int64: `Clip.index`."""
+    speakers: "Tensor"
+    """(batch,) int64: `Clip.speaker`."""
 
 
 class Tokens(NamedTuple):

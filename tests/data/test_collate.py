@@ -5,9 +5,10 @@ from vaer.data.collate import collate
 from vaer.data.dataset import Wanted
 from vaer.records import Clip
 
-FULL = Clip(np.full((2, 4, 4, 3), 9, np.uint8), np.array([0.1, 0.6]), np.ones(5, np.float32), label=2, index=7)
-DEAF = Clip(np.full((2, 4, 4, 3), 8, np.uint8), np.array([0.2, 0.7]), None, label=0, index=3)
-BLIND = Clip(None, None, np.ones(3, np.float32), label=1, index=4)
+FULL = Clip(np.full((2, 4, 4, 3), 9, np.uint8), np.array([0.1, 0.6]), np.ones(5, np.float32), label=2, index=7,
+            speaker=1)
+DEAF = Clip(np.full((2, 4, 4, 3), 8, np.uint8), np.array([0.2, 0.7]), None, label=0, index=3, speaker=0)
+BLIND = Clip(None, None, np.ones(3, np.float32), label=1, index=4, speaker=1)
 
 
 def test_absent_modalities_are_zeros():
@@ -22,6 +23,7 @@ def test_absent_modalities_are_zeros():
     assert batch.has_audio.tolist() == [True, False, True]
     assert batch.labels.tolist() == [2, 0, 1]
     assert batch.ids.tolist() == [7, 3, 4]
+    assert batch.speakers.tolist() == [1, 0, 1]
 
 
 def test_what_no_branch_wants_is_none():

@@ -3,7 +3,7 @@ import pytest
 from makers import make_item, tone, write_video, write_wav
 
 from vaer.config import AugmentConfig, DataConfig
-from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted, span
+from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted, span, speaker_places
 
 CLASSES = ("sad", "happy")
 
@@ -27,7 +27,7 @@ def test_a_clip_is_drawn_from_seed_epoch_and_index_alone(item):
         np.testing.assert_array_equal(one, other)
     assert not np.array_equal(first.waveform, clips[4, 0].waveform)
     assert not np.array_equal(first.waveform, training(item, window_s=1.0, augment=augment, seed=1)[3, 0].waveform)
-    assert (first.label, first.index) == (1, 0)
+    assert (first.label, first.index, first.speaker) == (1, 0, 0)
     assert first.frames.shape == (8, 32, 32, 3)
 
 
@@ -51,6 +51,13 @@ def test_evaluation_repeats_itself_and_sees_what_is_wanted(item):
     np.testing.assert_array_equal(clips[0, 0].waveform, clips[0, 0].waveform)
     assert clips[0, 0].frames is None
     assert len(clips[1, 0].waveform) == 16_000
+
+
+def test_speakers_have_their_places_in_sorted_order(item):
+    items = [item._replace(speaker=speaker) for speaker in ("12", "03", "12", "07")]
+    assert speaker_places(items).tolist() == [2, 0, 2, 1]
+    clips = EvaluationClips(items, CLASSES, config=DataConfig(num_frames=8, size=32), wanted=Wanted(video=False))
+    assert [clips[0, index].speaker for index in range(4)] == [2, 0, 2, 1]
 
 
 def test_trimming_keeps_windows_within_the_sound(tmp_path):

@@ -29,4 +29,5 @@ def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Wanted) ->
             if clip.waveform is not None:
                 waveform[row, :len(clip.waveform)] = torch.from_numpy(np.ascontiguousarray(clip.waveform))
     return Batch(frames, frame_times, has_video, waveform, num_samples, has_audio,
-                 labels=torch.tensor([clip.label for clip in clips]), ids=torch.tensor([clip.index for clip in clips]))
+                 labels=torch.tensor([clip.label for clip in clips]), ids=torch.tensor([clip.index for clip in clips]),
+                 speakers=torch.tensor([clip.speaker for clip in clips]))

@@ -25,6 +25,7 @@ class TrainingClips(Dataset):
     def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
                  seed: int, modality_dropout: float = 0.0) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
+        self.speakers = speaker_places(items)
         self.config, self.wanted, self.seed, self.modality_dropout = config, wanted, seed, modality_dropout
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class TrainingClips(Dataset):
             clip = clip._replace(frames=augment.augment_frames(clip.frames, config.size, config.augment, rng))
         if clip.waveform is not None:
             clip = clip._replace(waveform=augment.augment_waveform(clip.waveform, config.augment, rng))
-        return clip._replace(label=self.labels[index], index=index)
+        return clip._replace(label=self.labels[index], index=index, speaker=int(self.speakers[index]))
 
 
 class EvaluationClips(Dataset):
@@ -54,6 +55,7 @@ class EvaluationClips(Dataset):
     def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
                  views: int = 1) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
+        self.speakers = speaker_places(items)
         self.config, self.wanted, self.views = config, wanted, views
 
     def __len__(self) -> int:
@@ -65,7 +67,12 @@ class EvaluationClips(Dataset):
         window = windows.evaluation_window(span(item, config), config, view, self.views)
         clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio,
                             device=config.decode_device, decoder=config.decoder)
-        return clip._replace(label=self.labels[index], index=index)
+        return clip._replace(label=self.labels[index], index=index, speaker=int(self.speakers[index]))
+
+
+def speaker_places(items: Sequence[Item]) -> np.ndarray:
+    """(items,): the place of each item's speaker among the sorted speakers of all."""
+    return np.unique([item.speaker for item in items], return_inverse=True)[1]
 
 
 def span(item: Item, config: DataConfig) -> tuple[float, float]:
