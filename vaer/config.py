@@ -262,6 +262,9 @@ class ModelConfig:
     fusion: FusionConfig = field(default_factory=FusionConfig)
     modality_dropout: float = 0.0
     """Probability that a training clip that has both modalities loses one of them (either, evenly), 0 to 1."""
+    speaker_norm: bool = False
+    """Centre and scale embeddings per speaker before each classifier; a test speaker's mean and deviation are those of
+    the unlabelled clips at hand, and every score says so."""
     init: str | None = None
     """A run folder whose best weights this run starts from; a classifier of other size is left out, and said."""
 

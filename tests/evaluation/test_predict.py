@@ -1,11 +1,12 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 from makers import make_batch, tiny_network
 
-from vaer.evaluation.predict import Predictions, predict
+from vaer.evaluation.predict import Predictions, draw_clips, predict
 
 
 def with_ids(ids, seed):
@@ -43,6 +44,77 @@ def test_a_modality_can_be_taken_away(accelerator, modality, gone):
     with torch.no_grad():
         expected = network.eval()(batch._replace(**{gone: torch.zeros(2, dtype=torch.bool)})).logits.softmax(1)
     np.testing.assert_allclose(told, expected, atol=1e-6)
+
+
+def of_speakers(ids, speakers, seed):
+    return with_ids(ids, seed)._replace(speakers=torch.tensor(speakers))
+
+
+def test_a_speaker_is_known_by_all_its_clips_whatever_the_batches_and_their_order(accelerator):
+    network = tiny_network(speaker_norm=True)
+    parts = [of_speakers([number], [speaker], seed=number) for number, speaker in enumerate([0, 1, 1, 0, 1])]
+    together = [join([parts[number] for number in order]) for order in ([4, 0], [2, 3, 1])]
+    tables = [predict(network, batches, accelerator, num_clips=5, views=1).probabilities
+              for batches in (parts, parts[::-1], together)]
+    for table in tables[1:]:
+        np.testing.assert_allclose(table, tables[0], rtol=1e-4)
+    with torch.no_grad():
+        output = network.eval()(join(parts))
+        unknown = output.logits.softmax(1)
+        speakers = torch.tensor([0, 1, 1, 0, 1])
+        sums = {name: norm.sums_of(output.embedded.vectors[name], speakers, torch.ones(5), 2)[speakers]
+                for name, norm in network.norms.items()}
+        expected = network.answer(output.embedded, sums).softmax(1)
+    np.testing.assert_allclose(tables[0], expected, rtol=1e-4)
+    assert np.abs(tables[0] - unknown.numpy()).max() > 1e-3
+
+
+def join(batches):
+    return type(batches[0])(*(torch.cat(parts) for parts in zip(*batches, strict=True)))
+
+
+def test_clips_that_are_not_adapted_to_change_no_other_answer(accelerator):
+    network, chosen = tiny_network(speaker_norm=True), np.array([True, True, False])
+    first = of_speakers([0, 1], [0, 0], seed=0)
+    last = [of_speakers([2], [0], seed=seed) for seed in (1, 2)]
+    tables = [predict(network, [first, other], accelerator, num_clips=3, views=1, adapting=chosen).probabilities
+              for other in last]
+    np.testing.assert_array_equal(tables[0][:2], tables[1][:2])
+    assert np.abs(tables[0][2] - tables[1][2]).max() > 1e-3
+
+
+@pytest.mark.parametrize("modality", ["both", "video", "audio"])
+def test_one_clip_alone_has_a_finite_answer_however_often_it_is_seen(accelerator, modality):
+    network, batch = tiny_network(speaker_norm=True), of_speakers([0], [0], seed=0)
+    once = predict(network, [batch], accelerator, num_clips=1, views=1, modality=modality).probabilities
+    twice = predict(network, [batch, batch], accelerator, num_clips=1, views=2, modality=modality).probabilities
+    assert np.isfinite(once).all()
+    np.testing.assert_allclose(twice, once, rtol=1e-6)
+
+
+def test_what_training_knows_of_its_speakers_stays(accelerator):
+    network, batch = tiny_network(speaker_norm=True).train(), of_speakers([0, 1], [0, 1], seed=0)
+    for norm in network.norms.values():
+        norm.remember(torch.tensor([2, 2]))
+    network(batch)
+    for norm in network.norms.values():
+        norm.learn(norm.memory.step)
+    before = [(norm.memory.sums.clone(), norm.population.clone()) for norm in network.norms.values()]
+    predict(network, [of_speakers([0, 1], [4, 0], seed=1)], accelerator, num_clips=2, views=1)
+    for norm, (sums, population) in zip(network.norms.values(), before, strict=True):
+        assert torch.equal(norm.memory.sums, sums)
+        assert torch.equal(norm.population, population)
+        assert norm.memory.step.abs().sum() == 0
+
+
+def test_clips_are_drawn_for_each_speaker_and_more_hold_the_fewer():
+    speakers = np.array([0, 1, 0, 1, 0, 1, 0, 2])
+    drawn = [draw_clips(speakers, number, seed=0) for number in range(4)]
+    assert [np.bincount(speakers[chosen], minlength=3).tolist() for chosen in drawn] == [
+        [0, 0, 0], [1, 1, 1], [2, 2, 1], [3, 3, 1]]
+    assert all((more | fewer == more).all() for fewer, more in pairwise(drawn))
+    others = [draw_clips(speakers, 1, seed).tolist() for seed in range(9)]
+    assert len({tuple(chosen) for chosen in others}) > 1
 
 
 def test_likelihood_by_hand():

@@ -24,6 +24,7 @@ COMBINATIONS = {
     "convolutions": {"audio": AudioConfig(**TINY_AUDIO, extractor="convolutions")},
     "checkpointing": {"video": VideoConfig(**TINY_VIDEO, gradient_checkpointing=True),
                       "audio": AudioConfig(**TINY_AUDIO, gradient_checkpointing=True)},
+    "speaker norm": {"speaker_norm": True},
     "statistics frozen": {"video": VideoConfig(**TINY_VIDEO, freeze_batchnorm=True)},
 }
 BATCHES = {"whole": ([0.5, 0.8], [True, True]), "one of each": ([0.5, 0.0], [False, True]),
@@ -61,7 +62,8 @@ def test_with_everything_present_no_gradient_is_zero(combination):
     assert [name for name in silent if not name.endswith("k_proj.bias")] == []
 
 
-@pytest.mark.parametrize("combination", ["both cross_attention", "slow concat", "fast mean", "convolutions"])
+@pytest.mark.parametrize("combination", ["both cross_attention", "slow concat", "fast mean", "convolutions",
+                                         "speaker norm"])
 def test_a_row_does_not_know_its_neighbours(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     batch = make_batch([0.9, 0.03, 0.0, 0.4], video=[True, True, True, False])
@@ -106,7 +108,7 @@ def test_one_branch_alone_answers_with_its_head():
 def test_what_was_embedded_is_answered_as_before(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     output = network(make_batch([0.5, 0.0, 0.0], video=[True, True, False]))
-    assert torch.equal(network.answer(output.embedded), output.logits)
+    assert torch.equal(network.answer(output.embedded, {}), output.logits)
 
 
 def test_two_evaluations_agree():
@@ -123,6 +125,22 @@ def test_a_saved_network_comes_back_whole(tmp_path):
     again = VAER.from_pretrained(tmp_path).eval()
     assert again.settings == network.settings
     assert torch.equal(again(batch).logits, network(batch).logits)
+
+
+def test_a_network_with_speaker_norm_comes_back_with_its_population_and_one_older_than_that_without(tmp_path):
+    network = tiny_network(speaker_norm=True).eval()
+    assert set(network.norms) == {"video", "audio", "fused"}
+    network.norms["fused"].population.fill_(0.5)
+    network.save_pretrained(tmp_path)
+    assert (VAER.from_pretrained(tmp_path).norms["fused"].population == 0.5).all()
+    settings = tiny_network().settings
+    del settings["model"]["speaker_norm"]
+    assert not VAER(settings=settings).norms
+
+
+@pytest.mark.parametrize(("combination", "names"), [("both mean", {"video", "audio"}), ("audio off", {"video"})])
+def test_whatever_has_a_classifier_has_a_speaker_norm(combination, names):
+    assert set(tiny_network(**COMBINATIONS[combination], speaker_norm=True).norms) == names
 
 
 def test_the_tables_and_the_settings_name_the_same_kinds():

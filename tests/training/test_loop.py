@@ -58,6 +58,14 @@ def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch
         assert largest_difference(two["parameters"], one["parameters"]) < 1e-5
 
 
+def test_two_processes_know_of_speakers_what_one_does(outcomes):
+    one, two = (outcomes[processes]["speakers"] for processes in (1, 2))
+    assert one["known"]["0"][:, 0].tolist() == [5, 6]  # in each step one of the first speaker's clips has no pictures
+    assert one["known"]["2"][:, 0].tolist() == [6, 6]
+    for part in ("known", "parameters", "answers"):
+        assert largest_difference(two[part], one[part]) < 1e-5
+
+
 def test_accumulated_parts_have_the_gradient_of_the_whole():
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=True),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),

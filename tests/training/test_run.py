@@ -69,11 +69,13 @@ def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path):
         assert torch.equal(tensor, weights(tmp_path / "again")[name]), name
 
 
-@pytest.mark.parametrize("num_workers", [0, 2])
-def test_a_run_resumed_in_the_middle_of_an_epoch_ends_the_same(corpus, tmp_path, monkeypatch, num_workers):
+@pytest.mark.parametrize(("num_workers", "speaker_norm"), [(0, False), (2, False), (0, True)])
+def test_a_run_resumed_in_the_middle_of_an_epoch_ends_the_same(corpus, tmp_path, monkeypatch, num_workers,
+                                                               speaker_norm):
     """Dropout on, accumulation 2: interrupted after 1 step of the first epoch, then after the 2nd of the second."""
     def settings(output, resume=False):
-        made = config(corpus, output, protocol="all_train", train={"accumulation": 2, "resume": resume})
+        made = config(corpus, output, protocol="all_train", train={"accumulation": 2, "resume": resume},
+                      speaker_norm=speaker_norm)
         return dataclasses.replace(made, data=dataclasses.replace(made.data, num_workers=num_workers))
 
     train(settings(tmp_path / "whole"))

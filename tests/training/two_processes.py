@@ -7,6 +7,8 @@ from accelerate import Accelerator
 from makers import make_batch, tiny_network
 
 from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
+from vaer.evaluation.predict import predict
+from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler
 
@@ -20,15 +22,19 @@ def main(out):
     accelerator = Accelerator(cpu=True)
     outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
+    outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
     if accelerator.is_main_process:
         torch.save(outcomes | {"processes": accelerator.num_processes}, out)
 
 
-def train(accelerator, optimizer_name, batch_name):
-    """Gradients of the first step and parameters after the last."""
+def train(accelerator, optimizer_name, batch_name, speaker_norm=False):
+    """Gradients of the first step, parameters after the last, what is then known of speakers and answered."""
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=True),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
-                           fusion=FusionConfig(dim=16, heads=2, layers=1, dropout=0.0))
+                           fusion=FusionConfig(dim=16, heads=2, layers=1, dropout=0.0), speaker_norm=speaker_norm)
+    norms = speaker_norms(network)
+    for norm in norms:
+        norm.remember(torch.tensor([6, 6]))  # ten clips of each come: the oldest ones fade
     config = TrainConfig(lr=0.01, video_lr=0.01, audio_lr=0.01, warmup=0.0, clip_norm=0.0, optimizer=optimizer_name)
     optimizer = build_optimizer(network, config)
     scheduler = build_scheduler(optimizer, config, STEPS)
@@ -43,7 +49,10 @@ def train(accelerator, optimizer_name, batch_name):
     network, optimizer = accelerator.prepare(network, optimizer)
     train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
                 lambda loss: None)
-    return {"gradients": gradients, "parameters": {name: parameter.detach() for name, parameter in named.items()}}
+    answers = predict(network, batches(accelerator, batch_name)[:1], accelerator, num_clips=4, views=1)
+    return {"gradients": gradients, "parameters": {name: parameter.detach() for name, parameter in named.items()},
+            "known": {str(number): norm.memory.sums for number, norm in enumerate(norms)},
+            "answers": {"probabilities": torch.from_numpy(answers.probabilities)}}
 
 
 def batches(accelerator, name):

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 
-from vaer.records import Batch
+from vaer.records import Batch, Embedded
 
 
 class Predictions(NamedTuple):
@@ -26,23 +26,70 @@ class Predictions(NamedTuple):
         return float(-np.log(true.clip(min=1e-12)).mean())
 
 
-@torch.inference_mode()
+def draw_clips(speakers: np.ndarray, number: int, seed: int) -> np.ndarray:
+    """(clips,) bool: `number` clips of each speaker, or all of one with fewer; more of them hold the fewer ones."""
+    chosen = np.zeros(len(speakers), dtype=bool)
+    for speaker in np.unique(speakers):
+        own = np.flatnonzero(speakers == speaker)
+        chosen[np.random.default_rng((seed, int(speaker))).permutation(own)[:number]] = True
+    return chosen
+
+
+class Seen(NamedTuple):
+    """What the network made of a batch, kept until all clips of its speakers have been seen."""
+
+    ids: Tensor
+    """(batch,)."""
+    labels: Tensor
+    """(batch,)."""
+    speakers: Tensor
+    """(batch,)."""
+    logits: Tensor
+    """(batch, classes), by a network that knows nothing of the speakers."""
+    embedded: Embedded | None
+    """What to answer from once they are known; None where the network does not ask."""
+
+
 def predict(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, *, num_clips: int, views: int,
-            modality: str = "both") -> Predictions:
+            modality: str = "both", adapting: np.ndarray | None = None) -> Predictions:
     """Probabilities of `num_clips` clips, each of which comes `views` times in the batches of all processes together.
 
-    `modality` video or audio takes the other one away.
+    `modality` video or audio takes the other one away. A network with `speaker_norm` is told of each speaker what the
+    clips at hand tell without their labels: all of them, or those that `adapting` (clips,) bool names.
     """
+    seen = look(network, batches, accelerator, modality)
+    return answer(network, seen, accelerator, num_clips=num_clips, views=views, adapting=adapting)
+
+
+@torch.inference_mode()
+def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, modality: str = "both") -> list[Seen]:
+    """What the network makes of this process's batches; `modality` as in `predict`."""
     network.eval()
-    rows = []
+    asks = bool(accelerator.unwrap_model(network).norms)
+    seen = []
     for batch in batches:
         if modality == "video":
             batch = batch._replace(has_audio=torch.zeros_like(batch.has_audio))
         elif modality == "audio":
             batch = batch._replace(has_video=torch.zeros_like(batch.has_video))
-        probabilities = network(batch).logits.float().softmax(1)
-        rows.append(torch.cat([batch.ids[:, None], batch.labels[:, None], probabilities.double()], dim=1))
-    width = 2 + len(accelerator.unwrap_model(network).classes)
+        output = network(batch)
+        seen.append(Seen(batch.ids, batch.labels, batch.speakers, output.logits, output.embedded if asks else None))
+    return seen
+
+
+@torch.inference_mode()
+def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, num_clips: int, views: int,
+           adapting: np.ndarray | None = None) -> Predictions:
+    """The probabilities of what `look` has seen; the settings are those of `predict`."""
+    bare = accelerator.unwrap_model(network)
+    if bare.norms:
+        weight = np.ones(num_clips) if adapting is None else adapting
+        known = _know(bare, seen, accelerator, torch.from_numpy(weight / views).to(accelerator.device))
+        seen = [part._replace(logits=bare.answer(
+            part.embedded, {name: sums[part.speakers] for name, sums in known.items()})) for part in seen]
+    rows = [torch.cat([part.ids[:, None], part.labels[:, None], part.logits.float().softmax(1).double()], dim=1)
+            for part in seen]
+    width = 2 + len(bare.classes)
     mine = torch.cat([torch.zeros(0, width, dtype=torch.float64, device=accelerator.device), *rows])
     table = accelerator.gather(accelerator.pad_across_processes(mine, pad_index=-1)).cpu().numpy()
     table = table[table[:, 0] >= 0]  # without the padding of processes that had fewer clips
@@ -50,3 +97,21 @@ def predict(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerat
     assert np.array_equal(table[:, 0], np.repeat(np.arange(num_clips), views)), "a clip was lost or scored twice"
     table = table.reshape(num_clips, views, width).mean(axis=1)
     return Predictions(table[:, 2:], table[:, 1].astype(np.int64))
+
+
+def _know(network: nn.Module, seen: list[Seen], accelerator: Accelerator, weight: Tensor) -> dict[str, Tensor]:
+    """Sums over the clips of each speaker from all processes, by the names of the embeddings.
+
+    `weight` (clips,) is what a view of a clip counts.
+    """
+    last = torch.stack([torch.zeros((), dtype=torch.int64, device=weight.device),
+                        *(part.speakers.max() for part in seen)]).max()
+    num_speakers = int(accelerator.gather(last[None]).max()) + 1
+    known = {}
+    for name, norm in network.norms.items():
+        sums = norm.population.new_zeros(num_speakers, len(norm.population))
+        for part in seen:
+            sums += norm.sums_of(part.embedded.vectors[name], part.speakers,
+                                 part.embedded.present[name] * weight[part.ids], num_speakers)
+        known[name] = accelerator.reduce(sums, reduction="sum")
+    return known

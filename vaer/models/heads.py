@@ -11,6 +11,7 @@ class UnimodalHead(nn.Module):
 
     def __init__(self, *, dim: int, num_classes: int, dropout: float) -> None:
         super().__init__()
+        self.out_dim = 2 * dim
         self.norm = nn.LayerNorm(2 * dim)
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(2 * dim, num_classes)

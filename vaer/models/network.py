@@ -16,6 +16,7 @@ from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.fusion import FUSIONS
 from vaer.models.heads import UnimodalHead
 from vaer.models.layers.pooling import masked_mean
+from vaer.models.layers.speaker_norm import SpeakerNorm
 from vaer.models.video import VIDEO_BRANCHES
 from vaer.records import Batch, Embedded, Output, Stream, Tokens
 
@@ -55,38 +56,53 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         if self.video is not None and self.audio is not None:
             self.fusion = FUSIONS[model.fusion.kind](video_dim=self.video.out_dim, audio_dim=self.audio.out_dim,
                                                      num_classes=num_classes, config=model.fusion)
+        self.norms = nn.ModuleDict()
+        if model.speaker_norm:
+            dims = {name: self._head(name).out_dim for name in self.branches} | {
+                "fused": self.fusion and self.fusion.out_dim}
+            self.norms.update({name: SpeakerNorm(dim=dim) for name, dim in dims.items() if dim is not None})
 
     def forward(self, batch: Batch) -> Output:
-        """Logits and embeddings of a batch; rows without any modality get an answer from zeros."""
+        """Logits and embeddings of a batch; rows without any modality get an answer from zeros.
+
+        With `speaker_norm` the answer in evaluation knows nothing of the speakers; `answer` can be told.
+        """
         streams, logits, embedded = {}, {}, Embedded({}, {})
-        for name, inputs, present in (("video", (batch.frames, batch.frame_times), batch.has_video),
-                                      ("audio", (batch.waveform, batch.num_samples), batch.has_audio)):
+        for name, inputs, given in (("video", (batch.frames, batch.frame_times), batch.has_video),
+                                    ("audio", (batch.waveform, batch.num_samples), batch.has_audio)):
             if name in self.branches:
-                tokens = _tokens_of(getattr(self, name), inputs, present)
+                tokens = _tokens_of(getattr(self, name), inputs, given)
                 streams[name] = Stream(tokens, masked_mean(tokens))
-                embedded.present[name] = tokens.mask.any(1)
+                present = embedded.present[name] = tokens.mask.any(1)
                 embedded.vectors[name] = self._head(name).embed(tokens)
-                logits[name] = self._head(name)(embedded.vectors[name], embedded.present[name])
+                logits[name] = self._head(name)(self._normed(name, embedded, batch.speakers), present)
         pooled = {name: stream.pooled for name, stream in streams.items()}
-        embedding, attention = pooled[self.branches[0]], None
+        embedding, attention, normed = pooled[self.branches[0]], None, None
         if self.fusion is not None:
             embedding, attention = self.fusion(streams["video"], streams["audio"])
             if embedding is not None:
                 embedded.present["fused"] = embedded.present["video"] | embedded.present["audio"]
                 embedded.vectors["fused"] = embedding
-        return Output(self._answer(embedded, logits), logits.get("video"), logits.get("audio"), embedding,
-                      pooled.get("video"), pooled.get("audio"), attention, embedded)
+                normed = self._normed("fused", embedded, batch.speakers)
+        return Output(self._joined(normed, logits, embedded.present), logits.get("video"), logits.get("audio"),
+                      embedding, pooled.get("video"), pooled.get("audio"), attention, embedded)
 
-    def answer(self, embedded: Embedded) -> Tensor:
-        """The logits (batch, classes) that `forward` gave to what it embedded."""
-        return self._answer(embedded, {name: self._head(name)(embedded.vectors[name], embedded.present[name])
-                                       for name in self.branches})
+    def answer(self, embedded: Embedded, sums: dict[str, Tensor]) -> Tensor:
+        """The logits (batch, classes) of what `forward` embedded; `sums` by name as in `SpeakerNorm.by`."""
+        vectors = {name: self.norms[name].by(vector, sums[name]) if name in self.norms else vector
+                   for name, vector in embedded.vectors.items()}
+        logits = {name: self._head(name)(vectors[name], embedded.present[name]) for name in self.branches}
+        return self._joined(vectors.get("fused"), logits, embedded.present)
 
-    def _answer(self, embedded: Embedded, logits: dict[str, Tensor]) -> Tensor:
+    def _joined(self, fused: Tensor | None, logits: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
         if self.fusion is None:
             return logits[self.branches[0]]
-        both, present = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, embedded.present))
-        return self.fusion.answer(embedded.vectors.get("fused"), both, present)
+        both = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, present))
+        return self.fusion.answer(fused, *both)
+
+    def _normed(self, name: str, embedded: Embedded, speakers: Tensor) -> Tensor:
+        vector = embedded.vectors[name]
+        return self.norms[name](vector, speakers, embedded.present[name]) if name in self.norms else vector
 
     def _head(self, branch: str) -> UnimodalHead:
         return getattr(self, f"{branch}_head")
@@ -104,7 +120,8 @@ def load_network(folder: Path) -> VAER:
 
 def _model_config(settings: dict[str, Any]) -> ModelConfig:
     return ModelConfig(video=VideoConfig(**settings["video"]), audio=AudioConfig(**settings["audio"]),
-                       fusion=FusionConfig(**settings["fusion"]))
+                       fusion=FusionConfig(**settings["fusion"]),
+                       speaker_norm=settings.get("speaker_norm", False))  # networks older than the setting lack it
 
 
 def _tokens_of(branch: nn.Module, inputs: tuple[Tensor, Tensor], present: Tensor) -> Tokens:

@@ -12,6 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.config import TrainConfig
 from vaer.errors import RunError
+from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.records import Batch
 from vaer.training.losses import clip_counts, emotion_loss
 
@@ -42,6 +43,8 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
         if not accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
             scheduler.step()
         optimizer.zero_grad()
+        for norm in speaker_norms(network):
+            norm.learn(accelerator.reduce(norm.memory.step, reduction="sum"))
         after_step(total.item())
 
 

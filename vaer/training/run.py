@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
@@ -26,6 +27,7 @@ from vaer.data.protocols import SPLIT_FILE, is_file, read_split
 from vaer.errors import RunError, UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
+from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.network import VAER, network_settings
 from vaer.records import Split
 from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
@@ -115,7 +117,10 @@ class Run:
         self.network: nn.Module
         self.optimizer: Optimizer
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
-        accelerator.register_for_checkpointing(self.scheduler, self.progress)
+        norms = speaker_norms(self.network)
+        for norm in norms:
+            norm.remember(torch.from_numpy(np.bincount(self.batches.clips.speakers)))
+        accelerator.register_for_checkpointing(self.scheduler, self.progress, *(norm.memory for norm in norms))
         set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not
 
     def _build_data(self, split: Split, classes: tuple[str, ...], wanted: Wanted) -> None:
@@ -221,6 +226,8 @@ class Run:
         log.say(f"split {self.config.data.protocol} fold {self.config.data.fold}: {self.split.verdict}")
         if self.validation is None:
             log.say("no validation clips: the last epoch counts as the best")
+        elif self.config.model.speaker_norm:
+            log.say("validation adapts to each speaker over all unlabelled clips of it")
         if self.started is not None:
             log.say(f"start from {self.config.model.init}: {self.started}")
         if self.state is None:
