@@ -107,6 +107,9 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
                         help="What decodes pictures, whatever training did; auto takes the first that is there.")
     parser.add_argument("--decode_device", type=Literal["cpu", "cuda"], default="cpu",
                         help="Where pictures are decoded, whatever training did.")
+    parser.add_argument("--adapt_clips", type=int | None, default=None,
+                        help="Clips of a test speaker that a run with model.speaker_norm adapts to, drawn by its seed, "
+                             "while all are scored; none takes all.")
 
 
 def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:

@@ -2,6 +2,7 @@ import json
 
 import pandas as pd
 from makers import make_scored
+from matplotlib.axes import Axes
 
 from vaer.evaluation.report import show, write
 from vaer.evaluation.scored import pool
@@ -47,3 +48,14 @@ def test_folds_stand_above_their_pooled_score_and_runs_are_compared(capsys):
     assert shown.index("runs/a/fold0") < shown.index("runs/a/pooled") < shown.index("mean of its folds")
     assert "runs/a/fold1 GUARD LIFTED" in shown
     assert "runs/b against runs/a/pooled: not the same clips" in shown
+
+
+def test_what_was_adapted_to_stands_in_the_table_and_in_the_pictures(capsys, tmp_path, monkeypatch):
+    scored, titles = make_scored(tmp_path / "one", speaker_norm=True, adapt_clips=2), []
+    monkeypatch.setattr(Axes, "set_title", lambda self, title, **_: titles.append(title))
+    write(scored, "_adapt2")
+    assert [title.splitlines()[1] for title in titles] == [
+        "adapted to each test speaker over its 2 unlabelled clips"] * 2
+    show([[scored]], "both")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "one: adapted to each test speaker over its 2 unlabelled clips" in shown

@@ -18,22 +18,39 @@ OPTIONS = Options(batch_size=2, num_workers=0)
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A run of one epoch on six takes of one speaker, tested on the second repetitions."""
-    folder = tmp_path_factory.mktemp("run")
+def corpus(tmp_path_factory):
+    """Six takes of one speaker, in two repetitions."""
+    root = tmp_path_factory.mktemp("run") / "corpus"
     for emotion, hertz in (("01", 300), ("03", 500), ("05", 800)):
         for repetition in "12":
-            write_video(folder / "corpus" / f"01-01-{emotion}-01-01-0{repetition}-01.mp4", frames=8, size=(32, 32),
+            write_video(root / f"01-01-{emotion}-01-01-0{repetition}-01.mp4", frames=8, size=(32, 32),
                         sound=tone(0.6, 48_000, hertz + 10 * int(repetition))[None])
+    return root
+
+
+def trained(corpus, name, **model):
+    """A run of one epoch beside the corpus, tested on the second repetitions."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ACCELERATE_USE_CPU", "true")
         AcceleratorState._reset_state(reset_partial_state=True)
-        config = tiny_config()
-        data = dataclasses.replace(config.data, root=str(folder / "corpus"), protocol="repetition")
-        train(dataclasses.replace(config, output=str(folder / "run"), data=data,
+        config = tiny_config(**model)
+        data = dataclasses.replace(config.data, root=str(corpus), protocol="repetition")
+        train(dataclasses.replace(config, output=str(corpus.parent / name), data=data,
                                   train=TrainConfig(epochs=1, batch_size=2)))
-        yield folder / "run"
+        yield corpus.parent / name
         AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.fixture(scope="module")
+def run(corpus):
+    """A run without anything special."""
+    yield from trained(corpus, "run")
+
+
+@pytest.fixture
+def adapted(corpus):
+    """A run that adapts to speakers."""
+    yield from trained(corpus, "adapted", speaker_norm=True)
 
 
 def read(run, suffix=""):
@@ -114,6 +131,25 @@ def test_a_branch_that_was_never_trained_is_not_asked(run, tmp_path):
     (copy / "config.yaml").write_text(text.replace("  audio:\n    enabled: true", "  audio:\n    enabled: false"))
     with pytest.raises(UserError, match=r"--modality audio: .*voiceless was trained without that branch"):
         evaluate([copy], OPTIONS._replace(modality="audio"))
+
+
+def test_a_run_that_adapts_to_speakers_says_so_in_every_figure(adapted, capsys):
+    evaluate([adapted], OPTIONS)
+    metrics, whole = read(adapted)
+    assert metrics["speaker_norm"]
+    assert metrics["adaptation"] == "adapted to each test speaker over its 3 unlabelled clips"
+    assert metrics["adaptation"] in capsys.readouterr().out
+    evaluate([adapted], OPTIONS._replace(adapt_clips=1))
+    metrics, table = read(adapted, "_adapt1")
+    assert metrics["adaptation"] == "adapted to each test speaker over its 1 unlabelled clips"
+    assert len(table) == len(whole) == 3
+    assert not np.allclose(table[metrics["classes"]], whole[metrics["classes"]])
+    assert (adapted / "confusion_adapt1.png").exists()
+
+
+def test_clips_to_adapt_to_are_refused_where_nothing_adapts(run):
+    with pytest.raises(UserError, match=r"--adapt_clips 4: .*run was trained without --model\.speaker_norm"):
+        evaluate([run], OPTIONS._replace(adapt_clips=4))
 
 
 def test_another_corpus_than_the_one_learned_is_refused(run, monkeypatch):

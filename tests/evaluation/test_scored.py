@@ -41,6 +41,7 @@ def test_each_fold_is_scaled_by_its_own_temperature():
 
 @pytest.mark.parametrize(("setting", "message"), [
     ({"protocol": "q"}, r"differ in protocol \(p, q\)"), ({"modality": "audio"}, r"differ in modality"),
+    ({"adapt_clips": 4}, r"differ in adapt_clips"), ({"speaker_norm": True}, r"differ in speaker_norm"),
     ({"fold": 0}, r"12 clips are scored in more than one of them \(0-0, 0-1, 0-2\)")])
 def test_what_cannot_be_pooled_is_refused(setting, message):
     other = make_scored("b", **{"fold": 1} | setting)
@@ -67,3 +68,18 @@ def test_runs_on_the_same_clips_are_compared_by_pairs():
     assert compare(first, other) == told
     assert "no interval (fewer than 8 speakers)" in compare(make_scored("a"), make_scored("b"))
     assert "not the same clips" in compare(first, make_scored("b", speakers=8, fold=1))
+
+
+@pytest.mark.parametrize(("clips", "used"), [(None, "6"), (4, "4"), (9, "6")])
+def test_a_score_says_what_was_adapted_to(clips, used):
+    scored = make_scored("a", speaker_norm=True, adapt_clips=clips)
+    assert scored.facts["adaptation"] == f"adapted to each test speaker over its {used} unlabelled clips"
+    assert make_scored("a").facts["adaptation"] is None
+
+
+def test_speakers_with_unlike_numbers_of_clips_are_told_as_a_span():
+    parts = [make_scored("a", speaker_norm=True), make_scored("b", fold=1, clips=12, speaker_norm=True)]
+    assert pool("both", parts).facts["adaptation"] == (
+        "adapted to each test speaker over its 6 to 12 unlabelled clips")
+    told = compare(parts[0], make_scored("c"))
+    assert "c against a (adapted to each test speaker over its 6 unlabelled clips): UAR" in told

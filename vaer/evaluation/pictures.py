@@ -49,5 +49,5 @@ def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
 
 
 def _title(facts: dict[str, Any], title: str) -> str:
-    lifted = ", GUARD LIFTED" if facts["leaks"] else ""
-    return f"{title}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {facts['clips']} clips{lifted}"
+    told = ", GUARD LIFTED" * bool(facts["leaks"]) + (f"\n{facts['adaptation']}" if facts["adaptation"] else "")
+    return f"{title}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {facts['clips']} clips{told}"

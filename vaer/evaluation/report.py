@@ -38,7 +38,8 @@ def show(groups: list[list[Scored]], modality: str) -> None:
     for other in main[1:]:
         console.print(compare(main[0], other), markup=False, highlight=False, soft_wrap=True)
     for scored in main:
-        lines = (scored.facts["split"], *(f"WARNING: {warning}" for warning in scored.facts["warnings"]))
+        adapted = [scored.facts["adaptation"]] if scored.facts["adaptation"] else []
+        lines = (scored.facts["split"], *adapted, *(f"WARNING: {warning}" for warning in scored.facts["warnings"]))
         for line in lines:
             console.print(f"{scored.folder}: {line}", markup=False, highlight=False, soft_wrap=True)
 
@@ -50,9 +51,9 @@ def _overview(groups: list[list[Scored]], modality: str) -> Table:
     for group in groups:
         for scored in group:
             facts = scored.facts
-            lifted = " GUARD LIFTED" if facts["leaks"] else ""
+            told = " GUARD LIFTED" * bool(facts["leaks"]) + " ADAPTED" * bool(facts["adaptation"])
             fold = "pooled" if isinstance(facts["fold"], list) else str(facts["fold"])
-            table.add_row(str(scored.folder) + lifted, facts["protocol"], fold,
+            table.add_row(str(scored.folder) + told, facts["protocol"], fold,
                           *(_with_interval(facts, name) for name in ("uar", "war", "macro_f1")), str(facts["clips"]),
                           str(facts["speakers"]), str(facts["classes_present"]))
         if "mean_of_folds" in group[-1].facts:

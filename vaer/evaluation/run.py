@@ -18,10 +18,10 @@ from vaer.data.protocols import SPLIT_FILE, num_folds, read_split
 from vaer.errors import UserError
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
-from vaer.evaluation.predict import Predictions, predict
+from vaer.evaluation.predict import Predictions, draw_clips, predict
 from vaer.evaluation.scored import Answers, Scored, facts_of, pool
 from vaer.models.network import VAER, load_network
-from vaer.records import Item
+from vaer.records import Batch, Item, Split
 
 # What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
 OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decoder", "data.decode_device",
@@ -40,18 +40,26 @@ class Options(NamedTuple):
     allow_missing: bool = False
     decoder: str = "auto"
     decode_device: str = "cpu"
+    adapt_clips: int | None = None
+
+    @property
+    def suffix(self) -> str:
+        """What the names of the files carry, so that results of other options stay."""
+        return ("" if self.modality == "both" else f"_{self.modality}") + (
+            "" if self.adapt_clips is None else f"_adapt{self.adapt_clips}")
 
 
 def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) -> None:
     """Score each run, write its files into its folder, print a table.
 
     A folder of folds (fold0, fold1, ...) is scored fold by fold, and all together into its `pooled`; `pool_into` does
-    the same for all `runs`. With a modality taken away the names carry it (metrics_video.json), so that both results
-    stay. Raises UserError.
+    the same for all `runs`. With a modality taken away or few clips to adapt to the names carry it (metrics_video.json,
+    metrics_adapt4.json), so that all results stay. Raises UserError.
     """
     require_range("views", options.views, 1, 100)
     require_range("batch_size", options.batch_size, 1)
     require_range("num_workers", options.num_workers, 0)
+    require_range("adapt_clips", options.adapt_clips, 0)
     groups = [folds_of(run) for run in runs]
     pooled = [None if group == [run] else run / "pooled" for run, group in zip(runs, groups, strict=True)]
     if pool_into is not None:
@@ -78,7 +86,7 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
 
 def _write(part: Scored, accelerator: Accelerator, options: Options) -> None:
     if accelerator.is_main_process:
-        report.write(part, "" if options.modality == "both" else f"_{options.modality}")
+        report.write(part, options.suffix)
 
 
 def folds_of(run: Path) -> list[Path]:
@@ -103,6 +111,8 @@ def settings_of(run: Path, options: Options) -> Config:
     config = read_config(run / "config.yaml")
     if options.modality != "both" and not getattr(config.model, options.modality).enabled:
         raise UserError(f"--modality {options.modality}: {run} was trained without that branch.")
+    require(options.adapt_clips is None or config.model.speaker_norm,
+            f"--adapt_clips {options.adapt_clips}: {run} was trained without --model.speaker_norm; leave it out.")
     views = config.evaluate.views if options.views is None else options.views
     check_views(views, config.data)
     data = dataclasses.replace(
@@ -120,7 +130,8 @@ def _require_alike(group: list[Path], settings: dict[Path, Config]) -> None:
                          f"protocol and setting.")
 
 
-def _score(run: Path, config: Config, accelerator: Accelerator, options: Options) -> Scored:
+def open_run(run: Path, config: Config, accelerator: Accelerator) -> tuple[VAER, Split]:
+    """The best network of a run, on the device, and its split; raises UserError where the two do not fit."""
     network = load_network(run / "best")
     kept = run / SPLIT_FILE  # the sides that it learned from, whatever the file says by now
     data = dataclasses.replace(config.data, protocol=str(kept)) if kept.is_file() else config.data
@@ -130,7 +141,11 @@ def _score(run: Path, config: Config, accelerator: Accelerator, options: Options
                         f"{', '.join(network.classes)}; name a corpus with the same ones.")
     if not split.test:
         raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
-    network = accelerator.prepare_model(network, evaluation_mode=True)
+    return accelerator.prepare_model(network, evaluation_mode=True), split
+
+
+def _score(run: Path, config: Config, accelerator: Accelerator, options: Options) -> Scored:
+    network, split = open_run(run, config, accelerator)
     predictions = _predict(split.test, f"{run}, test", network, config, accelerator, options)
     temperature = None
     if split.validation:
@@ -140,7 +155,9 @@ def _score(run: Path, config: Config, accelerator: Accelerator, options: Options
     setting = {"protocol": config.data.protocol, "fold": fold, "corpus": config.data.corpus,
                "channel": config.data.channel, "labels": config.data.labels, "validation": config.data.validation,
                "modality": options.modality, "views": config.evaluate.views, "seed": config.seed,
+               "speaker_norm": config.model.speaker_norm, "adapt_clips": options.adapt_clips,
                "split": split.verdict, "leaks": list(split.leaks), "warnings": _recorded(run).get("warnings", [])}
+    classes = accelerator.unwrap_model(network).classes
     answers = Answers(_table(split.test, classes, predictions, fold), classes, setting, {str(fold): temperature})
     return Scored(run, answers, facts_of(answers))
 
@@ -151,17 +168,25 @@ def _recorded(run: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
-             options: Options) -> Predictions:
-    views = config.evaluate.views
-    clips = EvaluationClips(items, accelerator.unwrap_model(network).classes, config=config.data, views=views,
+def open_clips(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
+               options: Options) -> tuple[EvaluationClips, Iterable[Batch]]:
+    """Clips, and their batches of this process under a progress bar."""
+    clips = EvaluationClips(items, accelerator.unwrap_model(network).classes, config=config.data,
+                            views=config.evaluate.views,
                             wanted=Wanted(config.model.video.enabled, config.model.audio.enabled))
     batches = evaluation_batches(clips, batch_size=options.batch_size, num_workers=options.num_workers,
                                  device=accelerator.device, rank=accelerator.process_index,
                                  world=accelerator.num_processes)
-    shown: Iterable = track(batches, description=description, total=len(batches), transient=True,
-                            disable=not accelerator.is_main_process)
-    return predict(network, shown, accelerator, num_clips=len(clips), views=views, modality=options.modality)
+    return clips, track(batches, description=description, total=len(batches), transient=True,
+                        disable=not accelerator.is_main_process)
+
+
+def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
+             options: Options) -> Predictions:
+    clips, batches = open_clips(items, description, network, config, accelerator, options)
+    adapting = None if options.adapt_clips is None else draw_clips(clips.speakers, options.adapt_clips, config.seed)
+    return predict(network, batches, accelerator, num_clips=len(clips), views=clips.views, modality=options.modality,
+                   adapting=adapting)
 
 
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:

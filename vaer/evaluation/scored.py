@@ -63,16 +63,27 @@ def facts_of(answers: Answers) -> dict[str, Any]:
     """Every score of some answers, in plain types."""
     probabilities, labels, speakers = answers.probabilities, answers.labels, answers.speakers
     intervals = speaker_intervals(answers.predictions, labels, speakers, len(answers.classes))
+    per_speaker = score_speakers(probabilities, labels, speakers)
     return score(probabilities, labels)._asdict() | answers.setting | {
+        "adaptation": _adaptation(answers.setting, [row["clips"] for row in per_speaker.values()]),
         "classes": list(answers.classes),
         "speakers": len(set(speakers.tolist())),
         "level": LEVEL,
         "intervals": None if intervals is None else {name: list(span) for name, span in intervals.items()},
         "intervals_need_speakers": FEWEST_SPEAKERS,
         "per_class": score_classes(probabilities, labels, answers.classes),
-        "per_speaker": score_speakers(probabilities, labels, speakers),
+        "per_speaker": per_speaker,
         "nll": float(-np.log(probabilities[np.arange(len(labels)), labels].clip(min=1e-12)).mean()),
         "calibration": _calibration(answers, probabilities, labels)}
+
+
+def _adaptation(setting: dict[str, Any], clips: list[int]) -> str | None:
+    """What a reader must know of a score that used test clips without their labels; `clips` of each test speaker."""
+    if not setting["speaker_norm"]:
+        return None
+    used = clips if setting["adapt_clips"] is None else [min(setting["adapt_clips"], count) for count in clips]
+    span = str(min(used)) if min(used) == max(used) else f"{min(used)} to {max(used)}"
+    return f"adapted to each test speaker over its {span} unlabelled clips"
 
 
 def _calibration(answers: Answers, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -123,6 +134,10 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
     return Scored(folder, answers, facts)
 
 
+def _named(scored: Scored) -> str:
+    return str(scored.folder) + (f" ({scored.facts['adaptation']})" if scored.facts["adaptation"] else "")
+
+
 def compare(first: Scored, other: Scored) -> str:
     """One sentence: by how much `other` differs from `first` in UAR, and how sure that is."""
     tables = [scored.answers.table for scored in (first, other)]
@@ -136,7 +151,7 @@ def compare(first: Scored, other: Scored) -> str:
                for scored, table in zip((first, other), (one, two), strict=True)]
     spans = paired_intervals(answers[0].predictions, answers[1].predictions, answers[0].labels, answers[0].speakers,
                              len(first.answers.classes))
-    told = f"{other.folder} against {first.folder}: UAR {difference:+.3f}"
+    told = f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}"
     if spans is None:
         return f"{told}, no interval (fewer than {FEWEST_SPEAKERS} speakers)"
     low, high = spans["uar"]
