@@ -77,7 +77,26 @@ def test_all_train_tests_nobody():
     assert (len(parts.train), parts.validation, parts.test) == (4, [], [])
 
 
+def test_speakers_are_dealt_out_to_as_many_folds_as_asked_for():
+    """Of speakers 1 to 10 in three groups: 1 4 7 10, 2 5 8, 3 6 9; numbers in their order, not 1, 10, 2."""
+    items = corpus(range(1, 11))
+    folds = [split(items, "speakers3", fold) for fold in range(num_folds("speakers3"))]
+    assert [[item.speaker for item in parts.test[::2]] for parts in folds] == [
+        ["1", "4", "7", "10"], ["2", "5", "8"], ["3", "6", "9"]]
+    assert [parts.validation for parts in folds] == [folds[1].test, folds[2].test, folds[0].test]
+    assert all(len(parts.train + parts.validation + parts.test) == len(items) for parts in folds)
+    assert folds[2].verdict == ("train speakers 2, 5, 8 (6 clips); validation speakers 1, 4, 7, 10 (8 clips); "
+                                "test speakers 3, 6, 9 (6 clips)")
+
+
+@pytest.mark.parametrize("protocol", ["speakers2", "speakers5"])
+def test_too_few_groups_or_speakers_are_refused(protocol):
+    with pytest.raises(UserError, match=rf"{protocol} wants . groups of speakers, at least 3 .* holds 4 speakers"):
+        split(corpus(range(4)), protocol, 0)
+
+
 @pytest.mark.parametrize(("protocol", "fold", "message"), [
+    ("speakers3", 3, "--data.fold 3 is not one of speakers3: it has 3 folds"),
     ("nonsense", 0, "--data.protocol 'nonsense' is unknown; choose from all_train, demo24"),
     ("ravdess_dev5", 5, "it has 5 folds"),
     ("ravdess_dev5", 0, "holds speakers 1 only"),

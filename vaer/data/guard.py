@@ -30,7 +30,7 @@ def find_leaks(split: Split, *, speakers: bool = True) -> list[str]:
     for one, other in combinations(SIDES, 2):
         left, right = getattr(split, one), getattr(split, other)
         if speakers and (shared := {item.speaker for item in left} & {item.speaker for item in right}):
-            leaks.append(f"speakers {', '.join(_ordered(shared))} stand in {one} and in {other}")
+            leaks.append(f"speakers {', '.join(ordered(shared))} stand in {one} and in {other}")
         takes = {item.take for item in left} & {item.take for item in right}
         if takes:
             leaks.append(f"takes {_listed(sorted(takes))} stand in {one} and in {other}")
@@ -49,10 +49,11 @@ def require_none(leaks: list[str]) -> None:
 
 def names(items: list[Item]) -> str:
     """The speakers of some clips, numbers in their order."""
-    return ", ".join(_ordered({item.speaker for item in items}))
+    return ", ".join(ordered({item.speaker for item in items}))
 
 
-def _ordered(speakers: set[str]) -> list[str]:
+def ordered(speakers: set[str]) -> list[str]:
+    """Names of speakers in their order, numbers by size."""
     return sorted(speakers, key=lambda name: (len(name), name))
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import re
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
@@ -12,11 +13,12 @@ from typing import Any
 from vaer.choose import choose
 from vaer.config import DataConfig
 from vaer.data.corpora import CORPORA, read_corpus
-from vaer.data.guard import SIDES, find_leaks, names, require_none
+from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.errors import UserError
 from vaer.records import Item, Split
 
 SPEAKER_DEPENDENT = ("repetition", "all_train")
+BY_SPEAKERS = re.compile(r"speakers([1-9]\d*)")
 CSV_COLUMNS = ("id", "side")
 SPLIT_FILE = "split.csv"
 """What a run calls its copy of a protocol of one's own: it is scored by what it learned from."""
@@ -37,17 +39,18 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
     sides, unless the settings allow it; the verdict of the split says what was allowed.
     """
     classes, items = read_corpus(config)
+    foreign = _foreign(config)
     parts = split(items, config.protocol, config.fold)
     leaks = find_leaks(parts, speakers=config.protocol not in SPEAKER_DEPENDENT)
     if not config.lift_guard:
         require_none(leaks)
     kept = "" if config.protocol in SPEAKER_DEPENDENT else "no speaker, take or file on two sides: "
     head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
-    told = [head + parts.verdict, _foreign(config), _missing(items, config)]
+    facts = [head + parts.verdict, foreign, _missing(items, config)]
     if config.validation == "train":
         parts = parts._replace(train=parts.train + parts.validation, validation=[])
-        told.append("validation clips train too")
-    return classes, parts._replace(verdict="; ".join(filter(None, told)), leaks=tuple(leaks))
+        facts.append("validation clips train too")
+    return classes, parts._replace(verdict="; ".join(filter(None, facts)), leaks=tuple(leaks))
 
 
 def num_folds(protocol: str) -> int:
@@ -56,6 +59,8 @@ def num_folds(protocol: str) -> int:
         return 1
     if is_file(protocol):
         return len({row["fold"] for row in _rows(Path(protocol))})
+    if match := BY_SPEAKERS.fullmatch(protocol):
+        return int(match[1])
     return len(_published(protocol)["folds"])
 
 
@@ -77,6 +82,8 @@ def split(items: list[Item], protocol: str, fold: int) -> Split:
         return _by_repetition(items)
     if protocol == "all_train":
         return Split(items, [], [], f"all {len(items)} clips train; nobody selects, nobody is tested")
+    if BY_SPEAKERS.fullmatch(protocol):
+        return _by_speakers(items, protocol, fold)
     speakers = _published(protocol)["folds"][fold]
     known = [{str(speaker) for speaker in speakers[side]} for side in ("train", "val", "test")]
     sides = [[item for item in items if item.speaker in side] for side in known]
@@ -92,8 +99,21 @@ def _require_fold(protocol: str, fold: int, count: int) -> None:
 
 
 def _published(protocol: str) -> dict[str, Any]:
-    table = {**published(), **dict.fromkeys(SPEAKER_DEPENDENT)}
+    table = {**published(), **dict.fromkeys((*SPEAKER_DEPENDENT, "speakers5"))}
     return choose(table, protocol, "data.protocol")
+
+
+def _by_speakers(items: list[Item], protocol: str, fold: int) -> Split:
+    """Speakers in their order, dealt out to as many groups as there are folds; the group after the tested selects."""
+    count, speakers = num_folds(protocol), ordered({item.speaker for item in items})
+    if not 3 <= count <= len(speakers):
+        raise UserError(f"--data.protocol {protocol} wants {count} groups of speakers, at least 3 to test, to select "
+                        f"and to train; --data.root holds {len(speakers)} speakers ({names(items)}).")
+    group = {speaker: number % count for number, speaker in enumerate(speakers)}
+    tested, selects = fold, (fold + 1) % count
+    sides = ([item for item in items if group[item.speaker] not in (tested, selects)],
+             *([item for item in items if group[item.speaker] == one] for one in (selects, tested)))
+    return Split(*sides, verdict=_verdict(*sides))
 
 
 def _by_repetition(items: list[Item]) -> Split:
@@ -183,10 +203,11 @@ def _foreign(config: DataConfig) -> str:
     if protocol["corpus"] != config.corpus:
         fitting = [name for name, other in published().items() if other["corpus"] == config.corpus]
         raise UserError(f"--data.protocol {config.protocol} is for --data.corpus {protocol['corpus']}, "
-                        f"not {config.corpus}; choose one of {', '.join(fitting)}.")
-    told = [f"{name} {getattr(config, name)}, where the protocol has {protocol[name]}"
-            for name in ("labels", "channel") if protocol.get(name, getattr(config, name)) != getattr(config, name)]
-    return "; ".join(told)
+                        f"not {config.corpus}; choose one of {', '.join([*fitting, 'speakers5'])}, or a CSV file of "
+                        f"your own.")
+    odd = [f"{name} {getattr(config, name)}, where the protocol has {protocol[name]}"
+           for name in ("labels", "channel") if protocol.get(name, getattr(config, name)) != getattr(config, name)]
+    return "; ".join(odd)
 
 
 def _missing(items: list[Item], config: DataConfig) -> str:
