@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
     config = dataclasses.replace(read_config(ROOT / "configs" / "demo.yaml").data, root=options.root, bucketing=True)
-    classes, items = read_corpus(config)
+    classes, items, _ = read_corpus(config)
     sampler = StepSampler(len(items), batch_size=16, accumulation=1, seed=0, rank=0, world=1,
                           seconds=window_seconds(items, config, rank=0, world=1))
     clips = TrainingClips(items, classes, config=config, wanted=Wanted(), seed=0)

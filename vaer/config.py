@@ -60,18 +60,21 @@ class AugmentConfig:
 class DataConfig:
     """Which corpus, who is tested, and how clips are cut."""
 
-    corpus: Literal["ravdess", "demo"] = "ravdess"
-    """How the folder is read."""
+    corpus: Literal["ravdess", "demo", "csv"] = "ravdess"
+    """How the folder is read; csv: a table of one's own with the columns path, label and speaker."""
     root: str = "data/ravdess"
-    """The folder of the corpus."""
+    """The folder of the corpus; csv: the folder that holds table.csv, or a table itself."""
     channel: Literal["speech", "song", "both"] = "speech"
     """ravdess only: takes that are spoken, sung, or both."""
     labels: Literal["emotions8", "drop_neutral", "calm_as_neutral", "drop_calm"] = "emotions8"
     """ravdess only: all eight emotions, seven without neutral, seven with calm counted as neutral, or seven without
     calm."""
+    label_map: dict[str, str | None] = field(default_factory=dict)
+    """csv only: new names for labels of the table, such as {anger: angry}; null leaves the clips of a label out."""
     protocol: str = "ravdess_contig6"
     """Who trains and who is tested: a name of vaer/data/protocols.json, a CSV file of id, side (train, validation or
-    test) and, if it has several, fold; `repetition` (first ones train, second ones test, of the same speakers) or
+    test) and, if it has several, fold; `speakersK` (K folds, in each of which one K-th of the speakers is tested and
+    the next one selects; speakers5, say), `repetition` (first ones train, second ones test, of the same speakers) or
     `all_train` (nobody is tested)."""
     fold: int | Literal["all"] = 0
     """Which fold of the protocol, from 0; all trains one after the other, each into a folder of its own."""
@@ -115,6 +118,10 @@ class DataConfig:
             for name, value in (("channel", self.channel), ("labels", self.labels)):
                 usual = DataConfig.__dataclass_fields__[name].default
                 require(value == usual, f"--data.{name} {value} is for --data.corpus ravdess; leave it out.")
+        require(self.corpus == "csv" or not self.label_map,
+                f"--data.label_map is for --data.corpus csv, not {self.corpus}; leave it out.")
+        require("" not in self.label_map.values(),
+                "--data.label_map gives a label the empty name; null leaves its clips out.")
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def test_a_prepared_corpus_is_read_like_the_raw_one(tmp_path):
     found = {}
     for name in ("raw", "prepared"):
         config = DataConfig(corpus="demo", root=str(tmp_path / name), num_frames=4, size=32)
-        classes, items = read_corpus(config)
+        classes, items, _ = read_corpus(config)
         found[name] = EvaluationClips(items, classes, config=config, wanted=Wanted())
     assert len(found["raw"]) == len(found["prepared"]) == 16
     for index in range(16):

@@ -12,7 +12,7 @@ from typing import Any
 
 from vaer.choose import choose
 from vaer.config import DataConfig
-from vaer.data.corpora import CORPORA, read_corpus
+from vaer.data.corpora import CORPORA, read_corpus, told
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.errors import UserError
 from vaer.records import Item, Split
@@ -38,7 +38,7 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
     Raises UserError where the corpus lacks takes of speakers that the protocol names, or something stands on two
     sides, unless the settings allow it; the verdict of the split says what was allowed.
     """
-    classes, items = read_corpus(config)
+    classes, items, left_out = read_corpus(config)
     foreign = _foreign(config)
     parts = split(items, config.protocol, config.fold)
     leaks = find_leaks(parts, speakers=config.protocol not in SPEAKER_DEPENDENT)
@@ -46,7 +46,7 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
         require_none(leaks)
     kept = "" if config.protocol in SPEAKER_DEPENDENT else "no speaker, take or file on two sides: "
     head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
-    facts = [head + parts.verdict, foreign, _missing(items, config)]
+    facts = [head + parts.verdict, foreign, _missing(items, config), f"left out: {told(left_out)}" * bool(left_out)]
     if config.validation == "train":
         parts = parts._replace(train=parts.train + parts.validation, validation=[])
         facts.append("validation clips train too")
@@ -155,8 +155,9 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
     by_id, by_take = ({getattr(item, key): item for item in items} for key in ("id", "take"))
 
     def find(name: str) -> Item | None:
-        if name in by_id:
-            return by_id[name]
+        for known in (name, Path(name).with_suffix("").as_posix()):
+            if known in by_id:
+                return by_id[known]
         stem = Path(name).stem
         return by_id.get(stem) or by_take.get(stem.partition("-")[2])
 

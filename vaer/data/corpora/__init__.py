@@ -1,22 +1,49 @@
 """The corpora: each module has `labels(root, config)`, the classes, `scan(root, config)`, the items, and
 `lacking(items, config, speakers)`, what the published corpus has of these speakers and the items lack (text or "")."""
 
+import os
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 from vaer.config import DataConfig
 from vaer.data import manifest
-from vaer.data.corpora import demo, ravdess
+from vaer.data.corpora import demo, ravdess, table
 from vaer.records import Item
 
-CORPORA: dict[str, ModuleType] = {"demo": demo, "ravdess": ravdess}
+CORPORA: dict[str, ModuleType] = {"csv": table, "demo": demo, "ravdess": ravdess}
 
 
-def read_corpus(config: DataConfig) -> tuple[tuple[str, ...], list[Item]]:
-    """The classes, in the order of the network's answers, and the items of the corpus that `config` names.
+class Corpus(NamedTuple):
+    """What a folder holds."""
 
-    Where the corpus was prepared, its manifest says how long they are.
-    """
+    classes: tuple[str, ...]
+    """In the order of the network's answers."""
+    items: list[Item]
+    left_out: dict[str, int]
+    """How many clips of each label that is no class."""
+
+
+def read_corpus(config: DataConfig) -> Corpus:
+    """The corpus that `config` names; where it was prepared, its manifest says how long its clips are."""
     corpus = CORPORA[config.corpus]
     root = Path(config.root)
-    return corpus.labels(root, config), manifest.with_durations(corpus.scan(root, config), root)
+    classes, items = corpus.labels(root, config), corpus.scan(root, config)
+    left_out = Counter(item.label for item in items if item.label not in classes)
+    if left_out:
+        items = [item for item in items if item.label in classes]
+    return Corpus(classes, manifest.with_durations(items, root), dict(sorted(left_out.items())))
+
+
+def name_of(root: str) -> str:
+    """What a corpus is called: like its folder, or like its table where that is no `table.csv`."""
+    path = Path(os.path.abspath(root))
+    if path.name == table.NAME:
+        return path.parent.name
+    return path.stem if path.suffix.lower() == ".csv" else path.name
+
+
+def told(left_out: dict[str, int]) -> str:
+    """Clips that were left out, by label, as a part of a sentence; empty where there are none."""
+    return ", ".join(f"{label} ({count} clips)" for label, count in left_out.items())

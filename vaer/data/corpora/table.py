@@ -1,0 +1,136 @@
+"""Corpora of one's own: a table of clips with the columns path, label and speaker, beside its recordings."""
+
+import csv
+import math
+import os
+from pathlib import Path
+
+from vaer.config import DataConfig
+from vaer.data.files import is_recording
+from vaer.errors import UserError
+from vaer.records import Item
+
+NAME = "table.csv"
+REQUIRED = ("path", "label", "speaker")
+NOT_EMPTY = (*REQUIRED, "take")
+OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
+Rows = dict[int, dict[str, str]]  # by the line that they end on
+
+
+def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
+    """What the label map makes of the labels of the table, in the order of the alphabet."""
+    path = table_of(root)
+    return tuple(sorted({new for new in _renamed(path, _rows(path), config).values() if new is not None}))
+
+
+def scan(root: Path, config: DataConfig) -> list[Item]:
+    """A clip a row, in the order of the table; no file is opened. Clips that the label map leaves out keep their label.
+
+    `root` is the folder of `table.csv`, or a table itself; paths are relative to the folder of the table. Raises
+    UserError with the line of whatever is wrong: nothing is dropped.
+    """
+    path = table_of(root)
+    rows = _rows(path)
+    renamed = _renamed(path, rows, config)
+    items = {line: _item(path, line, row, renamed) for line, row in rows.items()}
+    _require_unique(path, items)
+    missing = [line for line, item in items.items() if not os.path.isfile(item.path)]
+    if missing:
+        raise UserError(f"{path}: line {missing[0]} names {items[missing[0]].path}, and there is no such file "
+                        f"({len(missing)} of {len(items)} rows name none); correct the table or complete the folder.")
+    return list(items.values())
+
+
+def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
+    """Nothing: `scan` refuses a table whose files are not all there."""
+    return ""
+
+
+def table_of(root: Path) -> Path:
+    """The table that `root` is, or holds; raises UserError where there is none."""
+    path = root if root.is_file() else root / NAME
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; a corpus of one's own is a CSV file of the columns "
+                        f"{', '.join(REQUIRED)}, or the folder that holds it as {NAME}.")
+    return path
+
+
+def _rows(path: Path) -> Rows:
+    """The rows of a table, no cell of NOT_EMPTY empty; raises UserError where they are none."""
+    rows = {}
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            for row in reader:
+                rows[reader.line_num] = row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read as a CSV ({error}); save it in UTF-8, with commas.") from error
+    missing = [name for name in REQUIRED if name not in columns]
+    if missing or len(set(columns)) < len(columns):
+        raise UserError(f"{path}: its first line names the columns {', '.join(columns) or 'none'}; it must name "
+                        f"{', '.join(REQUIRED)}, and each column once.")
+    if not rows:
+        raise UserError(f"{path}: holds no rows; write a line for each clip.")
+    return {line: _cells(path, line, row) for line, row in rows.items()}
+
+
+def _cells(path: Path, line: int, row: dict[str | None, str | None]) -> dict[str, str]:
+    if None in row:
+        raise UserError(f"{path}: line {line} has more cells than the first line has columns; put text that holds "
+                        f"commas in double quotes.")
+    cells = {name: (value or "").strip() for name, value in row.items()}
+    empty = [name for name in NOT_EMPTY if not cells.get(name, "filled")]
+    if empty:
+        raise UserError(f"{path}: line {line} has no {' and no '.join(empty)}; fill it in, or take the line out.")
+    return cells
+
+
+def _renamed(path: Path, rows: Rows, config: DataConfig) -> dict[str, str | None]:
+    """What becomes of each label of the table: None where its clips are left out."""
+    found = sorted({row["label"] for row in rows.values()})
+    unknown = sorted(set(config.label_map) - set(found))
+    if unknown:
+        raise UserError(f"{path}: the label map names {', '.join(unknown)}, and the labels here are "
+                        f"{', '.join(found)}; correct the map.")
+    renamed = {name: config.label_map.get(name, name) for name in found}
+    out = {name for name, new in renamed.items() if new is None}
+    if both := out & set(renamed.values()):
+        raise UserError(f"{path}: the label map leaves {', '.join(sorted(both))} out and gives that name to another "
+                        f"label; choose another name.")
+    if len(out) == len(found):
+        raise UserError(f"{path}: the label map leaves out every label ({', '.join(found)}); keep some.")
+    return renamed
+
+
+def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | None]) -> Item:
+    file = os.path.normpath(row["path"])
+    if not is_recording(file):
+        raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
+                        f"of pictures or sound, such as .mp4 or .wav.")
+    name, place = os.path.splitext(file)[0].replace(os.sep, "/"), os.path.join(path.parent, file)
+    return Item(id=name, path=place, sound=place, label=renamed[row["label"]] or row["label"], speaker=row["speaker"],
+                take=row.get("take", name), duration_s=_seconds(path, line, row.get("duration_s")),
+                attributes={column: cell for column, cell in row.items() if column not in OF_ITS_OWN})
+
+
+def _seconds(path: Path, line: int, cell: str | None) -> float | None:
+    """A duration; None where the cell is empty or there is none: then the file is asked."""
+    if not cell:
+        return None
+    try:
+        seconds = float(cell)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise UserError(f"{path}: line {line} has the duration_s {cell}; write seconds, or leave it empty.")
+    return seconds
+
+
+def _require_unique(path: Path, items: dict[int, Item]) -> None:
+    """Refuse two rows of one clip; files that differ in their endings alone would be one in a list of predictions."""
+    first: dict[str, int] = {}
+    for line, item in items.items():
+        if first.setdefault(item.id, line) != line:
+            raise UserError(f"{path}: lines {first[item.id]} and {line} both name {item.id} (endings apart); take one "
+                            f"of them out, or rename its file.")
