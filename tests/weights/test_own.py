@@ -96,6 +96,14 @@ def test_published_splits_tell_whether_they_keep_their_speakers_apart(run, their
     assert (overlap(str(run), replace(demo, "data", **data).data) is not None) == warned
 
 
+def test_tables_are_one_corpus_where_their_names_are(run):
+    config = replace(tiny_config(), "data", corpus="csv", root="data/nemo", protocol="speakers5")
+    write_config(config, run / "config.yaml")
+    other = replace(config, "data", root="data/emodb", fold=1)
+    assert overlap(str(run), other.data) is None
+    assert "learned from nemo under speakers5 fold 0" in overlap(str(run), replace(other, "data", root="nemo").data)
+
+
 def test_the_settings_of_a_run_are_json(run):
     assert json.loads((run / "best" / "config.json").read_text())["settings"]["model"]["video"]["width"] == 8
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import yaml
 
 from vaer.config import AudioConfig, DataConfig, VideoConfig
+from vaer.data.corpora import name_of
 from vaer.data.protocols import published
 from vaer.errors import UserError
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
@@ -52,7 +53,7 @@ def read_own(folder: Path, branch: Branch) -> Weights:
 
 
 def overlap(source: str, data: DataConfig) -> str | None:
-    """A warning where `source` is a run that learned from the same corpus under another split; None elsewhere.
+    """A warning where `source` is a run that learned from a corpus of the same name under another split; or None.
 
     None too where both splits are published ones that keep their speakers apart.
     """
@@ -62,12 +63,13 @@ def overlap(source: str, data: DataConfig) -> str | None:
         return None
     theirs = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("data", {})
     names = ("protocol", "fold", "validation")
-    if theirs.get("corpus") != data.corpus or all(theirs.get(name) == getattr(data, name) for name in names):
+    corpus, other = name_of(data.corpus, data.root), name_of(str(theirs.get("corpus")), str(theirs.get("root")))
+    if corpus != other or all(theirs.get(name) == getattr(data, name) for name in names):
         return None
     if _are_apart(theirs, data):
         return None
     trained = ", validation clips too" if theirs.get("validation") == "train" else ""
-    return (f"{source} learned from {data.corpus} under {theirs.get('protocol')} fold {theirs.get('fold')}{trained}: "
+    return (f"{source} learned from {corpus} under {theirs.get('protocol')} fold {theirs.get('fold')}{trained}: "
             f"it may have seen speakers who select or are tested under {data.protocol} fold {data.fold}")
 
 

@@ -55,8 +55,9 @@ def test_a_table_of_another_name_is_named_itself(tmp_path):
     path = write(tmp_path / "mine", "a.wav,sad,1", name="few.csv")
     [item] = scan(path)
     assert item.path == str(tmp_path / "mine" / "a.wav")
-    assert [name_of(str(place)) for place in (path, tmp_path / "mine", tmp_path / "mine" / "table.csv")] == [
+    assert [name_of("csv", str(place)) for place in (path, tmp_path / "mine", tmp_path / "mine" / "table.csv")] == [
         "few", "mine", "mine"]
+    assert name_of("ravdess", "data/mine") == "ravdess"
 
 
 def test_labels_are_renamed_or_left_out_and_counted(tmp_path):

@@ -36,8 +36,10 @@ def read_corpus(config: DataConfig) -> Corpus:
     return Corpus(classes, manifest.with_durations(items, root), dict(sorted(left_out.items())))
 
 
-def name_of(root: str) -> str:
-    """What a corpus is called: like its folder, or like its table where that is no `table.csv`."""
+def name_of(corpus: str, root: str) -> str:
+    """What a corpus is called: as its kind; a csv one like its folder, or like its table where that is no table.csv."""
+    if corpus != "csv":
+        return corpus
     path = Path(os.path.abspath(root))
     if path.name == table.NAME:
         return path.parent.name
