@@ -58,8 +58,8 @@ class Seen:
     def __init__(self, run, config, accelerator, options):
         self.config, self.accelerator = config, accelerator
         self.facts = json.loads((run / "run.json").read_text())
-        self.network, split = open_run(run, config, accelerator)
-        self.clips, batches = open_clips(split.test, str(run), self.network, config, accelerator, options)
+        self.network, tested = open_run(run, config, accelerator, options)
+        self.clips, batches = open_clips(tested.split.test, tested.classes, str(run), config, accelerator, options)
         self.seen = look(self.network, batches, accelerator)
 
     def answers(self, number, draw):

@@ -55,6 +55,7 @@ def test_version(capsys):
     (["evaluate", "no such run"], "no such run"),
     (["evaluate"], "runs"),
     (["evaluate", "x", "--modality", "smell"], "smell"),
+    (["evaluate", "x", "--corpus", "csv", "--label_map", "{joy: happy, boredom: null}"], "--corpus csv needs --root"),
 ])
 def test_wrong_input_is_one_sentence_and_status_2(capsys, arguments, expected):
     status, sentence = fail(capsys, *arguments)

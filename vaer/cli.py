@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 from jsonargparse import ArgumentParser, Namespace
 
 from vaer import __version__
-from vaer.config import add_flags, add_settings, config_of
+from vaer.config import DataConfig, add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
 
 
@@ -99,8 +99,12 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
                         help="Windows of a clip whose probabilities are averaged; none takes the run's own setting.")
     parser.add_argument("--batch_size", type=int, default=16, help="Clips scored at once; scores do not depend on it.")
     parser.add_argument("--num_workers", type=int, default=2, help="Processes that decode; 0 decodes in between.")
+    parser.add_argument("--corpus", type=DataConfig.__annotations__["corpus"] | None, default=None,
+                        help="Score on the whole of another corpus, at --root, read like data.corpus in training.")
     parser.add_argument("--root", type=str | None, default=None,
-                        help="Where the corpus lies now, if not where it lay in training.")
+                        help="Where the corpus lies now, if not where it lay in training; or where --corpus lies.")
+    parser.add_argument("--label_map", type=dict[str, str | None], default={},
+                        help="--corpus csv only: the network's names for labels of its table; null leaves clips out.")
     parser.add_argument("--allow_missing", type=bool, default=False,
                         help="Score although the corpus lacks takes of speakers that the protocol names.")
     parser.add_argument("--decoder", type=Literal["auto", "decord", "torchcodec", "pyav"], default="auto",

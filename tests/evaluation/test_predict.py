@@ -117,6 +117,13 @@ def test_clips_are_drawn_for_each_speaker_and_more_hold_the_fewer():
     assert len({tuple(chosen) for chosen in others}) > 1
 
 
+def test_classes_that_are_not_asked_for_share_their_probability_out(accelerator):
+    network, batch = tiny_network(), with_ids([0, 1], seed=0)
+    whole = predict(network, [batch], accelerator, num_clips=2, views=1).probabilities
+    told = predict(network, [batch], accelerator, num_clips=2, views=1, among=[2, 0]).probabilities
+    np.testing.assert_allclose(told, whole[:, [2, 0]] / (whole[:, :1] + whole[:, 2:]), atol=1e-6)
+
+
 def test_likelihood_by_hand():
     predictions = Predictions(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 0]))
     assert predictions.nll == pytest.approx((math.log(2) + math.log(4)) / 2)

@@ -46,6 +46,8 @@ def test_folds_stand_above_their_pooled_score_and_runs_are_compared(capsys):
     show([[*parts, pool("runs/a/pooled", parts)], [make_scored("runs/b")]], "both")
     shown = capsys.readouterr().out
     assert shown.index("runs/a/fold0") < shown.index("runs/a/pooled") < shown.index("mean of its folds")
+    low, high = sorted(part.facts["uar"] for part in parts)
+    assert f"{low:.3f} to {high:.3f}" in shown
     assert "runs/a/fold1 GUARD LIFTED" in shown
     assert "runs/b against runs/a/pooled: not the same clips" in shown
 

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from accelerate.state import AcceleratorState
-from makers import tiny_config, tone, write_video
+from makers import replace, tiny_config, tone, write_video, write_wav
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
-from vaer.config import TrainConfig
+from vaer.config import TrainConfig, read_config, write_config
 from vaer.errors import UserError
 from vaer.evaluation.run import Options, evaluate
 from vaer.training.run import train
@@ -158,6 +158,77 @@ def test_another_corpus_than_the_one_learned_is_refused(run, monkeypatch):
     with pytest.raises(UserError, match="its classes are sad, happy"):
         evaluate([run], OPTIONS)
     assert (run / "metrics.json").read_bytes() == before
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory):
+    """A table of four labels, two clips each; the network knows happy, angry and disgust, by other names."""
+    root = tmp_path_factory.mktemp("corpora") / "mine"
+    rows = ["path,label,speaker"]
+    for number, label in enumerate(("joy", "anger", "disgust", "boredom") * 2):
+        write_wav(root / f"{number}.wav", tone(0.4, hertz=200 + 50 * number))
+        rows.append(f"{number}.wav,{label},{number % 3}")
+    (root / "table.csv").write_text("\n".join(rows))
+    return root
+
+
+def elsewhere(root, **label_map):
+    return OPTIONS._replace(corpus="csv", root=str(root), label_map=label_map)
+
+
+def test_another_corpus_is_scored_whole_over_the_classes_that_both_have(run, other, capsys):
+    evaluate([run], OPTIONS)
+    before = (run / "metrics.json").read_bytes()
+    evaluate([run], elsewhere(other, joy="happy", anger="angry"))
+    metrics, table = read(run, "_mine")
+    assert metrics["classes"] == ["happy", "angry", "disgust"]  # in the network's order
+    assert metrics["classes_dropped"] == ["neutral", "calm", "sad", "fearful", "surprised"]
+    assert metrics["left_out"] == {"boredom": 2}
+    assert (metrics["protocol"], metrics["corpus"], metrics["learned_from"]) == ("cross_corpus", "mine", "ravdess")
+    assert metrics["clips"] == len(table) == 6
+    assert sorted(table.label) == ["angry", "angry", "disgust", "disgust", "happy", "happy"]
+    np.testing.assert_allclose(table[metrics["classes"]].sum(axis=1), 1, rtol=1e-6)
+    assert (np.array(metrics["classes"])[table[metrics["classes"]].to_numpy().argmax(axis=1)] == table.prediction).all()
+    assert metrics["calibration"]["error_scaled"] is None
+    assert (run / "confusion_mine.png").exists()
+    assert (run / "metrics.json").read_bytes() == before
+    assert "saw nothing: test speakers 0, 1, 2 (6 clips); answers among happy, angry, disgust; left out: boredom (2 " \
+           "clips)" in capsys.readouterr().out
+
+
+def test_labels_that_the_map_leaves_out_are_counted_too(run, other):
+    evaluate([run], elsewhere(other, joy="happy", anger="angry", disgust=None)._replace(modality="audio"))
+    metrics, table = read(run, "_mine_audio")
+    assert metrics["classes"] == ["happy", "angry"]
+    assert metrics["left_out"] == {"boredom": 2, "disgust": 2}
+    assert len(table) == 4
+
+
+def test_a_corpus_that_the_weights_may_have_seen_is_warned_of(run, other, tmp_path):
+    """The run started from one that had learned from the other corpus."""
+    source, copy = tmp_path / "source", tmp_path / "copy"
+    for folder in (source, copy):
+        shutil.copytree(run, folder)
+    config = read_config(copy / "config.yaml")
+    write_config(replace(config, "model", init=str(source)), copy / "config.yaml")
+    write_config(replace(config, "data", corpus="csv", root=str(other), protocol="speakers3"), source / "config.yaml")
+    evaluate([copy], elsewhere(other, joy="happy"))
+    [warning] = read(copy, "_mine")[0]["warnings"]
+    assert "learned from mine under speakers3 fold 0: it may have seen speakers" in warning
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({}, r"labels are anger, boredom, disgust, joy, and .* learned neutral, .* two in common, which --label_map"),
+    ({"label_map": {"fear": "fearful"}}, r"table\.csv: the label map names fear"),
+    ({"root": None}, "--corpus csv needs --root"),
+    ({"root": "some/audio"}, r"--root some/audio: .* those of --modality audio; rename the folder"),
+    ({"corpus": "ravdess"}, r"run: learned from ravdess; leave --corpus out"),
+    ({"corpus": "demo", "label_map": {"a": "b"}}, r"--label_map is for --corpus csv"),
+    ({"corpus": None, "label_map": {"a": "b"}}, r"--label_map is for --corpus csv"),
+])
+def test_another_corpus_that_does_not_go_is_said(run, other, changes, message):
+    with pytest.raises(UserError, match=message):
+        evaluate([run], elsewhere(other)._replace(**changes))
 
 
 def test_several_views_of_whole_clips_are_refused(run):

@@ -5,7 +5,7 @@ from sklearn.metrics import recall_score
 
 from vaer.errors import UserError
 from vaer.evaluation.calibration import calibration_error, scale
-from vaer.evaluation.scored import compare, pool
+from vaer.evaluation.scored import average, compare, pool
 
 
 def test_pooled_scores_are_those_of_all_clips_and_the_mean_of_folds_stands_beside():
@@ -37,6 +37,25 @@ def test_each_fold_is_scaled_by_its_own_temperature():
     without = pool("both", [parts[0], make_scored("b", fold=1)]).facts["calibration"]
     assert without["error_scaled"] is None
     assert without["error"] == pytest.approx(pooled.facts["calibration"]["error"])
+
+
+def test_the_networks_of_several_folds_answer_to_another_corpus_by_their_mean():
+    parts = [make_scored(f"run/fold{fold}", speakers=8, right=0.4 + 0.3 * fold, seed=fold) for fold in (0, 1)]
+    parts[1] = parts[1]._replace(facts=parts[1].facts | {"fold": 1})
+    mean = average("run/pooled", parts)
+    table = mean.answers.table
+    assert mean.facts["clips"] == len(table) == len(parts[0].answers.table)
+    probabilities = (parts[0].answers.probabilities + parts[1].answers.probabilities) / 2
+    np.testing.assert_allclose(mean.answers.probabilities, probabilities)
+    assert list(table.prediction) == [("a", "b", "c")[place] for place in probabilities.argmax(axis=1)]
+    assert set(table.fold) == {"ensemble"}
+    assert mean.facts["fold"] == [0, 1]
+    assert mean.facts["mean_of_folds"]["uar"] == pytest.approx((parts[0].facts["uar"] + parts[1].facts["uar"]) / 2)
+    assert mean.facts["folds"]["1"]["uar"] == parts[1].facts["uar"]
+    assert mean.facts["split"] == "the probabilities of 2 networks averaged: told"
+    assert mean.facts["calibration"]["error_scaled"] is None
+    with pytest.raises(UserError, match=r"cannot be averaged: a fold stands there twice \(0, 0\)"):
+        average("run/pooled", [parts[0], parts[0]])
 
 
 @pytest.mark.parametrize(("setting", "message"), [

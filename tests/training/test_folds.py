@@ -119,6 +119,22 @@ def test_runs_are_pooled_on_demand_and_foreign_ones_refused(corpus, tmp_path):
         evaluate([tmp_path / "run0", tmp_path / "other"], OPTIONS, tmp_path / "mixed")
 
 
+def test_all_folds_answer_to_another_corpus(corpus, tmp_path, capsys):
+    train_folds(settings(corpus, tmp_path / "run", epochs=1))
+    rows = [f"{number}.wav,{label},{number}" for number, label in enumerate(("happy", "angry", "bored"))]
+    for number in range(3):
+        write_wav(tmp_path / "other" / f"{number}.wav", tone(0.4, hertz=200 * (number + 1)))
+    (tmp_path / "other" / "table.csv").write_text("\n".join(["path,label,speaker", *rows]))
+    evaluate([tmp_path / "run"], OPTIONS._replace(corpus="csv", root=str(tmp_path / "other")))
+    tables = [pd.read_csv(tmp_path / "run" / part / "predictions_other.csv") for part in ("fold0", "fold1", "pooled")]
+    assert [list(table.id) for table in tables] == [[0, 1]] * 3
+    np.testing.assert_allclose(tables[2].happy, (tables[0].happy + tables[1].happy) / 2)
+    shown = capsys.readouterr().out
+    assert "cross_corpus" in shown
+    assert "ensemble" in shown
+    assert not (tmp_path / "run" / "pooled" / "metrics.json").exists()
+
+
 def test_nothing_is_scored_before_every_run_was_looked_at(corpus, tmp_path):
     train_folds(settings(corpus, tmp_path / "run", fold=0))
     train_folds(settings(corpus, tmp_path / "other", fold=1, lr=0.5))

@@ -1,6 +1,6 @@
 """The network's answers for a list of clips, from all processes, each clip exactly once."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,14 +51,16 @@ class Seen(NamedTuple):
 
 
 def predict(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, *, num_clips: int, views: int,
-            modality: str = "both", adapting: np.ndarray | None = None) -> Predictions:
+            modality: str = "both", adapting: np.ndarray | None = None,
+            among: Sequence[int] | None = None) -> Predictions:
     """Probabilities of `num_clips` clips, each of which comes `views` times in the batches of all processes together.
 
     `modality` video or audio takes the other one away. A network with `speaker_norm` is told of each speaker what the
-    clips at hand tell without their labels: all of them, or those that `adapting` (clips,) bool names.
+    clips at hand tell without their labels: all of them, or those that `adapting` (clips,) bool names. `among` are the
+    places of the classes among which the network chooses, None all; labels count in those.
     """
     seen = look(network, batches, accelerator, modality)
-    return answer(network, seen, accelerator, num_clips=num_clips, views=views, adapting=adapting)
+    return answer(network, seen, accelerator, num_clips=num_clips, views=views, adapting=adapting, among=among)
 
 
 @torch.inference_mode()
@@ -79,17 +81,18 @@ def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator,
 
 @torch.inference_mode()
 def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, num_clips: int, views: int,
-           adapting: np.ndarray | None = None) -> Predictions:
+           adapting: np.ndarray | None = None, among: Sequence[int] | None = None) -> Predictions:
     """The probabilities of what `look` has seen; the settings are those of `predict`."""
     bare = accelerator.unwrap_model(network)
+    among = list(range(len(bare.classes)) if among is None else among)
     if bare.norms:
         weight = np.ones(num_clips) if adapting is None else adapting
         known = _know(bare, seen, accelerator, torch.from_numpy(weight / views).to(accelerator.device))
         seen = [part._replace(logits=bare.answer(
             part.embedded, {name: sums[part.speakers] for name, sums in known.items()})) for part in seen]
-    rows = [torch.cat([part.ids[:, None], part.labels[:, None], part.logits.float().softmax(1).double()], dim=1)
-            for part in seen]
-    width = 2 + len(bare.classes)
+    rows = [torch.cat([part.ids[:, None], part.labels[:, None],
+                       part.logits[:, among].float().softmax(1).double()], dim=1) for part in seen]
+    width = 2 + len(among)
     mine = torch.cat([torch.zeros(0, width, dtype=torch.float64, device=accelerator.device), *rows])
     table = accelerator.gather(accelerator.pad_across_processes(mine, pad_index=-1)).cpu().numpy()
     table = table[table[:, 0] >= 0]  # without the padding of processes that had fewer clips

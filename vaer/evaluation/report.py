@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from vaer.evaluation.pictures import draw_confusion, draw_speakers
-from vaer.evaluation.scored import Scored, compare
+from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored, compare
 
 FILE_WIDTH = 160  # characters of a table that goes to a file
 
@@ -52,13 +52,17 @@ def _overview(groups: list[list[Scored]], modality: str) -> Table:
         for scored in group:
             facts = scored.facts
             told = " GUARD LIFTED" * bool(facts["leaks"]) + " ADAPTED" * bool(facts["adaptation"])
-            fold = "pooled" if isinstance(facts["fold"], list) else str(facts["fold"])
+            joined = ENSEMBLE if facts["protocol"] == CROSS_CORPUS else "pooled"
+            fold = joined if isinstance(facts["fold"], list) else str(facts["fold"])
             table.add_row(str(scored.folder) + told, facts["protocol"], fold,
                           *(_with_interval(facts, name) for name in ("uar", "war", "macro_f1")), str(facts["clips"]),
                           str(facts["speakers"]), str(facts["classes_present"]))
         if "mean_of_folds" in group[-1].facts:
-            mean = group[-1].facts["mean_of_folds"]
+            mean, folds = group[-1].facts["mean_of_folds"], group[-1].facts["folds"].values()
             table.add_row("  mean of its folds", "", "", *(f"{mean[name]:.3f}" for name in mean), "", "", "")
+            spans = [[fold[name] for fold in folds] for name in mean]
+            table.add_row("  least to most", "", "", *(f"{min(span):.3f} to {max(span):.3f}" for span in spans),
+                          "", "", "")
         table.add_section()
     return table
 

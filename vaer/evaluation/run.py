@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,17 +12,20 @@ import pandas as pd
 from accelerate import Accelerator
 from rich.progress import track
 
-from vaer.config import Config, check_views, differing, read_config, require, require_range
+from vaer.config import Config, DataConfig, check_views, differing, read_config, require, require_range
+from vaer.data.corpora import CORPORA, name_of, read_corpus, told
 from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
 from vaer.data.protocols import SPLIT_FILE, num_folds, read_split
 from vaer.errors import UserError
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.predict import Predictions, draw_clips, predict
-from vaer.evaluation.scored import Answers, Scored, facts_of, pool
+from vaer.evaluation.scored import CROSS_CORPUS, Answers, Scored, average, facts_of, pool
 from vaer.models.network import VAER, load_network
 from vaer.records import Batch, Item, Split
+from vaer.training.start import warnings_of
 
 # What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
 OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decoder", "data.decode_device",
@@ -36,7 +40,9 @@ class Options(NamedTuple):
     views: int | None = None
     batch_size: int = 16
     num_workers: int = 2
+    corpus: str | None = None
     root: str | None = None
+    label_map: dict[str, str | None] = {}
     allow_missing: bool = False
     decoder: str = "auto"
     decode_device: str = "cpu"
@@ -45,21 +51,36 @@ class Options(NamedTuple):
     @property
     def suffix(self) -> str:
         """What the names of the files carry, so that results of other options stay."""
-        return ("" if self.modality == "both" else f"_{self.modality}") + (
-            "" if self.adapt_clips is None else f"_adapt{self.adapt_clips}")
+        return "".join([f"_{name_of(self.corpus, self.root)}" if self.corpus else "",
+                        "" if self.modality == "both" else f"_{self.modality}",
+                        "" if self.adapt_clips is None else f"_adapt{self.adapt_clips}"])
+
+
+class Tested(NamedTuple):
+    """Whom a network is scored on."""
+
+    classes: tuple[str, ...]
+    """Among which it chooses."""
+    split: Split
+    setting: dict[str, Any]
+    """What scores must share to be comparable, beside what holds for every evaluation."""
+    warnings: list[str]
+    """Of what the run started from."""
 
 
 def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) -> None:
     """Score each run, write its files into its folder, print a table.
 
     A folder of folds (fold0, fold1, ...) is scored fold by fold, and all together into its `pooled`; `pool_into` does
-    the same for all `runs`. With a modality taken away or few clips to adapt to the names carry it (metrics_video.json,
-    metrics_adapt4.json), so that all results stay. Raises UserError.
+    the same for all `runs`. On another corpus every fold answers to every clip, and all together is the mean of their
+    answers. Another corpus, a modality taken away and few clips to adapt to stand in the names of the files
+    (metrics_emodb_audio_adapt4.json), so that all results stay. Raises UserError.
     """
     require_range("views", options.views, 1, 100)
     require_range("batch_size", options.batch_size, 1)
     require_range("num_workers", options.num_workers, 0)
     require_range("adapt_clips", options.adapt_clips, 0)
+    _check_corpus(options)
     groups = [folds_of(run) for run in runs]
     pooled = [None if group == [run] else run / "pooled" for run, group in zip(runs, groups, strict=True)]
     if pool_into is not None:
@@ -78,7 +99,7 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
             scored[-1].append(_score(part, settings[part], accelerator, options))
             _write(scored[-1][-1], accelerator, options)
         if folder is not None:
-            scored[-1].append(pool(folder, scored[-1]))
+            scored[-1].append((average if options.corpus else pool)(folder, scored[-1]))
             _write(scored[-1][-1], accelerator, options)
     if accelerator.is_main_process:
         report.show(scored, options.modality)
@@ -87,6 +108,16 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
 def _write(part: Scored, accelerator: Accelerator, options: Options) -> None:
     if accelerator.is_main_process:
         report.write(part, options.suffix)
+
+
+def _check_corpus(options: Options) -> None:
+    """Refuse flags of another corpus that do not go together."""
+    require(options.corpus == "csv" or not options.label_map, "--label_map is for --corpus csv; leave it out.")
+    if options.corpus is not None:
+        require(options.root is not None, f"--corpus {options.corpus} needs --root, where that corpus lies.")
+        name = name_of(options.corpus, options.root)
+        require(name not in ("video", "audio"), f"--root {options.root}: files named after a corpus {name} would be "
+                                                f"those of --modality {name}; rename the folder.")
 
 
 def folds_of(run: Path) -> list[Path]:
@@ -115,8 +146,9 @@ def settings_of(run: Path, options: Options) -> Config:
             f"--adapt_clips {options.adapt_clips}: {run} was trained without --model.speaker_norm; leave it out.")
     views = config.evaluate.views if options.views is None else options.views
     check_views(views, config.data)
+    moved = options.root is not None and options.corpus is None
     data = dataclasses.replace(
-        config.data, root=config.data.root if options.root is None else options.root,
+        config.data, root=options.root if moved else config.data.root,
         allow_missing=config.data.allow_missing or options.allow_missing, decoder=options.decoder,
         decode_device=options.decode_device)
     return dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
@@ -130,36 +162,74 @@ def _require_alike(group: list[Path], settings: dict[Path, Config]) -> None:
                          f"protocol and setting.")
 
 
-def open_run(run: Path, config: Config, accelerator: Accelerator) -> tuple[VAER, Split]:
-    """The best network of a run, on the device, and its split; raises UserError where the two do not fit."""
+def open_run(run: Path, config: Config, accelerator: Accelerator, options: Options) -> tuple[VAER, Tested]:
+    """The best network of a run, on the device, and whom it is scored on; raises UserError where they do not fit."""
     network = load_network(run / "best")
-    kept = run / SPLIT_FILE  # the sides that it learned from, whatever the file says by now
-    data = dataclasses.replace(config.data, protocol=str(kept)) if kept.is_file() else config.data
-    classes, split = read_split(data)
-    if list(classes) != list(network.classes):
-        raise UserError(f"{config.data.root}: its classes are {', '.join(classes)}, and {run} learned "
-                        f"{', '.join(network.classes)}; name a corpus with the same ones.")
-    if not split.test:
-        raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
-    return accelerator.prepare_model(network, evaluation_mode=True), split
+    tested = (_own(run, config, network.classes) if options.corpus is None
+              else _elsewhere(run, config, network.classes, options))
+    return accelerator.prepare_model(network, evaluation_mode=True), tested
 
 
 def _score(run: Path, config: Config, accelerator: Accelerator, options: Options) -> Scored:
-    network, split = open_run(run, config, accelerator)
-    predictions = _predict(split.test, f"{run}, test", network, config, accelerator, options)
+    network, tested = open_run(run, config, accelerator, options)
+    split, fold = tested.split, config.data.fold
+    predictions = _predict(split.test, f"{run}, test", network, tested.classes, config, accelerator, options)
     temperature = None
     if split.validation:
-        chosen = _predict(split.validation, f"{run}, validation", network, config, accelerator, options)
+        chosen = _predict(split.validation, f"{run}, validation", network, tested.classes, config, accelerator, options)
         temperature = fit_temperature(chosen.probabilities, chosen.labels)
-    fold = config.data.fold
-    setting = {"protocol": config.data.protocol, "fold": fold, "corpus": config.data.corpus,
-               "channel": config.data.channel, "labels": config.data.labels, "validation": config.data.validation,
-               "modality": options.modality, "views": config.evaluate.views, "seed": config.seed,
-               "speaker_norm": config.model.speaker_norm, "adapt_clips": options.adapt_clips,
-               "split": split.verdict, "leaks": list(split.leaks), "warnings": _recorded(run).get("warnings", [])}
-    classes = accelerator.unwrap_model(network).classes
-    answers = Answers(_table(split.test, classes, predictions, fold), classes, setting, {str(fold): temperature})
+    setting = tested.setting | {
+        "fold": fold, "validation": config.data.validation, "modality": options.modality,
+        "views": config.evaluate.views, "seed": config.seed, "speaker_norm": config.model.speaker_norm,
+        "adapt_clips": options.adapt_clips, "split": split.verdict, "leaks": list(split.leaks),
+        "warnings": tested.warnings}
+    answers = Answers(_table(split.test, tested.classes, predictions, fold), tested.classes, setting,
+                      {str(fold): temperature})
     return Scored(run, answers, facts_of(answers))
+
+
+def _own(run: Path, config: Config, learned: tuple[str, ...]) -> Tested:
+    """The test side of the split under which a run learned."""
+    kept = run / SPLIT_FILE  # the sides that it learned from, whatever the file says by now
+    data = dataclasses.replace(config.data, protocol=str(kept)) if kept.is_file() else config.data
+    classes, split = read_split(data)
+    if classes != learned:
+        raise UserError(f"{config.data.root}: its classes are {', '.join(classes)}, and {run} learned "
+                        f"{', '.join(learned)}; name a corpus with the same ones.")
+    if not split.test:
+        raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
+    return Tested(classes, split, {"protocol": config.data.protocol, **_corpus_facts(data)},
+                  _recorded(run).get("warnings", []))
+
+
+def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
+    """Every clip of another corpus whose label the network knows; it chooses among the classes that both have."""
+    usual = DataConfig()
+    data = dataclasses.replace(config.data, corpus=options.corpus, root=options.root, label_map=options.label_map,
+                               channel=usual.channel, labels=usual.labels, protocol=CROSS_CORPUS)
+    name, own = name_of(data.corpus, data.root), name_of(config.data.corpus, config.data.root)
+    require(name != own, f"{run}: learned from {own}; leave --corpus out to score those whom it did not see.")
+    classes, items, left_out = read_corpus(data)
+    both = tuple(label for label in learned if label in classes)
+    require(len(both) > 1, f"{data.root}: its labels are {', '.join(classes)}, and {run} learned {', '.join(learned)}; "
+                           f"they must have two in common, which --label_map can bring about.")
+    test = [item for item in items if item.label in both]
+    unknown = Counter(item.label for item in items if item.label not in both)
+    left_out = dict(sorted((Counter(left_out) + unknown).items()))
+    lacks = CORPORA[data.corpus].lacking(items, data, None)
+    verdict = [f"the whole of {name}, of which this run, which learned from {own} under {config.data.protocol}, saw "
+               f"nothing: test speakers {names(test)} ({len(test)} clips)",
+               f"answers among {', '.join(both)}", f"left out: {told(left_out)}" * bool(left_out),
+               f"the corpus lacks {lacks}" * bool(lacks)]
+    facts = {"protocol": CROSS_CORPUS, **_corpus_facts(data), "label_map": data.label_map, "left_out": left_out,
+             "classes_dropped": [label for label in learned if label not in both],
+             "learned_from": own, "learned_under": config.data.protocol}
+    return Tested(both, Split([], [], test, "; ".join(filter(None, verdict))), facts,
+                  warnings_of(dataclasses.replace(config, data=data)))
+
+
+def _corpus_facts(data: DataConfig) -> dict[str, str]:
+    return {"corpus": name_of(data.corpus, data.root), "channel": data.channel, "labels": data.labels}
 
 
 def _recorded(run: Path) -> dict[str, Any]:
@@ -168,11 +238,10 @@ def _recorded(run: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
-def open_clips(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
+def open_clips(items: list[Item], classes: tuple[str, ...], description: str, config: Config, accelerator: Accelerator,
                options: Options) -> tuple[EvaluationClips, Iterable[Batch]]:
     """Clips, and their batches of this process under a progress bar."""
-    clips = EvaluationClips(items, accelerator.unwrap_model(network).classes, config=config.data,
-                            views=config.evaluate.views,
+    clips = EvaluationClips(items, classes, config=config.data, views=config.evaluate.views,
                             wanted=Wanted(config.model.video.enabled, config.model.audio.enabled))
     batches = evaluation_batches(clips, batch_size=options.batch_size, num_workers=options.num_workers,
                                  device=accelerator.device, rank=accelerator.process_index,
@@ -181,12 +250,13 @@ def open_clips(items: list[Item], description: str, network: VAER, config: Confi
                         disable=not accelerator.is_main_process)
 
 
-def _predict(items: list[Item], description: str, network: VAER, config: Config, accelerator: Accelerator,
-             options: Options) -> Predictions:
-    clips, batches = open_clips(items, description, network, config, accelerator, options)
+def _predict(items: list[Item], description: str, network: VAER, classes: tuple[str, ...], config: Config,
+             accelerator: Accelerator, options: Options) -> Predictions:
+    clips, batches = open_clips(items, classes, description, config, accelerator, options)
     adapting = None if options.adapt_clips is None else draw_clips(clips.speakers, options.adapt_clips, config.seed)
+    learned = accelerator.unwrap_model(network).classes
     return predict(network, batches, accelerator, num_clips=len(clips), views=clips.views, modality=options.modality,
-                   adapting=adapting)
+                   adapting=adapting, among=[learned.index(name) for name in classes])
 
 
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:

@@ -13,6 +13,8 @@ from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, 
 from vaer.evaluation.metrics import score, score_classes, score_speakers
 
 OF_A_FOLD = {"fold", "seed", "split", "leaks", "warnings"}
+CROSS_CORPUS, ENSEMBLE = "cross_corpus", "ensemble"
+"""The protocol under which another corpus is scored, and the fold of answers that are a mean over folds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +107,41 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
     Beside the scores over all clips stand the mean of the folds and each fold's own. Raises UserError where the runs
     are of different settings, or share a fold or a clip.
     """
+    _require_alike(parts)
+    table = pd.concat([part.answers.table for part in parts], ignore_index=True)
+    twice = table["id"][table["id"].duplicated()]
+    if len(twice):
+        raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be pooled: {len(twice)} clips are "
+                        f"scored in more than one of them ({', '.join(twice[:3])}); name each fold once.")
+    split = (f"{len(parts)} folds of {parts[0].facts['protocol']} pooled: each clip scored once, by its fold's network"
+             + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]))
+    temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
+    return _joined(folder, parts, table, split, temperatures)
+
+
+def average(folder: Path, parts: list[Scored]) -> Scored:
+    """The mean of what the networks of several folds answer to the same clips of another corpus, into `folder`.
+
+    Beside the scores of that ensemble stand the mean of the folds and each fold's own. Raises UserError where the
+    runs are of different settings, or of one fold.
+    """
+    _require_alike(parts)
+    first = parts[0].answers
+    folds = [part.facts["fold"] for part in parts]
+    if len(set(folds)) < len(folds):
+        raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be averaged: a fold stands there "
+                        f"twice ({', '.join(map(str, folds))}); name each once.")
+    assert all(part.answers.table["id"].equals(first.table["id"]) for part in parts), "not the same clips"
+    probabilities = np.mean([part.answers.probabilities for part in parts], axis=0)
+    table = first.table.assign(
+        fold=ENSEMBLE, prediction=np.array(first.classes)[probabilities.argmax(axis=1)],
+        **dict(zip(first.classes, probabilities.T, strict=True)))
+    split = f"the probabilities of {len(parts)} networks averaged: {parts[0].facts['split']}"
+    return _joined(folder, parts, table, split, {ENSEMBLE: None})
+
+
+def _require_alike(parts: list[Scored]) -> None:
+    """Refuse to join scores of different settings."""
     first = parts[0]
     for part in parts[1:]:
         odd = sorted(name for name in {"classes", *first.answers.setting} - OF_A_FOLD
@@ -113,20 +150,16 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
             raise UserError(f"{first.folder} and {part.folder} cannot be pooled: they differ in "
                             f"{', '.join(f'{name} ({first.facts[name]}, {part.facts[name]})' for name in odd)}; "
                             f"pool folds of one protocol and setting.")
-    table = pd.concat([part.answers.table for part in parts], ignore_index=True)
-    twice = table["id"][table["id"].duplicated()]
-    if len(twice):
-        raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be pooled: {len(twice)} clips are "
-                        f"scored in more than one of them ({', '.join(twice[:3])}); name each fold once.")
-    folds = [part.facts["fold"] for part in parts]
-    setting = first.answers.setting | {
-        "fold": folds, "seed": sorted({part.facts["seed"] for part in parts}),
-        "split": f"{len(parts)} folds of {first.facts['protocol']} pooled: each clip scored once, by its fold's network"
-                 + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]),
-        "leaks": [leak for part in parts for leak in part.facts["leaks"]],
+
+
+def _joined(folder: Path, parts: list[Scored], table: pd.DataFrame, split: str,
+            temperatures: dict[str, float | None]) -> Scored:
+    first = parts[0].answers
+    setting = first.setting | {
+        "fold": [part.facts["fold"] for part in parts], "seed": sorted({part.facts["seed"] for part in parts}),
+        "split": split, "leaks": [leak for part in parts for leak in part.facts["leaks"]],
         "warnings": list(dict.fromkeys(warning for part in parts for warning in part.facts["warnings"]))}
-    temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
-    answers = Answers(table, first.answers.classes, setting, temperatures)
+    answers = Answers(table, first.classes, setting, temperatures)
     names = ("uar", "war", "macro_f1")
     facts = facts_of(answers) | {
         "mean_of_folds": {name: float(np.mean([part.facts[name] for part in parts])) for name in names},
