@@ -202,6 +202,6 @@ def make_scored(folder: Path | str = "runs/a", *, speakers: int = 2, clips: int 
         "label": np.array(classes)[labels], "prediction": np.array(classes)[answers]})
     table = table.join(pd.DataFrame(0.1 + 0.7 * np.eye(3)[answers], columns=list(classes)))
     setting = {"protocol": "p", "fold": fold, "modality": "both", "seed": 0, "split": "told", "leaks": [],
-               "warnings": [], "speaker_norm": False, "adapt_clips": None} | setting
+               "warnings": [], "speaker_norm": False, "adapt_clips": None, "remark": ""} | setting
     made = Answers(table, classes, setting, {str(fold): temperature})
     return Scored(Path(folder), made, facts_of(made))

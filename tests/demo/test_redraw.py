@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from vaer.config import DataConfig
-from vaer.data.corpora import read_corpus
+from vaer.data.corpora import read_corpus, remark
 from vaer.data.media import SAMPLE_RATE, read_sound
+from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
 from vaer.demo.redraw import COLUMNS, PRESENCE, Take, loudness, pictures, read_units, redraw, unfold
 from vaer.errors import UserError
@@ -60,8 +61,19 @@ def drawn(source, tmp_path_factory):
 
 
 def test_the_ravdess_corpus_reads_what_was_drawn(drawn):
-    _, items = read_corpus(DataConfig(root=str(drawn), protocol="all_train"))
+    _, items, _ = read_corpus(DataConfig(root=str(drawn), protocol="all_train"))
     assert [(item.label, item.speaker) for item in items] == [("happy", "3"), ("angry", "3")]
+
+
+def test_splits_of_redrawn_takes_say_what_they_are(drawn):
+    _, split = read_split(DataConfig(root=str(drawn), protocol="all_train"))
+    assert split.verdict.startswith("redrawn faces, recorded voices; ")
+
+
+def test_a_damaged_remark_is_an_error_of_one_sentence(drawn, tmp_path):
+    (tmp_path / "redrawn.json").write_text("[]")
+    with pytest.raises(UserError, match=r"redrawn\.json: cannot be read as the settings of redrawn takes"):
+        remark(str(tmp_path))
 
 
 def test_the_sound_is_the_recorded_one_sample_for_sample(source, drawn):

@@ -61,3 +61,12 @@ def test_what_was_adapted_to_stands_in_the_table_and_in_the_pictures(capsys, tmp
     show([[scored]], "both")
     shown = " ".join(capsys.readouterr().out.split())
     assert "one: adapted to each test speaker over its 2 unlabelled clips" in shown
+
+
+def test_what_was_drawn_stands_in_the_table_and_in_the_pictures(capsys, tmp_path, monkeypatch):
+    scored, titles = make_scored(tmp_path / "one", remark="redrawn faces, recorded voices"), []
+    monkeypatch.setattr(Axes, "set_title", lambda self, title, **_: titles.append(title))
+    write(scored, "")
+    assert [title.splitlines()[1] for title in titles] == ["redrawn faces, recorded voices"] * 2
+    show([[scored]], "both")
+    assert "redrawn faces, recorded voices" in " ".join(capsys.readouterr().out.split())

@@ -12,7 +12,7 @@ from typing import Any
 
 from vaer.choose import choose
 from vaer.config import DataConfig
-from vaer.data.corpora import CORPORA, read_corpus, told
+from vaer.data.corpora import CORPORA, read_corpus, remark, told
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.errors import UserError
 from vaer.records import Item, Split
@@ -46,7 +46,8 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
         require_none(leaks)
     kept = "" if config.protocol in SPEAKER_DEPENDENT else "no speaker, take or file on two sides: "
     head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
-    facts = [head + parts.verdict, foreign, _missing(items, config), f"left out: {told(left_out)}" * bool(left_out)]
+    facts = [remark(config.root), head + parts.verdict, foreign, _missing(items, config),
+             f"left out: {told(left_out)}" * bool(left_out)]
     if config.validation == "train":
         parts = parts._replace(train=parts.train + parts.validation, validation=[])
         facts.append("validation clips train too")

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vaer.claim import Content, claim
+from vaer.data.corpora import REDRAWN
 from vaer.data.corpora.ravdess import NAME
 from vaer.data.files import files_under, is_recording
 from vaer.data.media import SAMPLE_RATE, read_sound
@@ -67,7 +68,7 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
                         f"the folder of the same corpus.")
     odd = {"without_sound": sorted(set(units) - set(sounds)), "without_units": sorted(set(sounds) - set(units))}
     settings = {"remark": REMARK, "size": size, "seed": seed, "renderer": VERSION, "files": len(names)} | odd
-    claim(root / "redrawn.json", settings, CONTENT)
+    claim(root / REDRAWN, settings, CONTENT)
     console = Console(stderr=True)
     for side, lacking in odd.items():
         if lacking:

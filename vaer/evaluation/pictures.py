@@ -49,5 +49,6 @@ def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
 
 
 def _title(facts: dict[str, Any], title: str) -> str:
-    told = ", GUARD LIFTED" * bool(facts["leaks"]) + (f"\n{facts['adaptation']}" if facts["adaptation"] else "")
+    below = "; ".join(filter(None, (facts["remark"], facts["adaptation"])))
+    told = ", GUARD LIFTED" * bool(facts["leaks"]) + f"\n{below}" * bool(below)
     return f"{title}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {facts['clips']} clips{told}"

@@ -54,7 +54,8 @@ def _overview(groups: list[list[Scored]], modality: str) -> Table:
             told = " GUARD LIFTED" * bool(facts["leaks"]) + " ADAPTED" * bool(facts["adaptation"])
             joined = ENSEMBLE if facts["protocol"] == CROSS_CORPUS else "pooled"
             fold = joined if isinstance(facts["fold"], list) else str(facts["fold"])
-            table.add_row(str(scored.folder) + told, facts["protocol"], fold,
+            protocol = f"{facts['protocol']}, {facts['remark']}" if facts["remark"] else facts["protocol"]
+            table.add_row(str(scored.folder) + told, protocol, fold,
                           *(_with_interval(facts, name) for name in ("uar", "war", "macro_f1")), str(facts["clips"]),
                           str(facts["speakers"]), str(facts["classes_present"]))
         if "mean_of_folds" in group[-1].facts:

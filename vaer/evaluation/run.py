@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from rich.progress import track
 
 from vaer.config import Config, DataConfig, check_views, differing, read_config, require, require_range
-from vaer.data.corpora import CORPORA, name_of, read_corpus, told
+from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
@@ -229,7 +229,8 @@ def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Opt
 
 
 def _corpus_facts(data: DataConfig) -> dict[str, str]:
-    return {"corpus": name_of(data.corpus, data.root), "channel": data.channel, "labels": data.labels}
+    return {"corpus": name_of(data.corpus, data.root), "channel": data.channel, "labels": data.labels,
+            "remark": remark(data.root)}
 
 
 def _recorded(run: Path) -> dict[str, Any]:

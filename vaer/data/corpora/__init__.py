@@ -1,6 +1,7 @@
 """The corpora: each module has `labels(root, config)`, the classes, `scan(root, config)`, the items, and
 `lacking(items, config, speakers)`, what the published corpus has of these speakers and the items lack (text or "")."""
 
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import NamedTuple
 from vaer.config import DataConfig
 from vaer.data import manifest
 from vaer.data.corpora import demo, ravdess, table
+from vaer.errors import UserError
 from vaer.records import Item
 
 CORPORA: dict[str, ModuleType] = {"csv": table, "demo": demo, "ravdess": ravdess}
+
+REDRAWN = "redrawn.json"
+"""What `vaer redraw` leaves in its folder."""
 
 
 class Corpus(NamedTuple):
@@ -44,6 +49,16 @@ def name_of(corpus: str, root: str) -> str:
     if path.name == table.NAME:
         return path.parent.name
     return path.stem if path.suffix.lower() == ".csv" else path.name
+
+
+def remark(root: str) -> str:
+    """What every score on a folder must say, as whatever drew its pictures left it there; usually nothing."""
+    path = Path(root) / REDRAWN
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["remark"] if path.is_file() else ""
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read as the settings of redrawn takes ({error!r}); draw them anew with "
+                        f"`vaer redraw`.") from error
 
 
 def told(left_out: dict[str, int]) -> str:
