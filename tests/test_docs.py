@@ -19,7 +19,8 @@ FOREIGN = {"--quiet", "--config_file", "--help", "--logdir"}  # flags of acceler
 
 
 def known_flags():
-    flags = set()
+    flags = {flag for script in (ROOT / "benchmarks").glob("*.py")
+             for flag in re.findall(r'"(--[a-z_]+)"', script.read_text(encoding="utf-8"))}
     for command in COMMANDS.values():
         parser = ArgumentParser()
         command.fill(parser)

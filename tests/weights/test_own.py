@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -6,6 +7,7 @@ from makers import replace, tiny_config, tiny_network
 
 from vaer.config import AudioConfig, VideoConfig, write_config
 from vaer.errors import UserError
+from vaer.weights import read_video
 from vaer.weights.own import best_of, branches_of, fitting_settings, overlap, read_own
 from vaer.weights.records import apply
 
@@ -112,3 +114,10 @@ def test_the_settings_of_a_run_are_json(run):
 def test_settings_of_something_else_are_no_run(tmp_path, settings):
     (tmp_path / "config.json").write_text(json.dumps({"settings": settings}))
     assert best_of(str(tmp_path)) is None
+
+
+def test_a_branch_that_saw_other_colours_is_refused(run):
+    config = tiny_network().video.config
+    assert read_video(str(run), config).tensors
+    with pytest.raises(UserError, match=r"run: its video branch learned with --model\.video\.standardize false"):
+        read_video(str(run), dataclasses.replace(config, standardize=True))

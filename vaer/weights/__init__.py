@@ -26,7 +26,14 @@ def read_video(source: str, config: VideoConfig) -> Weights:
     if source.startswith(PREFIX):
         return read_timm(source.removeprefix(PREFIX), config)
     best = best_of(source)
-    return read_own(best, "video") if best else _read_video_file(Path(source), config)
+    if best is None:
+        return _read_video_file(Path(source), config)
+    own = read_own(best, "video")
+    learned = own.settings.get("model.video.standardize", False)
+    if learned != config.standardize:
+        raise UserError(f"{source}: its video branch learned with --model.video.standardize {str(learned).lower()}; "
+                        f"give the same.")
+    return own
 
 
 def read_audio(source: str, config: AudioConfig) -> Weights:

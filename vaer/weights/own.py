@@ -88,7 +88,8 @@ def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:
     """The flags that rebuild a branch, from its section of a run's settings: those that differ from its preset."""
     if section["kind"] == "transformers":
         return {"model.audio.kind": "transformers"}  # the run itself says the rest when it is named
-    usual = {"kind": DEFAULTS[branch].kind, "pathways": "both"} | PRESETS[branch].get(section["preset"], {})
+    usual = {"kind": DEFAULTS[branch].kind, "pathways": "both", "standardize": False}
+    usual |= PRESETS[branch].get(section["preset"], {})
     names = ["preset", *(name for name in usual if section.get(name, usual[name]) != usual[name])]
     return {f"model.{branch}.{name}": section[name] for name in names}
 

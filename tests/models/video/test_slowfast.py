@@ -158,6 +158,16 @@ def test_the_fast_pathway_alone_takes_any_number_of_pictures(time):
         assert branch(*clips(time=time)).values.shape == (2, time, FAST_DIM)
 
 
+def test_standardized_clips_forget_brightness_and_tint():
+    frames = torch.randint(60, 120, (2, 4, 16, 16, 3), generator=torch.Generator().manual_seed(0))
+    tinted = (frames * torch.tensor([1, 2, 1]) + torch.tensor([10, 0, 30])).to(torch.uint8)
+    plain = normalise(frames.to(torch.uint8), standardize=True)
+    assert plain.mean(dim=(2, 3, 4)).abs().max() < 1e-5
+    assert (plain.var(dim=(2, 3, 4)) - 1).abs().max() < 0.02
+    assert (normalise(tinted, standardize=True) - plain).abs().max() < 0.02
+    assert normalise(torch.zeros(1, 1, 16, 16, 3, dtype=torch.uint8), standardize=True).abs().max() == 0
+
+
 def test_each_token_holds_the_slow_features_of_the_nearest_slow_time():
     branch = small().eval()
     frames, _ = clips()

@@ -14,6 +14,7 @@ from vaer.records import Tokens
 
 MEAN = 0.45  # of each colour, on a scale of 0 to 1: PySlowFast's, for all its weights
 STD = 0.225
+FLOOR = 1e-6  # of the variance of a colour: a black clip stays finite
 SLOW_TIME_KERNELS = (1, 1, 1, 3, 3)  # stem, res2 .. res5: the slow pathway convolves over time only near its end
 FAST_TIME_KERNELS = (5, 3, 3, 3, 3)
 SPATIAL_STRIDES = (1, 2, 2, 2)  # res2 .. res5
@@ -151,13 +152,14 @@ class SlowFast(nn.Module):
         fast ones. With `pathways slow` they stand at the slow times. All are real. The number of pictures is a
         multiple of alpha, except with `pathways fast`.
         """
+        pictures = normalise(frames, standardize=self.config.standardize)
         if self.slow is None:
-            return tokens(self._one(self.fast, normalise(frames)), frame_times)
+            return tokens(self._one(self.fast, pictures), frame_times)
         index = slow_index(frames.shape[1], self.config.alpha).to(frames.device)
         slow_times = frame_times[:, index]
         if self.fast is None:
-            return tokens(self._one(self.slow, normalise(frames[:, index])), slow_times)
-        slow, fast = self._both(normalise(frames), index)
+            return tokens(self._one(self.slow, pictures[:, :, index]), slow_times)
+        slow, fast = self._both(pictures, index)
         nearest = nearest_index(frame_times, slow_times)  # (batch, time)
         slow = slow.take_along_dim(nearest.unsqueeze(2), dim=1)  # (batch, time, slow dim)
         return tokens(torch.cat((slow, fast), dim=2), frame_times)
@@ -229,9 +231,16 @@ def nearest_index(times: Tensor, slow_times: Tensor) -> Tensor:
     return (times.unsqueeze(2) - slow_times.unsqueeze(1)).abs().argmin(dim=2)
 
 
-def normalise(frames: Tensor) -> Tensor:
-    """Pictures (batch, time, height, width, 3) uint8 as the network takes them, (batch, 3, time, height, width)."""
-    return (frames.permute(0, 4, 1, 2, 3) / 255).sub_(MEAN).div_(STD)
+def normalise(frames: Tensor, *, standardize: bool = False) -> Tensor:
+    """Pictures (batch, time, height, width, 3) uint8 as the network takes them, (batch, 3, time, height, width).
+
+    `standardize` gives each colour of a clip mean 0 and deviation 1.
+    """
+    pictures = frames.permute(0, 4, 1, 2, 3) / 255
+    if not standardize:
+        return pictures.sub_(MEAN).div_(STD)
+    variance, mean = torch.var_mean(pictures, dim=(2, 3, 4), keepdim=True, correction=0)
+    return pictures.sub_(mean).mul_((variance + FLOOR).rsqrt())
 
 
 def mean_over_space(values: Tensor) -> Tensor:
