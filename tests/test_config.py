@@ -44,6 +44,7 @@ def test_every_file_for_accelerate_is_one(path):
     lambda: AugmentConfig(zoom=0.5), lambda: AugmentConfig(flip=1.5),
     lambda: VideoConfig(fusion_kernel=4), lambda: VideoConfig(blocks=[1, 2]), lambda: VideoConfig(dropout=-0.1),
     lambda: AudioConfig(dim=10, heads=4), lambda: AudioConfig(dim=16, heads=0), lambda: FusionConfig(heads=0),
+    lambda: FusionConfig(kind="mean", add_heads=True),
     lambda: VideoConfig(blocks=[1, 1, 0, 1]), lambda: VideoConfig(width=0), lambda: VideoConfig(fusion_kernel=-1),
     lambda: FusionConfig(dim=10, heads=4),
     lambda: ModelConfig(video=VideoConfig(enabled=False), audio=AudioConfig(enabled=False)),

@@ -125,9 +125,10 @@ def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
 
 def _fill_demo(parser: ArgumentParser) -> None:
     parser.add_argument("root", type=str, help="The folder to write to.")
-    parser.add_argument("--task", type=Literal["emotion", "moment"], default="emotion",
+    parser.add_argument("--task", type=Literal["emotion", "moment", "units"], default="emotion",
                         help="emotion: face and voice together tell one of eight emotions; moment: which of four "
-                             "expressions was shown while the voice was raised.")
+                             "expressions was shown while the voice was raised; units: which of fourteen action units "
+                             "is raised.")
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that render; none takes one for each core.")
 

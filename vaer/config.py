@@ -253,8 +253,13 @@ class FusionConfig:
     """cross_attention only: attention heads."""
     dropout: float = 0.1
     """Dropout in the layers and before the classifier, 0 to 1."""
+    add_heads: bool = False
+    """cross_attention and concat: the fused logits are those of its classifier plus those of the two branches' heads,
+    so that it starts from the product of their answers."""
 
     def __post_init__(self) -> None:
+        require(self.kind != "mean" or not self.add_heads,
+                "--model.fusion.add_heads is for cross_attention and concat; mean is made of the heads alone.")
         require_range("model.fusion.layers", self.layers, 1)
         require_range("model.fusion.dim", self.dim, 1)
         require_range("model.fusion.heads", self.heads, 1)

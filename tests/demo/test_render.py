@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from vaer.demo.face import UNITS
-from vaer.demo.render import CLASSES, EXPRESSIONS, Group, patterns, render_corpus
+from vaer.demo.render import CLASSES, EXPRESSIONS, RAISED, Group, _units, patterns, render_corpus
 from vaer.errors import UserError
 
 
@@ -192,3 +192,21 @@ def test_expressions_leave_the_jaw_to_the_voice():
     assert heights.shape == (4, 17)
     assert (heights[:, mouth] == 0).all()
     assert all(np.linalg.norm(one - other) > 4 for i, one in enumerate(heights) for other in heights[:i])
+
+
+def test_units_are_told_by_the_face_alone(tmp_path):
+    assert render_corpus(tmp_path / "corpus", task="units", speakers=1, takes=1, size=48, processes=1) == len(RAISED)
+    found = streams(tmp_path / "corpus")
+    assert [label for label, _, _ in found] == list(range(len(RAISED)))
+    assert len({picture for _, picture, _ in found}) == len(RAISED)
+    assert len({voice for _, _, voice in found}) == 1
+
+
+def test_the_unit_that_names_a_film_stands_above_the_others(monkeypatch):
+    drawn = []
+    monkeypatch.setattr("vaer.demo.render.draw", lambda who, units, pose, size: drawn.append(units) or np.zeros(1))
+    group = Group("", "units", 0, 48, 1, 0)
+    films, _ = _units(group, group.rng())
+    for unit, _ in zip(RAISED, films, strict=True):
+        levels = {name: drawn[-1][UNITS.index(name)] for name in RAISED}
+        assert max(levels, key=levels.get) == unit

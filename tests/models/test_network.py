@@ -25,6 +25,7 @@ COMBINATIONS = {
     "checkpointing": {"video": VideoConfig(**TINY_VIDEO, gradient_checkpointing=True),
                       "audio": AudioConfig(**TINY_AUDIO, gradient_checkpointing=True)},
     "speaker norm": {"speaker_norm": True},
+    "heads added": {"fusion": FusionConfig(dim=16, heads=2, layers=1, add_heads=True)},
     "statistics frozen": {"video": VideoConfig(**TINY_VIDEO, freeze_batchnorm=True)},
 }
 BATCHES = {"whole": ([0.5, 0.8], [True, True]), "one of each": ([0.5, 0.0], [False, True]),
@@ -109,6 +110,14 @@ def test_what_was_embedded_is_answered_as_before(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     output = network(make_batch([0.5, 0.0, 0.0], video=[True, True, False]))
     assert torch.equal(network.answer(output.embedded, {}), output.logits)
+
+
+def test_added_heads_join_the_fused_answer_where_they_have_one():
+    network, batch = tiny_network(**COMBINATIONS["heads added"]).eval(), make_batch([0.5, 0.0], video=[True, True])
+    output = network(batch)
+    network.add_heads = False
+    torch.testing.assert_close(output.logits, network(batch).logits + output.video_logits + output.audio_logits)
+    assert (output.audio_logits[1] == 0).all()
 
 
 def test_two_evaluations_agree():

@@ -2,7 +2,8 @@
 
 A group is what one speaker does in one take: four picture streams and four sound streams, each encoded once and copied
 into the files that show or sound it. `emotion` pairs them into eight files, of which two share each picture stream and
-two others share each sound stream; `moment` pairs every picture stream with every sound stream.
+two others share each sound stream; `moment` pairs every picture stream with every sound stream. `units` is for learning
+to read faces: fourteen picture streams, each with another action unit raised above the rest, and silence.
 """
 
 import multiprocessing
@@ -20,10 +21,10 @@ from vaer.claim import Content, claim, write_settings
 from vaer.demo.face import UNITS, Identity, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import Motion, ease
-from vaer.demo.voice import MANNERS, loudness, make_speech, make_throat, speak
+from vaer.demo.voice import MANNERS, SAMPLE_RATE, loudness, make_speech, make_throat, speak
 from vaer.errors import UserError
 
-Task = Literal["emotion", "moment"]
+Task = Literal["emotion", "moment", "units"]
 CORPUS = Content("a demo corpus", "demo corpus", "render it anew")
 VERSION = 1  # of what is drawn and heard: raise it with every change that anyone could see or hear
 EMOTIONS = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
@@ -34,9 +35,10 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "startle": {"AU01": 4.8, "AU02": 4.8, "AU05": 4.8},
 }
 """What the four faces do, in units from 0 to 5; none of them opens the jaw or parts the lips."""
+RAISED = tuple(unit for unit in UNITS if unit not in ("AU25", "AU26", "AU45"))  # not those that speak and blink
 # With 24 speakers the expressions of an unseen one were read less well in the second task: UAR 0.93.
-SPEAKERS = {"emotion": 24, "moment": 56}
-CLASSES = {"emotion": EMOTIONS, "moment": tuple(EXPRESSIONS)}
+SPEAKERS = {"emotion": 24, "moment": 56, "units": 96}
+CLASSES = {"emotion": EMOTIONS, "moment": tuple(EXPRESSIONS), "units": RAISED}
 
 
 class Group(NamedTuple):
@@ -50,14 +52,17 @@ class Group(NamedTuple):
     take: int
 
     def files(self) -> dict[Path, tuple[int, int]]:
-        """Every file of the group with the picture stream and the sound stream in it, both from 0 to 3.
+        """Every file of the group with the picture stream and the sound stream in it, both from 0.
 
         `emotion`: 01-01-EMOTION-01-STATEMENT-REPETITION-SPEAKER, of emotion e the pictures e // 2 and the sound e % 4.
         `moment`: 01-01-EXPRESSION-01-SLOT-TAKE-SPEAKER; SLOT is where the voice is raised, EXPRESSION the label.
+        `units`: 01-01-UNIT-01-01-TAKE-SPEAKER, UNIT a place in `RAISED`.
         """
         folder, rng = Path(self.root) / f"Actor_{self.speaker:02d}", self.rng()
         if self.task == "emotion":
             codes = {(e + 1, self.take // 2 + 1, self.take % 2 + 1): (e // 2, e % 4) for e in range(8)}
+        elif self.task == "units":
+            codes = {(unit + 1, 1, self.take + 1): (unit, 0) for unit in range(len(RAISED))}
         else:
             orders = _orders(rng)
             codes = {(orders[picture, slot] + 1, slot + 1, self.take + 1): (picture, slot)
@@ -113,7 +118,7 @@ def _each(groups: list[Group], processes: int | None) -> Iterator[int]:
 
 def render_group(group: Group) -> int:
     """Render all files of a group, and return how many; a file stands under its name once it is whole."""
-    films, voices = {"emotion": _emotion, "moment": _moment}[group.task](group, group.rng())
+    films, voices = {"emotion": _emotion, "moment": _moment, "units": _units}[group.task](group, group.rng())
     pictures, sounds = [encode_pictures(film) for film in films], [encode_sound(voice) for voice in voices]
     for path, (picture, sound) in group.files().items():
         part = path.with_suffix(".part")
@@ -153,6 +158,20 @@ def _moment(group: Group, rng: np.random.Generator) -> Streams:
     voices = (speak(speech, throat, MANNERS["level"], seed=group.seed, raised_s=(slot * slot_s, (slot + 1) * slot_s))
               for slot in range(4))
     return _film(group, faces, motion), voices
+
+
+def _units(group: Group, rng: np.random.Generator) -> Streams:
+    """Fourteen short films, in each of which one unit stands above the others, and silence."""
+    times = np.arange(8) / FPS
+    base = rng.exponential(0.6, (len(RAISED), len(UNITS))) * (rng.uniform(size=(len(RAISED), len(UNITS))) < 0.4)
+    for film, unit in enumerate(map(UNITS.index, RAISED)):
+        others = np.delete(base[film], unit).max()
+        base[film, unit] = 0.8 * others + rng.uniform(1, 4)  # from hardly seen to plain: the plain ones start learning
+    faces = base.clip(0, 5)[:, None] * rng.uniform(0.8, 1.2, (1, len(times), 1))
+    motion = Motion.make(rng, times, rng.uniform(0, 3, len(times)))
+    for name in ("AU25", "AU26", "AU45"):
+        faces[..., UNITS.index(name)] = 0
+    return _film(group, faces, motion), iter([np.zeros(len(times) * SAMPLE_RATE // FPS, np.float32)])
 
 
 def _orders(rng: np.random.Generator) -> np.ndarray:

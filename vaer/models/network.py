@@ -56,6 +56,7 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         if self.video is not None and self.audio is not None:
             self.fusion = FUSIONS[model.fusion.kind](video_dim=self.video.out_dim, audio_dim=self.audio.out_dim,
                                                      num_classes=num_classes, config=model.fusion)
+        self.add_heads = model.fusion.add_heads
         self.norms = nn.ModuleDict()
         if model.speaker_norm:
             dims = {name: self._head(name).out_dim for name in self.branches} | {
@@ -97,8 +98,9 @@ class VAER(nn.Module, PyTorchModelHubMixin):
     def _joined(self, fused: Tensor | None, logits: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
         if self.fusion is None:
             return logits[self.branches[0]]
-        both = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, present))
-        return self.fusion.answer(fused, *both)
+        heads, there = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, present))
+        joined = self.fusion.answer(fused, heads, there)
+        return joined + heads.sum(1) if self.add_heads else joined  # heads of absent modalities say zeros
 
     def _normed(self, name: str, embedded: Embedded, speakers: Tensor) -> Tensor:
         vector = embedded.vectors[name]
