@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from vaer.config import AugmentConfig, DataConfig
 from vaer.data import decoders, media
 from vaer.data import probe as probing
-from vaer.data.readers import READERS, Request, is_usable, release
+from vaer.data.readers import READERS, Request, is_usable
 from vaer.records import Item, Window
 from vaer.training.logging import machine_facts
 
@@ -188,7 +188,7 @@ def about(command, core):
         versions["opencv"] = cv2.__version__
     return {"command": f"python {command}", "git_commit": facts["git_commit"], "machine": facts["machine"],
             "core": core, "versions": versions, "pictures": PICTURES, "size": SIZE,
-            "decoder_of_media.py": release(decoders.chosen("auto"))}
+            "decoder_of_media.py": decoders.described("auto")}
 
 
 def write(seconds, facts):

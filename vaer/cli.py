@@ -108,7 +108,7 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--allow_missing", type=bool, default=False,
                         help="Score although the corpus lacks takes of speakers that the protocol names.")
     parser.add_argument("--decoder", type=Literal["auto", "decord", "torchcodec", "pyav"], default="auto",
-                        help="What decodes pictures, whatever training did; auto takes the first that is there.")
+                        help="What decodes pictures, whatever training did; auto takes what is fast and there.")
     parser.add_argument("--decode_device", type=Literal["cpu", "cuda"], default="cpu",
                         help="Where pictures are decoded, whatever training did.")
     parser.add_argument("--adapt_clips", type=int | None, default=None,

@@ -100,7 +100,8 @@ class DataConfig:
     num_workers: int = 2
     """Processes that decode, for each process that trains; 0 decodes in between."""
     decoder: Literal["auto", "decord", "torchcodec", "pyav"] = "auto"
-    """What decodes pictures; auto takes the first of decord, torchcodec and pyav that is there."""
+    """What decodes pictures; auto takes what is fast: decord or, near the start of a file, pyav; torchcodec, if it is
+    there, where decord is not."""
     decode_device: Literal["cpu", "cuda"] = "cpu"
     """Where pictures are decoded; cuda wants decord built with CUDA, or torchcodec and NVDEC, and starts the decoding
     processes anew instead of forking them."""

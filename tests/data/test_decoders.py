@@ -15,11 +15,26 @@ def _asked_anew():
     decoders.chosen.cache_clear()
 
 
-@pytest.mark.parametrize(("present", "expected"), [
-    (("decord", "torchcodec", "pyav"), "decord"), (("torchcodec", "pyav"), "torchcodec"), (("pyav",), "pyav")])
-def test_auto_is_the_first_that_is_there(monkeypatch, present, expected):
+@pytest.mark.parametrize(("present", "far", "near"), [
+    (("decord", "torchcodec", "pyav"), "decord", "pyav"), (("torchcodec", "pyav"), "torchcodec", "torchcodec"),
+    (("pyav",), "pyav", "pyav")])
+def test_auto_jumps_with_decord_far_from_the_start_alone(monkeypatch, present, far, near):
     monkeypatch.setattr(readers, "is_usable", lambda name: name in present)
-    assert decoders.chosen("auto") == expected
+    monkeypatch.setattr(readers, "release", lambda name: f"{name} 1")
+    assert (decoders.chosen("auto"), decoders.chosen("auto", far=False)) == (far, near)
+    assert decoders.described("auto") == f"auto: {far} 1" + f", {near} 1" * (near != far)
+    assert decoders.described("pyav") == "pyav 1"
+
+
+@pytest.mark.parametrize(("decoder", "indices", "expected"), [
+    ("auto", [0, 15, 29], "pyav"), ("auto", [0], "pyav"), ("auto", [29, 10, 20], "decord"), ("auto", [9, 29], "pyav"),
+    ("decord", [0, 15, 29], "decord")])
+def test_far_is_where_a_third_of_the_pictures_would_be_thrown_away(tmp_path, monkeypatch, decoder, indices, expected):
+    monkeypatch.setattr(readers, "is_usable", lambda name: True)
+    path = str(write_video(tmp_path / "a.mp4", frames=30))
+    for name in READERS:
+        monkeypatch.setitem(READERS, name, lambda request, name=name: name)
+    assert decoders.read(Request(path, np.array(indices), 64, 64), decoder) == expected
 
 
 @pytest.mark.parametrize(("decoder", "remedy"), [("decord", r"pip install decord"),
@@ -71,7 +86,7 @@ def test_pyav_reads_what_the_chosen_one_refuses(tmp_path, monkeypatch):
 
     path = str(write_video(tmp_path / "a.mp4", frames=10))
     monkeypatch.setitem(READERS, "decord", refusing)
-    monkeypatch.setattr(decoders, "chosen", lambda decoder, device: "decord")
+    monkeypatch.setattr(decoders, "chosen", lambda *_: "decord")
     assert decoders.read(Request(path, np.array([3, 4]), 64, 64)).shape == (2, 64, 64, 3)
     with pytest.raises(MediaError, match=r"the GPU does not decode it \(no\); convert it"):
         decoders.read(Request(path, np.array([3, 4]), 64, 64, "cuda"))
@@ -83,7 +98,7 @@ def test_a_main_process_trusts_only_what_decodes_to_its_end(tmp_path, monkeypatc
 
     path = str(write_video(tmp_path / "a.mp4", frames=10))
     monkeypatch.setitem(READERS, "decord", never)
-    monkeypatch.setattr(decoders, "chosen", lambda decoder, device: "decord")
+    monkeypatch.setattr(decoders, "chosen", lambda *_: "decord")
     with pytest.raises(AssertionError, match="asked"):
         decoders.read(Request(path, np.array([3]), 64, 64))
     monkeypatch.setattr(decoders, "_decodes_whole", lambda *_: False)

@@ -10,8 +10,7 @@ from makers import tiny_config, tone, write_video, write_wav
 from safetensors.torch import load_file
 
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
-from vaer.data.decoders import chosen
-from vaer.data.readers import release
+from vaer.data.decoders import described
 from vaer.errors import RunError, UserError
 from vaer.training import run as run_module
 from vaer.training.run import train
@@ -55,7 +54,7 @@ def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path):
     assert run["best_epoch"] == 2  # without validation clips the last epoch counts as the best
     assert "speaker-dependent" in run["split"]
     assert {"command", "git_commit", "versions", "machine", "seed"} <= set(run)
-    assert run["decoder"] == release(chosen("auto"))
+    assert run["decoder"] == described("auto")
     known = read_config(tmp_path / "run" / "config.yaml")
     assert known.model.video.alpha == 4  # what the preset decided
     assert known.train.video_lr == 1e-2

@@ -27,21 +27,31 @@ REMEDIES = {
 
 
 @cache
-def chosen(decoder: str, device: str = "cpu") -> str:
-    """The reader that `data.decoder` and `data.decode_device` come down to here; raises UserError if it is missing."""
+def chosen(decoder: str, device: str = "cpu", far: bool = True) -> str:
+    """The reader that `data.decoder` and `data.decode_device` come down to here; raises UserError if it is missing.
+
+    `far` says whether the pictures wanted lie far from the start of their file; it matters to `auto` alone.
+    """
     if device == "cuda":
         return cuda.chosen(decoder)
     if decoder == "auto":
-        return next(name for name in READERS if readers.is_usable(name))
+        first = next(name for name in READERS if readers.is_usable(name))
+        return "pyav" if first == "decord" and not far else first  # both scale by swscale: the same pictures
     if not readers.is_usable(decoder):
         raise UserError(f"--data.decoder {decoder}: is not usable here; {REMEDIES[decoder]}, or choose "
                         f"--data.decoder auto.")
     return decoder
 
 
+def described(decoder: str, device: str = "cpu") -> str:
+    """The libraries that `data.decoder` comes down to here, with their versions, as a run records them."""
+    names = dict.fromkeys(chosen(decoder, device, far) for far in (True, False))
+    return "auto: " * (decoder == "auto") + ", ".join(readers.release(name) for name in names)
+
+
 def read(request: Request, decoder: str = "auto") -> np.ndarray:
     """(pictures, height, width, 3) uint8: what is requested, not yet turned upright; raises MediaError or UserError."""
-    name = chosen(decoder, request.device)
+    name = chosen(decoder, request.device, _is_far(request.indices))
     facts = probe(request.path)
     in_worker = multiprocessing.parent_process() is not None
     # Readers that seek turn pictures by themselves, or not, or give them four channels (decord 0.6).
@@ -57,6 +67,14 @@ def read(request: Request, decoder: str = "auto") -> np.ndarray:
                 raise MediaError(request.path, f"the GPU does not decode it ({_first_line(error)}); convert it, for "
                                                f"example to H.264, or choose --data.decode_device cpu") from error
     return READERS["pyav"](request)
+
+
+def _is_far(indices: np.ndarray) -> bool:
+    """Whether more than a third of the pictures up to the last one wanted come before the first one.
+
+    At a third decord, which jumps, and PyAV, which decodes them all, are even (benchmarks/results/jumping.json).
+    """
+    return 3 * int(indices.min()) > int(indices.max())
 
 
 def _first_line(error: Exception) -> str:

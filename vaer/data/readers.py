@@ -90,9 +90,8 @@ def read_with_pyav(request: Request) -> np.ndarray:
     return np.stack([pictures[number] for number in request.indices.tolist()])
 
 
-# In order of speed at 1280 x 720 (benchmarks/results/input_pipeline.json): whole RAVDESS takes 1 : 1.04 : 1.07, all but
-# even; their last second alone 1 : 0.67 : 0.46, for PyAV decodes up to it. Whole prepared clips, 1 : 2.0 : 2.3, take
-# so little that they do not decide.
+# In order of speed far from the start of a file: of the last second alone, relative to decord, 1 : 0.67 : 0.46 raw and
+# 1 : 0.92 : 0.75 prepared (benchmarks/results/input_pipeline.json).
 READERS: dict[str, Reader] = {"decord": read_with_decord, "torchcodec": read_with_torchcodec, "pyav": read_with_pyav}
 PACKAGES = {"decord": "decord", "torchcodec": "torchcodec", "pyav": "av"}
 

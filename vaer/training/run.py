@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.config import Config, differing, read_config, resolve, write_config
-from vaer.data import decoders, readers
+from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
@@ -257,8 +257,7 @@ class Run:
     def _decoder(self) -> str | None:
         """What decodes the pictures, with its version; None without them."""
         data = self.config.data
-        return readers.release(decoders.chosen(data.decoder, data.decode_device)) if self.config.model.video.enabled \
-            else None
+        return decoders.described(data.decoder, data.decode_device) if self.config.model.video.enabled else None
 
     def _result(self) -> str:
         if self.validation is None:
