@@ -1,0 +1,295 @@
+"""Every row of docs/results.md, fold by fold: RAVDESS, recorded voices and redrawn faces, protocol `ravdess_dev5`.
+
+    python benchmarks/ravdess.py --sound RAVDESS_SPEECH --nemo NEMO --emodb EMODB --redrawn data/redrawn
+    python benchmarks/ravdess.py --page            # docs/results.md and the picture again, from what is there
+
+`vaer redraw data/redrawn --sound RAVDESS_SPEECH --action_units action_units.csv` makes the faces. A fold's answers go
+to results/ravdess/ROW/foldN.csv with its facts in foldN.json as it ends; folds that are there are skipped, and an
+interrupted one goes on. `--rows` and `--folds` choose some. What rows start from is trained before them.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from vaer.evaluation.calibration import scale
+from vaer.evaluation.intervals import paired_intervals, speaker_intervals
+from vaer.evaluation.metrics import score
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results" / "ravdess"
+RUNS = "runs/ravdess_rows"
+PAGE = ROOT / "docs" / "results.md"
+FOLDS = range(5)
+LAUNCH = ["accelerate", "launch", "--quiet", "--config_file", "configs/accelerate/cpu.yaml",
+          "--num_cpu_threads_per_process", "2", "train.py"]
+CLASSES = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+
+
+class Row(NamedTuple):
+    """One line of the table: what it is trained on, with which recipe, from which weights."""
+
+    about: str
+    config: str
+    data: str
+    """The option that names its corpus: sound or redrawn."""
+    flags: tuple[str, ...] = ()
+    starts: dict[str, str] = {}
+    """What it starts from: by the flag, a name of RECIPES or another row, whose same fold it takes."""
+
+
+RECIPES = {"nemo": ("configs/nemo_audio.yaml", "nemo"), "units": ("configs/units_video.yaml", "units")}
+"""What rows start from beside other rows: a recipe, and the option that names its corpus."""
+SHORT = ("--train.epochs", "25")
+NORM = ("--model.speaker_norm", "true")
+ROWS = {
+    "sound": Row("sound, from scratch", "configs/ravdess_audio.yaml", "sound"),
+    "sound_nemo": Row("sound, nEMO first", "configs/ravdess_audio.yaml", "sound", SHORT,
+                      {"--model.audio.pretrained": "nemo"}),
+    "sound_norm": Row("sound, nEMO first, adapted to each speaker over its 60 unlabelled clips",
+                      "configs/ravdess_audio.yaml", "sound", (*SHORT, *NORM), {"--model.audio.pretrained": "nemo"}),
+    "faces": Row("redrawn faces", "configs/redrawn_faces.yaml", "redrawn", (), {"--model.video.pretrained": "units"}),
+    "faces_norm": Row("redrawn faces, adapted to each speaker over its 60 unlabelled clips",
+                      "configs/redrawn_faces.yaml", "redrawn", NORM, {"--model.video.pretrained": "units"}),
+    "joint": Row("redrawn faces, recorded voices", "configs/ravdess_redrawn.yaml", "redrawn", (),
+                 {"--model.video.pretrained": "faces", "--model.audio.pretrained": "sound_nemo"}),
+    "joint_norm": Row("redrawn faces, recorded voices, adapted to each speaker over its 60 unlabelled clips",
+                      "configs/ravdess_redrawn.yaml", "redrawn", NORM,
+                      {"--model.video.pretrained": "faces_norm", "--model.audio.pretrained": "sound_norm"}),
+}
+DIFFERENCES = (
+    ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
+    ("adapted to each speaker, against not (sound, nEMO first)", ["sound_nemo"], ["sound_norm"]),
+    ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
+    ("adapted to each speaker, against not (joint)", ["joint"], ["joint_norm"]),
+    ("joint, against the sound alone", ["sound_nemo"], ["joint"]),
+    ("joint, against the faces alone", ["faces"], ["joint"]),
+    ("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound_nemo"], ["joint"]),
+    ("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
+    ("joint with its audio alone, against the sound alone", ["sound_nemo"], ["joint@audio"]),
+)
+"""Whose answers are compared: a list of several stands for the product of their calibrated posteriors."""
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sound", help="the folder of the recorded voices")
+    parser.add_argument("--redrawn", help="the folder of the redrawn takes")
+    parser.add_argument("--nemo", help="the folder of nEMO, with its table.csv")
+    parser.add_argument("--units", help="the folder of the faces with one unit raised (`vaer demo DST --task units`)")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
+    parser.add_argument("--folds", nargs="*", type=int, choices=FOLDS, default=list(FOLDS))
+    parser.add_argument("--page", action="store_true", help="train nothing")
+    options = parser.parse_args()
+    for fold in options.folds:  # all rows of a fold before the next one: they are compared with each other
+        for name in options.rows:
+            if not options.page and not (RESULTS / name / f"fold{fold}.json").is_file():
+                train_fold(name, fold, vars(options))
+                write_page()
+    write_page()
+
+
+def train_fold(name, fold, roots):
+    """Train and score one fold of a row, and keep what its test clips were answered."""
+    row, output = ROWS[name], f"{RUNS}/{name}/fold{fold}"
+    starts = [part for flag, source in row.starts.items() for part in (flag, start(source, fold, roots))]
+    command = [*LAUNCH, "--config", row.config, *row.flags, *starts, "--data.root", root_of(row.data, roots),
+               "--data.fold", str(fold), "--output", output, "--train.resume", "true"]
+    train(command, output)
+    facts = json.loads((ROOT / output / "run.json").read_text())
+    kept = {key: facts[key] for key in ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split",
+                                        "git_commit", "machine")}
+    with (ROOT / output / "log.jsonl").open() as log:  # of whatever stretches the run was made in
+        kept["train_s"] = round(sum(json.loads(line)["train_s"] for line in log))
+    kept |= {"command": " ".join(command).replace(root_of(row.data, roots), row.data.upper())}
+    both = {"video.0", "audio.0"} <= set(facts["peak_lr"])
+    (RESULTS / name).mkdir(parents=True, exist_ok=True)
+    for modality in ("both", "video", "audio") if both else ("both",):
+        run(["python", "evaluate.py", output, "--modality", modality, "--batch_size", "32"])
+        suffix = "" if modality == "both" else f"_{modality}"
+        metrics = json.loads((ROOT / output / f"metrics{suffix}.json").read_text())
+        kept |= {f"uar{suffix}": metrics["uar"],
+                 f"temperature{suffix}": metrics["calibration"]["temperatures"][str(fold)]}
+        table = pd.read_csv(ROOT / output / f"predictions{suffix}.csv", dtype={"speaker": str})
+        table[["take", "speaker", "label", *CLASSES]].to_csv(RESULTS / name / f"fold{fold}{suffix}.csv", index=False,
+                                                             float_format="%.4f")
+    # Last: a fold whose facts are there is finished.
+    (RESULTS / name / f"fold{fold}.json").write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def start(name, fold, roots):
+    """The run that a row starts from, trained where it is not there yet."""
+    if name in ROWS:
+        if not (ROOT / RUNS / name / f"fold{fold}" / "best").is_dir():
+            train_fold(name, fold, roots)
+        return f"{RUNS}/{name}/fold{fold}"
+    config, corpus = RECIPES[name]
+    train([*LAUNCH, "--config", config, "--data.root", root_of(corpus, roots), "--output", f"{RUNS}/{name}",
+           "--train.resume", "true"], f"{RUNS}/{name}")
+    return f"{RUNS}/{name}"
+
+
+def train(command, output):
+    facts = ROOT / output / "run.json"
+    if not facts.is_file() or not json.loads(facts.read_text())["finished"]:
+        run(command)
+
+
+def root_of(corpus, roots):
+    if roots[corpus] is None:
+        sys.exit(f"--{corpus} is missing: the folder of that corpus")
+    return roots[corpus]
+
+
+def run(command):
+    subprocess.run([str(Path(sys.executable).parent / command[0]), *command[1:]], cwd=ROOT, check=True)
+
+
+class Answers(NamedTuple):
+    """The pooled answers of the folds of a row that are there."""
+
+    table: pd.DataFrame
+    facts: list[dict]
+
+    @property
+    def probabilities(self):
+        return self.table[list(CLASSES)].to_numpy()
+
+    @property
+    def labels(self):
+        return np.array([CLASSES.index(label) for label in self.table["label"]])
+
+    @property
+    def speakers(self):
+        return self.table["speaker"].to_numpy(dtype=str)
+
+    def calibrated(self, suffix=""):
+        """Each fold's probabilities at the temperature of its validation speakers."""
+        temperature = self.table["fold"].map({facts["fold"]: facts[f"temperature{suffix}"] for facts in self.facts})
+        scaled = [scale(row[None], value)[0] for row, value in zip(self.probabilities, temperature, strict=True)]
+        return np.stack(scaled)
+
+
+def read(name, suffix="", folds=FOLDS):
+    """The answers of a row; None where no fold is there."""
+    there = [fold for fold in folds if (RESULTS / name / f"fold{fold}.json").is_file()]
+    if not there or not (RESULTS / name / f"fold{there[0]}{suffix}.csv").is_file():
+        return None
+    tables = [pd.read_csv(RESULTS / name / f"fold{fold}{suffix}.csv", dtype={"speaker": str}).assign(fold=fold)
+              for fold in there]
+    facts = [json.loads((RESULTS / name / f"fold{fold}.json").read_text()) | {"fold": fold} for fold in there]
+    return Answers(pd.concat(tables, ignore_index=True), facts)
+
+
+def write_page():
+    """The tables of docs/results.md, between its marks, and the picture, from the folds that are there."""
+    answers = {name: read(name) for name in ROWS if read(name) is not None}
+    text = PAGE.read_text(encoding="utf-8")
+    for mark, lines in (("rows", row_lines(answers)), ("differences", difference_lines(answers))):
+        begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
+        before, rest = text.split(begin)
+        text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
+    PAGE.write_text(text, encoding="utf-8")
+    if answers:
+        draw(answers)
+
+
+def row_lines(answers):
+    lines = ["| row | folds | clips | UAR [95 % over speakers] | WAR | UAR of each fold | minutes a fold |",
+             "|---|---|---|---|---|---|---|"]
+    for name, row in answers.items():
+        metrics, minutes = score(row.probabilities, row.labels), [facts["train_s"] / 60 for facts in row.facts]
+        lines.append(f"| {ROWS[name].about} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
+                     f"{', '.join(f'{facts["uar"]:.3f}' for facts in row.facts)} | "
+                     f"{min(minutes):.0f} to {max(minutes):.0f} |")
+        for modality in ("video", "audio"):
+            alone = read(name, f"_{modality}")
+            if alone is not None:
+                lines.append(f"| the same network, {modality} alone at test time | {folds_told(alone)} | "
+                             f"{metrics.clips} | {told(alone)} | {score(alone.probabilities, alone.labels).war:.3f} | "
+                             f"{', '.join(f'{facts[f"uar_{modality}"]:.3f}' for facts in alone.facts)} | |")
+    return lines
+
+
+def folds_told(row):
+    return ", ".join(str(facts["fold"]) for facts in row.facts)
+
+
+def told(row):
+    spans = speaker_intervals(row.probabilities.argmax(axis=1), row.labels, row.speakers, len(CLASSES))
+    span = "" if spans is None else f" [{spans['uar'].low:.3f}, {spans['uar'].high:.3f}]"
+    return f"{score(row.probabilities, row.labels).uar:.3f}{span}"
+
+
+def difference_lines(answers):
+    """What one answer is above another, on the folds that both have."""
+    lines = ["| compared | folds | difference in UAR [95 % over speakers, paired] |", "|---|---|---|"]
+    for about, first, other in DIFFERENCES:
+        parts = [part.partition("@")[::2] for part in (*first, *other)]
+        if not all(name in answers for name, _ in parts):
+            continue
+        folds = [fold for fold in FOLDS if all((RESULTS / name / f"fold{fold}.json").is_file() for name, _ in parts)]
+        if folds:
+            lines.append(f"| {about} | {', '.join(map(str, folds))} | {difference(first, other, folds)} |")
+    return lines
+
+
+def difference(first, other, folds):
+    one, two = (aligned(parts, folds) for parts in (first, other))
+    sides = [side.calibrated.argmax(axis=1) for side in (one, two)]
+    gap = np.subtract(*(score(side.calibrated, one.labels).uar for side in (two, one)))
+    spans = paired_intervals(*sides, one.labels, one.speakers, len(CLASSES))
+    return f"{gap:+.3f}" + ("" if spans is None else f" [{spans['uar'].low:+.3f}, {spans['uar'].high:+.3f}]")
+
+
+class Product(NamedTuple):
+    """The product of calibrated answers, in the order of the takes."""
+
+    calibrated: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+
+
+def aligned(parts, folds):
+    """The product of the answers of rows, such as `joint@video` (video alone at test time), on some folds."""
+    product = 1.0
+    for part in parts:
+        name, _, modality = part.partition("@")
+        answers = read(name, f"_{modality}" if modality else "", folds)
+        order = np.argsort(answers.table["take"].to_numpy())
+        product = product * answers.calibrated(f"_{modality}" if modality else "")[order]
+    return Product(product, answers.labels[order], answers.speakers[order])
+
+
+def draw(answers):
+    """Bars of the UAR with its interval, a row each."""
+    figure = Figure(figsize=(8, 0.8 + 0.4 * len(answers)), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    for place, row in enumerate(answers.values()):
+        uar = score(row.probabilities, row.labels).uar
+        spans = speaker_intervals(row.probabilities.argmax(axis=1), row.labels, row.speakers, len(CLASSES))
+        error = None if spans is None else [[uar - spans["uar"].low], [spans["uar"].high - uar]]
+        axes.barh(place, uar, xerr=error, color="#3b6ea5", ecolor="#333333", capsize=3)
+        axes.text(0.01, place, f"{uar:.3f}", va="center", color="white", fontsize="small")
+    axes.set_yticks(range(len(answers)),
+                    [f"{ROWS[name].about}\n(folds {folds_told(row)})" for name, row in answers.items()],
+                    fontsize="small")
+    axes.invert_yaxis()
+    axes.axvline(1 / len(CLASSES), color="#999999", linestyle=":", label="chance")
+    axes.set_xlim(0, 1)
+    axes.set_xlabel("UAR, RAVDESS actors 1-20, each tested once (ravdess_dev5)")
+    axes.legend(loc="lower right", fontsize="small")
+    figure.savefig(RESULTS.with_suffix(".png"), dpi=120)
+
+
+if __name__ == "__main__":
+    main()
