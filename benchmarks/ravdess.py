@@ -208,15 +208,19 @@ def row_lines(answers):
     for name, row in answers.items():
         metrics, minutes = score(row.probabilities, row.labels), [facts["train_s"] / 60 for facts in row.facts]
         lines.append(f"| {ROWS[name].about} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
-                     f"{', '.join(f'{facts["uar"]:.3f}' for facts in row.facts)} | "
+                     f"{each(row, 'uar')} | "
                      f"{min(minutes):.0f} to {max(minutes):.0f} |")
         for modality in ("video", "audio"):
             alone = read(name, f"_{modality}")
             if alone is not None:
                 lines.append(f"| the same network, {modality} alone at test time | {folds_told(alone)} | "
                              f"{metrics.clips} | {told(alone)} | {score(alone.probabilities, alone.labels).war:.3f} | "
-                             f"{', '.join(f'{facts[f"uar_{modality}"]:.3f}' for facts in alone.facts)} | |")
+                             f"{each(alone, f'uar_{modality}')} | |")
     return lines
+
+
+def each(row, fact):
+    return ", ".join(f"{facts[fact]:.3f}" for facts in row.facts)
 
 
 def folds_told(row):
