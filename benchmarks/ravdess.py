@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 RECIPES = {"nemo": ("configs/nemo_audio.yaml", "nemo"), "units": ("configs/units_video.yaml", "units")}
 """What rows start from beside other rows: a recipe, and the option that names its corpus."""
-SHORT = ("--train.epochs", "25")
+SHORT = ("--train.epochs", "15")
 NORM = ("--model.speaker_norm", "true")
 ROWS = {
     "sound": Row("sound, from scratch", "configs/ravdess_audio.yaml", "sound"),
