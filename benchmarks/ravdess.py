@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 from vaer.evaluation.calibration import scale
 from vaer.evaluation.intervals import paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score
+from vaer.training.logging import machine_facts
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results" / "ravdess"
@@ -65,6 +66,8 @@ ROWS = {
                       "configs/ravdess_redrawn.yaml", "redrawn", NORM,
                       {"--model.video.pretrained": "faces_norm", "--model.audio.pretrained": "sound_norm"}),
 }
+CROSS = "sound_nemo"
+LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
 DIFFERENCES = (
     ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
     ("adapted to each speaker, against not (sound, nEMO first)", ["sound_nemo"], ["sound_norm"]),
@@ -85,6 +88,7 @@ def main():
     parser.add_argument("--redrawn", help="the folder of the redrawn takes")
     parser.add_argument("--nemo", help="the folder of nEMO, with its table.csv")
     parser.add_argument("--units", help="the folder of the faces with one unit raised (`vaer demo DST --task units`)")
+    parser.add_argument("--emodb", help="the folder of EMO-DB, with its table.csv: `sound_nemo` is tested on it")
     parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
     parser.add_argument("--folds", nargs="*", type=int, choices=FOLDS, default=list(FOLDS))
     parser.add_argument("--page", action="store_true", help="train nothing")
@@ -94,6 +98,8 @@ def main():
             if not options.page and not (RESULTS / name / f"fold{fold}.json").is_file():
                 train_fold(name, fold, vars(options))
                 write_page()
+        if options.emodb is not None and not cross_path(fold).is_file():
+            test_elsewhere(fold, vars(options))
     write_page()
 
 
@@ -123,6 +129,23 @@ def train_fold(name, fold, roots):
                                                              float_format="%.4f")
     # Last: a fold whose facts are there is finished.
     (RESULTS / name / f"fold{fold}.json").write_text(json.dumps(kept, indent=1) + "\n")
+
+
+def cross_path(fold):
+    return RESULTS / CROSS / f"fold{fold}_emodb.json"
+
+
+def test_elsewhere(fold, roots):
+    """Score the network of a fold on all of EMO-DB, among the classes that both corpora have."""
+    command = ["python", "evaluate.py", start(CROSS, fold, roots), "--corpus", "csv", "--root", roots["emodb"],
+               "--label_map", json.dumps(LABEL_MAP), "--batch_size", "32"]
+    run(command)
+    metrics = json.loads((ROOT / RUNS / CROSS / f"fold{fold}" / "metrics_emodb.json").read_text())
+    kept = {key: metrics[key] for key in ("uar", "war", "clips", "speakers", "intervals", "classes", "left_out",
+                                          "split", "confusion", "seed")}
+    kept |= {"command": " ".join(command).replace(roots["emodb"], "EMODB"),
+             "git_commit": machine_facts()["git_commit"]}
+    cross_path(fold).write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def start(name, fold, roots):
@@ -216,6 +239,11 @@ def row_lines(answers):
                 lines.append(f"| the same network, {modality} alone at test time | {folds_told(alone)} | "
                              f"{metrics.clips} | {told(alone)} | {score(alone.probabilities, alone.labels).war:.3f} | "
                              f"{each(alone, f'uar_{modality}')} | |")
+    lines += [f"| the network of fold {fold} of \"{ROWS[CROSS].about}\" on EMO-DB (German), "
+              f"{len(cross['classes'])} classes | | {cross['clips']} | {cross['uar']:.3f} "
+              f"[{cross['intervals']['uar'][0]:.3f}, {cross['intervals']['uar'][1]:.3f}] | {cross['war']:.3f} | | |"
+              for fold in FOLDS if cross_path(fold).is_file()
+              for cross in [json.loads(cross_path(fold).read_text())]]
     return lines
 
 
