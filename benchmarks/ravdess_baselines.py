@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torchaudio
 from rich.progress import track
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -93,7 +94,7 @@ def answer(values, splits, classes):
 
 
 def classifier(strength, dim):
-    return SVC(C=strength, probability=True, random_state=0) if dim == 80 else \
+    return CalibratedClassifierCV(SVC(C=strength), ensemble=False) if dim == 80 else \
         LogisticRegression(C=strength, max_iter=5000)
 
 
