@@ -112,8 +112,8 @@ def train_fold(name, fold, roots):
     facts = json.loads((ROOT / output / "run.json").read_text())
     kept = {key: facts[key] for key in ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split",
                                         "git_commit", "machine")}
-    with (ROOT / output / "log.jsonl").open() as log:  # of whatever stretches the run was made in
-        kept["train_s"] = round(sum(json.loads(line)["train_s"] for line in log))
+    with (ROOT / output / "log.jsonl").open() as log:  # the median: a run may have been paused in one
+        kept["epoch_s"] = round(float(np.median([json.loads(line)["train_s"] for line in log])), 1)
     kept |= {"command": " ".join(command).replace(root_of(row.data, roots), row.data.upper())}
     both = {"video.0", "audio.0"} <= set(facts["peak_lr"])
     (RESULTS / name).mkdir(parents=True, exist_ok=True)
@@ -225,10 +225,11 @@ def write_page():
 
 
 def row_lines(answers):
-    lines = ["| row | folds | clips | UAR [95 % over speakers] | WAR | UAR of each fold | minutes a fold |",
+    lines = ["| row | folds | clips | UAR [95 % over speakers] | WAR | UAR of each fold | minutes of training a fold |",
              "|---|---|---|---|---|---|---|"]
     for name, row in answers.items():
-        metrics, minutes = score(row.probabilities, row.labels), [facts["train_s"] / 60 for facts in row.facts]
+        metrics = score(row.probabilities, row.labels)
+        minutes = [facts["epochs"] * facts["epoch_s"] / 60 for facts in row.facts]
         lines.append(f"| {ROWS[name].about} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
                      f"{each(row, 'uar')} | "
                      f"{min(minutes):.0f} to {max(minutes):.0f} |")
