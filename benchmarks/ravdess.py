@@ -1,6 +1,7 @@
 """Every row of docs/results.md, fold by fold: RAVDESS, recorded voices and redrawn faces, protocol `ravdess_dev5`.
 
-    python benchmarks/ravdess.py --sound RAVDESS_SPEECH --nemo NEMO --emodb EMODB --redrawn data/redrawn
+    python benchmarks/ravdess.py --sound RAVDESS_SPEECH --nemo NEMO --emodb EMODB --redrawn data/redrawn \\
+        --units data/units
     python benchmarks/ravdess.py --page            # docs/results.md and the picture again, from what is there
 
 `vaer redraw data/redrawn --sound RAVDESS_SPEECH --action_units action_units.csv` makes the faces. A fold's answers go
@@ -97,7 +98,7 @@ def main():
             if not options.page and not (RESULTS / name / f"fold{fold}.json").is_file():
                 train_fold(name, fold, vars(options))
                 write_page()
-        if options.emodb is not None and not cross_path(fold).is_file():
+        if not options.page and options.emodb is not None and not cross_path(fold).is_file():
             test_elsewhere(fold, vars(options))
     write_page()
 
@@ -114,7 +115,7 @@ def train_fold(name, fold, roots):
                                         "git_commit", "machine")}
     with (ROOT / output / "log.jsonl").open() as log:  # the median: a run may have been paused in one
         kept["epoch_s"] = round(float(np.median([json.loads(line)["train_s"] for line in log])), 1)
-    kept |= {"command": " ".join(command).replace(root_of(row.data, roots), row.data.upper())}
+    kept |= {"command": told_command(command, root_of(row.data, roots), row.data.upper())}
     both = {"video.0", "audio.0"} <= set(facts["peak_lr"])
     (RESULTS / name).mkdir(parents=True, exist_ok=True)
     for modality in ("both", "video", "audio") if both else ("both",):
@@ -130,6 +131,10 @@ def train_fold(name, fold, roots):
     (RESULTS / name / f"fold{fold}.json").write_text(json.dumps(kept, indent=1) + "\n")
 
 
+def told_command(command, folder, name):
+    return " ".join(name if part == folder else part for part in command)
+
+
 def cross_path(fold):
     return RESULTS / CROSS / f"fold{fold}_emodb.json"
 
@@ -142,7 +147,7 @@ def test_elsewhere(fold, roots):
     metrics = json.loads((ROOT / RUNS / CROSS / f"fold{fold}" / "metrics_emodb.json").read_text())
     kept = {key: metrics[key] for key in ("uar", "war", "clips", "speakers", "intervals", "classes", "left_out",
                                           "split", "confusion", "seed")}
-    kept |= {"command": " ".join(command).replace(roots["emodb"], "EMODB"),
+    kept |= {"command": told_command(command, roots["emodb"], "EMODB"),
              "git_commit": machine_facts()["git_commit"]}
     cross_path(fold).write_text(json.dumps(kept, indent=1) + "\n")
 
@@ -150,7 +155,7 @@ def test_elsewhere(fold, roots):
 def start(name, fold, roots):
     """The run that a row starts from, trained where it is not there yet."""
     if name in ROWS:
-        if not (ROOT / RUNS / name / f"fold{fold}" / "best").is_dir():
+        if not finished(f"{RUNS}/{name}/fold{fold}"):
             train_fold(name, fold, roots)
         return f"{RUNS}/{name}/fold{fold}"
     config, corpus = RECIPES[name]
@@ -160,9 +165,13 @@ def start(name, fold, roots):
 
 
 def train(command, output):
-    facts = ROOT / output / "run.json"
-    if not facts.is_file() or not json.loads(facts.read_text())["finished"]:
+    if not finished(output):
         run(command)
+
+
+def finished(output):
+    facts = ROOT / output / "run.json"
+    return facts.is_file() and json.loads(facts.read_text())["finished"]
 
 
 def root_of(corpus, roots):
@@ -292,11 +301,14 @@ class Product(NamedTuple):
 
 def aligned(parts, folds):
     """The product of the answers of rows, such as `joint@video` (video alone at test time), on some folds."""
-    product = 1.0
+    product, first = 1.0, None
     for part in parts:
         name, _, modality = part.partition("@")
         answers = read(name, f"_{modality}" if modality else "", folds)
         order = np.argsort(answers.table["take"].to_numpy())
+        takes = answers.table["take"].to_numpy()[order].tolist()
+        assert first is None or takes == first, f"{part} and {parts[0]} have other takes"
+        first = takes
         product = product * answers.calibrated(f"_{modality}" if modality else "")[order]
     return Product(product, answers.labels[order], answers.speakers[order])
 

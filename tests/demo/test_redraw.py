@@ -11,8 +11,9 @@ from vaer.data.corpora import read_corpus, remark
 from vaer.data.media import SAMPLE_RATE, read_sound
 from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
+from vaer.demo.film import encode_pictures
 from vaer.demo.redraw import COLUMNS, PRESENCE, Take, loudness, pictures, read_units, redraw, unfold
-from vaer.errors import UserError
+from vaer.errors import MediaError, UserError
 
 ANGRY, HAPPY = "01-05-01-02-01-03", "01-03-01-02-01-03"  # one actor, statement, intensity and repetition
 
@@ -68,6 +69,7 @@ def test_the_ravdess_corpus_reads_what_was_drawn(drawn):
 def test_splits_of_redrawn_takes_say_what_they_are(drawn):
     _, split = read_split(DataConfig(root=str(drawn), protocol="all_train"))
     assert split.verdict.startswith("redrawn faces, recorded voices; ")
+    assert remark(str(drawn / "Actor_03")) == remark(str(drawn / "table.csv")) == "redrawn faces, recorded voices"
 
 
 def test_a_damaged_remark_is_an_error_of_one_sentence(drawn, tmp_path):
@@ -150,7 +152,7 @@ def test_takes_that_one_side_lacks_are_named(source, tmp_path, capsys):
 @pytest.mark.parametrize(("text", "told"), [
     ("file,AU01_r\n01-01-05-01-02-01-03,1\n", "lacks the columns AU02_r"),
     (",".join(["file", *COLUMNS]) + "\n" + ",".join(["take5.mp4", *["1"] * len(COLUMNS)]) + "\n", "line 2"),
-    (",".join(["file", *COLUMNS]) + f"\n01-{ANGRY},often\n", "cannot be read"),
+    (",".join(["file", *COLUMNS]) + f"\n01-{ANGRY},often\n", "line 2"),
 ])
 def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path, text, told):
     path = tmp_path / "units.csv"
@@ -158,6 +160,26 @@ def test_a_table_that_is_none_is_refused_in_one_sentence(tmp_path, text, told):
     with pytest.raises(UserError, match=told) as caught:
         read_units(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("flag", "values"), [
+    ("size", {"size": 47}), ("seed", {"seed": -1}), ("processes", {"processes": 0})])
+def test_wrong_numbers_are_refused_before_anything_is_claimed(source, tmp_path, flag, values):
+    with pytest.raises(UserError, match=f"--{flag} "):
+        redraw(tmp_path / "new", sound=source / "sound", action_units=source / "units.csv", **values)
+    assert not (tmp_path / "new").exists()
+
+
+def test_sound_comes_from_the_sound_file_of_a_take_and_a_silent_one_is_named(source, tmp_path):
+    write_units(tmp_path / "units.csv", {ANGRY: rows()[ANGRY]})
+    pictures_alone = tmp_path / "sound" / f"01-{ANGRY}.mp4"
+    pictures_alone.parent.mkdir()
+    pictures_alone.write_bytes(encode_pictures(np.zeros((5, 32, 32, 3), np.uint8)))
+    with pytest.raises(MediaError, match=r"01-05-01-02-01-03\.mp4.*has no sound"):
+        redraw(tmp_path / "none", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32, processes=1)
+    write_sound(tmp_path / "sound" / f"03-{ANGRY}.flac", 0.5)
+    assert redraw(tmp_path / "new", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32,
+                  processes=1) == 1
 
 
 def test_units_and_sound_of_different_takes_are_refused(source, tmp_path):

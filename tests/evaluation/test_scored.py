@@ -94,6 +94,7 @@ def test_a_score_says_what_was_adapted_to(clips, used):
     scored = make_scored("a", speaker_norm=True, adapt_clips=clips)
     assert scored.facts["adaptation"] == f"adapted to each test speaker over its {used} unlabelled clips"
     assert make_scored("a").facts["adaptation"] is None
+    assert make_scored("a", speaker_norm=True, adapt_clips=0).facts["adaptation"] is None
 
 
 def test_speakers_with_unlike_numbers_of_clips_are_told_as_a_span():

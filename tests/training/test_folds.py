@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -157,6 +158,21 @@ def test_a_run_is_scored_by_the_split_that_it_learned_from(corpus, tmp_path):
     evaluate([tmp_path / "run"], OPTIONS)
     assert set(pd.read_csv(tmp_path / "run" / "predictions.csv").speaker) == {1}
     with pytest.raises(UserError, match=r"began with another content of .*mine\.csv, kept in .*split\.csv"):
+        train_folds(dataclasses.replace(config, train=dataclasses.replace(config.train, resume=True)))
+
+
+def test_speakers_who_left_the_folder_move_nobody_to_another_side(corpus, tmp_path):
+    root = tmp_path / "copy"
+    shutil.copytree(corpus, root)
+    config = settings(corpus, tmp_path / "run", fold=0)
+    config = dataclasses.replace(config, data=dataclasses.replace(config.data, root=str(root), protocol="speakers3"))
+    train_folds(config)
+    assert facts(tmp_path / "run")["speakers"] == {"train": ["3"], "validation": ["2"]}
+    for path in root.glob("*-01.wav"):
+        path.unlink()
+    with pytest.raises(UserError, match=r"speakers3 now tests speakers 2, of whom .*run has learned"):
+        evaluate([tmp_path / "run"], OPTIONS)
+    with pytest.raises(UserError, match=r"began with speakers 3, and --data\.root now makes that 4"):
         train_folds(dataclasses.replace(config, train=dataclasses.replace(config.train, resume=True)))
 
 

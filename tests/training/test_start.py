@@ -47,6 +47,12 @@ def test_a_branch_of_other_size_is_refused_with_the_settings_that_fit(run):
         start_from(network, run)
 
 
+def test_a_branch_that_saw_other_colours_is_refused(run):
+    network = tiny_network(video=VideoConfig(preset="tiny", width=8, standardize=True))
+    with pytest.raises(UserError, match=r"learned with --model\.video\.standardize false; give the same"):
+        start_from(network, run)
+
+
 def test_a_missing_or_broken_run_is_named(tmp_path, run):
     with pytest.raises(UserError, match="there is no such file"):
         start_from(tiny_network(), str(tmp_path / "nowhere"))

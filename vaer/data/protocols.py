@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import os
 import re
 from collections.abc import Callable
 from functools import cache
@@ -12,7 +13,7 @@ from typing import Any
 
 from vaer.choose import choose
 from vaer.config import DataConfig
-from vaer.data.corpora import CORPORA, read_corpus, remark, told
+from vaer.data.corpora import CORPORA, ravdess, read_corpus, remark, told
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.errors import UserError
 from vaer.records import Item, Split
@@ -156,10 +157,12 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
     by_id, by_take = ({getattr(item, key): item for item in items} for key in ("id", "take"))
 
     def find(name: str) -> Item | None:
-        for known in (name, Path(name).with_suffix("").as_posix()):
+        for known in (name, os.path.splitext(name)[0]):
             if known in by_id:
                 return by_id[known]
         stem = Path(name).stem
+        if ravdess.NAME.fullmatch(stem) is None:  # in other corpora a part of a name may be another clip's
+            return None
         return by_id.get(stem) or by_take.get(stem.partition("-")[2])
 
     return find

@@ -26,7 +26,7 @@ from vaer.data.probe import probe
 from vaer.demo.face import UNITS, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import ease, lids, sway
-from vaer.errors import UserError
+from vaer.errors import MediaError, UserError
 
 REMARK = "redrawn faces, recorded voices"
 CONTENT = Content("redrawn takes", "redrawn takes", "draw them anew")
@@ -61,6 +61,8 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
     """
     if not (32 <= size <= 512 and size % 2 == 0):
         raise UserError(f"--size is {size}; it must be even and between 32 and 512.")
+    if seed < 0 or (processes is not None and processes < 1):
+        raise UserError(f"--seed is {seed} and --processes {processes}; neither may be negative, nor processes 0.")
     units, sounds = read_units(action_units), _sounds(sound)
     names = sorted(set(units) & set(sounds))
     if not names:
@@ -88,7 +90,10 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
 
 def draw_take(take: Take) -> None:
     """Draw one take; it stands under its name once it is whole."""
-    waveform = read_sound(take.sound, 0.0, probe(take.sound).duration_s)
+    facts = probe(take.sound)
+    if not facts.has_sound:
+        raise MediaError(take.sound, "has no sound, which redrawing keeps; name a folder of takes with their sound")
+    waveform = read_sound(take.sound, 0.0, facts.duration_s)
     target = Path(take.target)
     part = target.with_suffix(".part")
     mux(part, encode_pictures(pictures(take, waveform)), encode_sound(waveform, lossless=True))
@@ -148,24 +153,31 @@ def read_units(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
                                 f"AUxx_r and AUxx_c of {len(UNITS)} units, as OpenFace names them.")
             for row in reader:
                 name = Path(row["file"]).stem
-                values = np.array([float(row[column]) for column in COLUMNS])
+                values = np.array([_number(row[column]) for column in COLUMNS])
                 if NAME.fullmatch(name) is None or name[3:] in found or not np.isfinite(values).all():
                     raise UserError(f"{path}: line {reader.line_num} ({row['file']!r}) is not one RAVDESS take with a "
                                     f"number in every column, named once; correct it.")
                 found[name[3:]] = np.split(values, 2)
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as a table of action units ({error}); --action_units wants a CSV of "
                         f"one row a take.") from error
     return found
 
 
+def _number(cell: str | None) -> float:
+    try:
+        return float(cell)
+    except (ValueError, TypeError):
+        return np.nan
+
+
 def _sounds(root: Path) -> dict[str, str]:
-    """The file whose sound is that of a take, by the take's name without its modality; 02- files are silent."""
+    """The file whose sound is that of a take, by the take's name without its modality: 03- before 01-, never 02-."""
     found: dict[str, str] = {}
     for path in filter(is_recording, files_under(root)):
         match = re.match(NAME, os.path.basename(path))
         if match is not None and match[1] != "02":
-            found.setdefault(match[0][3:], path)
+            name = match[0][3:]
+            if name not in found or match[1] == "03":
+                found[name] = path
     return found

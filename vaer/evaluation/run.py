@@ -17,7 +17,7 @@ from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
-from vaer.data.protocols import SPLIT_FILE, num_folds, read_split
+from vaer.data.protocols import SPEAKER_DEPENDENT, SPLIT_FILE, num_folds, read_split
 from vaer.errors import UserError
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
@@ -198,8 +198,14 @@ def _own(run: Path, config: Config, learned: tuple[str, ...]) -> Tested:
                         f"{', '.join(learned)}; name a corpus with the same ones.")
     if not split.test:
         raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
+    recorded = _recorded(run)
+    learned_from = {speaker for side in recorded.get("speakers", {}).values() for speaker in side}
+    met = [] if split.leaks or data.protocol in SPEAKER_DEPENDENT else sorted(
+        learned_from & {item.speaker for item in split.test})
+    require(not met, f"{config.data.root}: {config.data.protocol} now tests speakers {', '.join(met)}, of whom {run} "
+                     f"has learned; score it on the speakers that were there when it trained.")
     return Tested(classes, split, {"protocol": config.data.protocol, **_corpus_facts(data)},
-                  _recorded(run).get("warnings", []))
+                  recorded.get("warnings", []))
 
 
 def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
@@ -219,6 +225,7 @@ def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Opt
     lacks = CORPORA[data.corpus].lacking(items, data, None)
     verdict = [f"the whole of {name}, of which this run, which learned from {own} under {config.data.protocol}, saw "
                f"nothing: test speakers {names(test)} ({len(test)} clips)",
+               remark(config.data.root) and f"learned from {remark(config.data.root)}",
                f"answers among {', '.join(both)}", f"left out: {told(left_out)}" * bool(left_out),
                f"the corpus lacks {lacks}" * bool(lacks)]
     facts = {"protocol": CROSS_CORPUS, **_corpus_facts(data), "label_map": data.label_map, "left_out": left_out,

@@ -81,7 +81,7 @@ def facts_of(answers: Answers) -> dict[str, Any]:
 
 def _adaptation(setting: dict[str, Any], clips: list[int]) -> str | None:
     """What a reader must know of a score that used test clips without their labels; `clips` of each test speaker."""
-    if not setting["speaker_norm"]:
+    if not setting["speaker_norm"] or setting["adapt_clips"] == 0:
         return None
     used = clips if setting["adapt_clips"] is None else [min(setting["adapt_clips"], count) for count in clips]
     span = str(min(used)) if min(used) == max(used) else f"{min(used)} to {max(used)}"

@@ -22,6 +22,7 @@ from vaer.config import Config, differing, read_config, resolve, write_config
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
+from vaer.data.guard import ordered
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.data.protocols import SPLIT_FILE, is_file, read_split
 from vaer.errors import RunError, UserError
@@ -93,6 +94,14 @@ def recorded(folder: Path) -> dict[str, Any]:
     return {"pretrained": facts.get("pretrained", {}), "warnings": facts.get("warnings", [])}
 
 
+def require_same_speakers(folder: Path, speakers: dict[str, list[str]]) -> None:
+    """Refuse to go on with others than those with whom a run began: groups are dealt from whoever the folder holds."""
+    before = json.loads((folder / "run.json").read_text(encoding="utf-8")).get("speakers", speakers)
+    if before != speakers:
+        raise UserError(f"{folder}: this run began with speakers {', '.join(before['train'])}, and --data.root now "
+                        f"makes that {', '.join(speakers['train'])}; restore the corpus, or choose another --output.")
+
+
 class Run:
     """A training run with all its parts, on each of its processes."""
 
@@ -110,6 +119,10 @@ class Run:
         self.parts = parts(network, config.train)
         self.parameters = sum(parameter.numel() for parameter in network.parameters())
         self._build_data(split, classes, Wanted(config.model.video.enabled, config.model.audio.enabled))
+        self.speakers = {side: ordered({item.speaker for item in getattr(split, side)})
+                         for side in ("train", "validation")}
+        if self.state is not None:
+            require_same_speakers(self.folder, self.speakers)
         self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
@@ -243,7 +256,7 @@ class Run:
             return
         facts = machine_facts() | {
             "seed": self.config.seed, "protocol": self.config.data.protocol, "fold": self.config.data.fold,
-            "split": self.split.verdict, "leaks": list(self.split.leaks),
+            "split": self.split.verdict, "leaks": list(self.split.leaks), "speakers": self.speakers,
             "classes": list(self.accelerator.unwrap_model(self.network).classes),
             "processes": self.accelerator.num_processes, "device": self.accelerator.device.type,
             "precision": self.accelerator.mixed_precision, "parameters": self.parameters, "decoder": self._decoder(),

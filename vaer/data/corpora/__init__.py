@@ -52,10 +52,11 @@ def name_of(corpus: str, root: str) -> str:
 
 
 def remark(root: str) -> str:
-    """What every score on a folder must say, as whatever drew its pictures left it there; usually nothing."""
-    path = Path(root) / REDRAWN
+    """What every score on a folder must say, as whatever drew its pictures left it there, or above; usually nothing."""
+    folder = Path(os.path.abspath(root))
+    path = next((one / REDRAWN for one in (folder, *folder.parents) if (one / REDRAWN).is_file()), None)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["remark"] if path.is_file() else ""
+        return "" if path is None else json.loads(path.read_text(encoding="utf-8"))["remark"]
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: cannot be read as the settings of redrawn takes ({error!r}); draw them anew with "
                         f"`vaer redraw`.") from error
