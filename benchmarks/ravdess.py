@@ -11,29 +11,27 @@ interrupted one goes on. `--rows` and `--folds` choose some. What rows start fro
 
 import argparse
 import json
-import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from measure import LAUNCH, ROOT, has_both, run
+from measure import RESULTS as TABLES
 
+from vaer.data.corpora.ravdess import EMOTIONS
 from vaer.evaluation.calibration import scale
 from vaer.evaluation.intervals import paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score
 from vaer.training.logging import machine_facts
 
-ROOT = Path(__file__).parents[1]
-RESULTS = Path(__file__).parent / "results" / "ravdess"
+RESULTS = TABLES / "ravdess"
 RUNS = "runs/ravdess_rows"
 PAGE = ROOT / "docs" / "results.md"
 FOLDS = range(5)
-LAUNCH = ["accelerate", "launch", "--quiet", "--config_file", "configs/accelerate/cpu.yaml",
-          "--num_cpu_threads_per_process", "2", "train.py"]
-CLASSES = ("neutral", "calm", "happy", "sad", "angry", "fearful", "disgust", "surprised")
+CLASSES = tuple(EMOTIONS.values())
 
 
 class Row(NamedTuple):
@@ -116,9 +114,8 @@ def train_fold(name, fold, roots):
     with (ROOT / output / "log.jsonl").open() as log:  # the median: a run may have been paused in one
         kept["epoch_s"] = round(float(np.median([json.loads(line)["train_s"] for line in log])), 1)
     kept |= {"command": told_command(command, root_of(row.data, roots), row.data.upper())}
-    both = {"video.0", "audio.0"} <= set(facts["peak_lr"])
     (RESULTS / name).mkdir(parents=True, exist_ok=True)
-    for modality in ("both", "video", "audio") if both else ("both",):
+    for modality in ("both", "video", "audio") if has_both(facts) else ("both",):
         run(["python", "evaluate.py", output, "--modality", modality, "--batch_size", "32"])
         suffix = "" if modality == "both" else f"_{modality}"
         metrics = json.loads((ROOT / output / f"metrics{suffix}.json").read_text())
@@ -180,10 +177,6 @@ def root_of(corpus, roots):
     return roots[corpus]
 
 
-def run(command):
-    subprocess.run([str(Path(sys.executable).parent / command[0]), *command[1:]], cwd=ROOT, check=True)
-
-
 class Answers(NamedTuple):
     """The pooled answers of the folds of a row that are there."""
 
@@ -222,7 +215,7 @@ def read(name, suffix="", folds=FOLDS):
 
 def write_page():
     """The tables of docs/results.md, between its marks, and the picture, from the folds that are there."""
-    answers = {name: read(name) for name in ROWS if read(name) is not None}
+    answers = {name: row for name in ROWS if (row := read(name)) is not None}
     text = PAGE.read_text(encoding="utf-8")
     for mark, lines in (("rows", row_lines(answers)), ("differences", difference_lines(answers))):
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"

@@ -5,11 +5,8 @@ intensity and repetition, the look from the actor.
 """
 
 import csv
-import multiprocessing
 import os
 import re
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +23,7 @@ from vaer.data.probe import probe
 from vaer.demo.face import UNITS, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import ease, lids, sway
+from vaer.demo.render import each
 from vaer.errors import MediaError, UserError
 
 REMARK = "redrawn faces, recorded voices"
@@ -81,10 +79,8 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
     missing = [take for take in takes if not os.path.exists(take.target)]
     for folder in {Path(take.target).parent for take in missing}:
         folder.mkdir(exist_ok=True)
-    with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        drawn: Iterable = pool.map(draw_take, missing)
-        for _ in track(drawn, f"drawing {root}", len(missing), console=console):
-            pass
+    for _ in track(each(draw_take, missing, processes), f"drawing {root}", len(missing), console=console):
+        pass
     return len(missing)
 
 

@@ -8,10 +8,10 @@ to read faces: fourteen picture streams, each with another action unit raised ab
 
 import multiprocessing
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from rich.console import Console
@@ -24,6 +24,7 @@ from vaer.demo.motion import Motion, ease
 from vaer.demo.voice import MANNERS, SAMPLE_RATE, loudness, make_speech, make_throat, speak
 from vaer.errors import UserError
 
+Job, Done = TypeVar("Job"), TypeVar("Done")
 Task = Literal["emotion", "moment", "units"]
 CORPUS = Content("a demo corpus", "demo corpus", "render it anew")
 VERSION = 1  # of what is drawn and heard: raise it with every change that anyone could see or hear
@@ -93,7 +94,8 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
     missing = [group for group in groups if not all(path.exists() for path in group.files())]
     for folder in {path.parent for group in missing for path in group.files()}:
         folder.mkdir(exist_ok=True)
-    written = sum(track(_each(missing, processes), f"rendering {root}", len(missing), console=Console(stderr=True)))
+    written = sum(track(each(render_group, missing, processes), f"rendering {root}", len(missing),
+                        console=Console(stderr=True)))
     write_settings(root / "demo.json", settings | {"finished": True})
     return written
 
@@ -107,13 +109,14 @@ def _check(speakers: int, takes: int, size: int, seed: int) -> None:
         raise UserError(f"--size is {size}; H.264 wants an even number, try {size + 1}.")
 
 
-def _each(groups: list[Group], processes: int | None) -> Iterator[int]:
-    processes = min(processes or os.cpu_count() or 1, len(groups))
+def each(work: Callable[[Job], Done], jobs: list[Job], processes: int | None) -> Iterator[Done]:
+    """What `work` makes of each job, in their order; `processes`: none means all cores, 1 starts none."""
+    processes = min(processes or os.cpu_count() or 1, len(jobs))
     if processes <= 1:
-        yield from map(render_group, groups)
+        yield from map(work, jobs)
         return
     with ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(render_group, groups)
+        yield from pool.map(work, jobs)
 
 
 def render_group(group: Group) -> int:

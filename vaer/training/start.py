@@ -1,6 +1,5 @@
 """Starting from the weights of another run, or from published ones."""
 
-import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
 from vaer.weights import read_audio, read_video
 from vaer.weights.contamination import contamination
-from vaer.weights.own import overlap
+from vaer.weights.own import overlap, require_same_colours
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Loaded, apply
 
@@ -41,7 +40,8 @@ def start_from(network: VAER, run: str) -> Started:
     path = Path(run) / "best" / "model.safetensors"
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; --model.init wants the folder of a run that trained.")
-    _require_same_colours(network, path)
+    if network.video is not None:
+        require_same_colours(path.parent, network.video.config, run)
     theirs = read_file(path)
     ours = network.state_dict()
     fitting = {name: tensor for name, tensor in theirs.items() if name in ours and tensor.shape == ours[name].shape}
@@ -95,15 +95,6 @@ def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, path: P
         shapes = [tuple(side[odd[0]].shape) if odd[0] in side else "absent" for side in (theirs, ours)]
         raise UserError(f"{path}: its {branch}* does not fit ({odd[0]} is {shapes[0]} there and {shapes[1]} here); "
                         f"give --model.{branch}preset and its sizes the values in {path.parent.parent}/config.yaml.")
-
-
-def _require_same_colours(network: VAER, path: Path) -> None:
-    """Shapes do not tell whether a video branch learned from standardized pictures."""
-    theirs = json.loads(path.with_name("config.json").read_text(encoding="utf-8"))["settings"]["model"]["video"]
-    learned = theirs.get("standardize", False)
-    if network.video is not None and theirs["enabled"] and network.video.config.standardize != learned:
-        raise UserError(f"{path.parent.parent}: its video branch learned with --model.video.standardize "
-                        f"{str(learned).lower()}; give the same.")
 
 
 def _summary(names: list[str]) -> str:

@@ -9,7 +9,7 @@ from vaer.weights.bundles import BUNDLES, describe_bundle
 from vaer.weights.contamination import contamination
 from vaer.weights.folders import is_hub_name
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
-from vaer.weights.own import best_of, branches_of, read_own
+from vaer.weights.own import best_of, branches_of, read_own, require_same_colours
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights, flags, summary
 from vaer.weights.slowfast import keep_pathways, read_slowfast, state_of
@@ -28,12 +28,8 @@ def read_video(source: str, config: VideoConfig) -> Weights:
     best = best_of(source)
     if best is None:
         return _read_video_file(Path(source), config)
-    own = read_own(best, "video")
-    learned = own.settings.get("model.video.standardize", False)
-    if learned != config.standardize:
-        raise UserError(f"{source}: its video branch learned with --model.video.standardize {str(learned).lower()}; "
-                        f"give the same.")
-    return own
+    require_same_colours(best, config, source)
+    return read_own(best, "video")
 
 
 def read_audio(source: str, config: AudioConfig) -> Weights:

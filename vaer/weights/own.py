@@ -52,6 +52,15 @@ def read_own(folder: Path, branch: Branch) -> Weights:
     return Weights(tensors, left, f"the {branch} branch of a run", fitting_settings(settings["model"][branch], branch))
 
 
+def require_same_colours(folder: Path, config: VideoConfig, source: str) -> None:
+    """Refuse a run whose video branch learned from other colours than `config` says: shapes do not tell it."""
+    theirs = _json(folder / "config.json")["settings"]["model"]["video"]
+    learned = theirs.get("standardize", False)
+    if theirs["enabled"] and config.standardize != learned:
+        raise UserError(f"{source}: its video branch learned with --model.video.standardize {str(learned).lower()}; "
+                        f"give the same.")
+
+
 def overlap(source: str, data: DataConfig) -> str | None:
     """A warning where `source` is a run that learned from a corpus of the same name under another split; or None.
 
