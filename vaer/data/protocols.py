@@ -1,6 +1,5 @@
 """Who trains, who selects and who is scored."""
 
-import csv
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from vaer.choose import choose
 from vaer.config import DataConfig
 from vaer.data.corpora import CORPORA, ravdess, read_corpus, remark, told
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
+from vaer.data.rows import read_rows
 from vaer.errors import UserError
 from vaer.records import Item, Split
 
@@ -170,29 +170,16 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
 
 def _rows(path: Path) -> list[dict[str, str]]:
     """The rows of a split file with `id`, `side` and `fold`; raises UserError where they are none."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            missing = set(CSV_COLUMNS) - set(reader.fieldnames or ())
-            no_folds = "fold" not in (reader.fieldnames or ())
-            rows = [{name: (row[name] or "").strip() for name in (*CSV_COLUMNS, "fold") if name in row}
-                    for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a CSV ({error}); --data.protocol wants a file of the columns id, "
-                        f"side and, if it has several, fold.") from error
-    if missing:
-        raise UserError(f"{path}: lacks the column {' and '.join(sorted(missing))}; its first line must name id, side "
-                        f"and, if it has several, fold.")
-    for number, row in enumerate(rows, start=2):
+    rows = read_rows(path, CSV_COLUMNS, "--data.protocol wants a line for each clip, with the columns id, side and, if "
+                                        "it has several, fold")
+    for line, row in rows.items():
         if row["side"] not in SIDES or not row["id"]:
-            raise UserError(f"{path}: line {number} gives clip {row['id']!r} the side {row['side']!r}; "
+            raise UserError(f"{path}: line {line} gives clip {row['id']!r} the side {row['side']!r}; "
                             f"it must be one of {', '.join(SIDES)}.")
-        if not row.setdefault("fold", "0" if no_folds else ""):
-            raise UserError(f"{path}: line {number} gives clip {row['id']!r} no fold; fill the column in, or leave it "
+        if not row.setdefault("fold", "0"):
+            raise UserError(f"{path}: line {line} gives clip {row['id']!r} no fold; fill the column in, or leave it "
                             f"out of the whole file.")
-    if not rows:
-        raise UserError(f"{path}: holds no rows; --data.protocol wants a line for each clip.")
-    return rows
+    return list(rows.values())
 
 
 def _verdict(*sides: list[Item]) -> str:

@@ -4,7 +4,6 @@ Nothing but a take's action units and its sound tells its label: motion and blin
 intensity and repetition, the look from the actor.
 """
 
-import csv
 import os
 import re
 from pathlib import Path
@@ -20,6 +19,7 @@ from vaer.data.corpora.ravdess import NAME
 from vaer.data.files import files_under, is_recording
 from vaer.data.media import SAMPLE_RATE, read_sound
 from vaer.data.probe import probe
+from vaer.data.rows import read_rows
 from vaer.demo.face import UNITS, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import ease, lids, sway
@@ -140,30 +140,22 @@ def loudness(waveform: np.ndarray) -> np.ndarray:
 def read_units(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Intensities and presences (units,) by the name of the take without its modality; raises UserError."""
     found = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            missing = [name for name in ("file", *COLUMNS) if name not in (reader.fieldnames or ())]
-            if missing:
-                raise UserError(f"{path}: lacks the columns {', '.join(missing[:5])}; --action_units wants file, "
-                                f"AUxx_r and AUxx_c of {len(UNITS)} units, as OpenFace names them.")
-            for row in reader:
-                name = Path(row["file"]).stem
-                values = np.array([_number(row[column]) for column in COLUMNS])
-                if NAME.fullmatch(name) is None or name[3:] in found or not np.isfinite(values).all():
-                    raise UserError(f"{path}: line {reader.line_num} ({row['file']!r}) is not one RAVDESS take with a "
-                                    f"number in every column, named once; correct it.")
-                found[name[3:]] = np.split(values, 2)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a table of action units ({error}); --action_units wants a CSV of "
-                        f"one row a take.") from error
+    rows = read_rows(path, ("file", *COLUMNS), f"--action_units wants a line a take, with the columns file, AUxx_r and "
+                                               f"AUxx_c of {len(UNITS)} units, as OpenFace names them")
+    for line, row in rows.items():
+        name = Path(row["file"]).stem
+        values = np.array([_number(row[column]) for column in COLUMNS])
+        if NAME.fullmatch(name) is None or name[3:] in found or not np.isfinite(values).all():
+            raise UserError(f"{path}: line {line} ({row['file']!r}) is not one RAVDESS take with a number in every "
+                            f"column, named once; correct it.")
+        found[name[3:]] = np.split(values, 2)
     return found
 
 
-def _number(cell: str | None) -> float:
+def _number(cell: str) -> float:
     try:
         return float(cell)
-    except (ValueError, TypeError):
+    except ValueError:
         return np.nan
 
 

@@ -89,8 +89,8 @@ def test_a_label_map_that_does_not_go_is_refused(tmp_path, label_map, message):
 
 
 @pytest.mark.parametrize(("head", "rows", "message"), [
-    ("path,label", ["a.wav,sad"], "names the columns path, label; it must name path, label, speaker"),
-    ("path,label,speaker,label", ["a.wav,sad,1,sad"], "and each column once"),
+    ("path,label", ["a.wav,sad"], "lacks the column speaker; a corpus of one's own wants"),
+    ("path,label,speaker,label", ["a.wav,sad,1,sad"], "names the column 'label' more than once"),
     (HEAD, [], "holds no rows"),
     (HEAD, ["a.wav,sad,1", "b.wav,,1"], "line 3 has no label; fill it in"),
     (HEAD, ["a.wav,sad"], "line 2 has no speaker"),

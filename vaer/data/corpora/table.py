@@ -1,12 +1,12 @@
 """Corpora of one's own: a table of clips with the columns path, label and speaker, beside its recordings."""
 
-import csv
 import math
 import os
 from pathlib import Path
 
 from vaer.config import DataConfig
 from vaer.data.files import is_recording
+from vaer.data.rows import Rows, read_rows
 from vaer.errors import UserError
 from vaer.records import Item
 
@@ -14,7 +14,6 @@ NAME = "table.csv"
 REQUIRED = ("path", "label", "speaker")
 NOT_EMPTY = (*REQUIRED, "take")
 OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
-Rows = dict[int, dict[str, str]]  # by the line that they end on
 
 
 def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
@@ -57,33 +56,13 @@ def table_of(root: Path) -> Path:
 
 def _rows(path: Path) -> Rows:
     """The rows of a table, no cell of NOT_EMPTY empty; raises UserError where they are none."""
-    rows = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            for row in reader:
-                rows[reader.line_num] = row
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as a CSV ({error}); save it in UTF-8, with commas.") from error
-    missing = [name for name in REQUIRED if name not in columns]
-    if missing or len(set(columns)) < len(columns):
-        raise UserError(f"{path}: its first line names the columns {', '.join(columns) or 'none'}; it must name "
-                        f"{', '.join(REQUIRED)}, and each column once.")
-    if not rows:
-        raise UserError(f"{path}: holds no rows; write a line for each clip.")
-    return {line: _cells(path, line, row) for line, row in rows.items()}
-
-
-def _cells(path: Path, line: int, row: dict[str | None, str | None]) -> dict[str, str]:
-    if None in row:
-        raise UserError(f"{path}: line {line} has more cells than the first line has columns; put text that holds "
-                        f"commas in double quotes.")
-    cells = {name: (value or "").strip() for name, value in row.items()}
-    empty = [name for name in NOT_EMPTY if not cells.get(name, "filled")]
-    if empty:
-        raise UserError(f"{path}: line {line} has no {' and no '.join(empty)}; fill it in, or take the line out.")
-    return cells
+    rows = read_rows(path, REQUIRED, f"a corpus of one's own wants a line a clip, with the columns "
+                                     f"{', '.join(REQUIRED)}")
+    for line, row in rows.items():
+        empty = [name for name in NOT_EMPTY if not row.get(name, "filled")]
+        if empty:
+            raise UserError(f"{path}: line {line} has no {' and no '.join(empty)}; fill it in, or take the line out.")
+    return rows
 
 
 def _renamed(path: Path, rows: Rows, config: DataConfig) -> dict[str, str | None]:
