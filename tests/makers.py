@@ -153,11 +153,19 @@ def make_tokens(batch: int, time: int, dim: int, real: int | None = None, rate: 
     return Tokens(values * mask.unsqueeze(2), (torch.arange(time) / rate).expand(batch, time).clone(), mask)
 
 
+def tiny_video(**settings) -> VideoConfig:
+    """A small video branch, but for `settings`."""
+    return VideoConfig(**{"preset": "tiny", "width": 8, "dropout": 0.0} | settings)
+
+
+def tiny_audio(**settings) -> AudioConfig:
+    """A small audio branch, but for `settings`."""
+    return AudioConfig(**{"preset": "tiny", "dim": 16, "heads": 2, "layers": 1} | settings)
+
+
 def tiny_config(**model) -> Config:
     """Resolved settings of a network that trains in a blink; `model` replaces parts of ModelConfig."""
-    parts = {"video": VideoConfig(preset="tiny", width=8, dropout=0.0),
-             "fusion": FusionConfig(dim=16, heads=2, layers=1),
-             "audio": AudioConfig(preset="tiny", dim=16, heads=2, layers=1)} | model
+    parts = {"video": tiny_video(), "fusion": FusionConfig(dim=16, heads=2, layers=1), "audio": tiny_audio()} | model
     return resolve(Config(data=DataConfig(num_frames=8, size=32, num_workers=0), model=ModelConfig(**parts),
                           train=TrainConfig(batch_size=2)))
 

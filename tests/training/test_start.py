@@ -1,11 +1,11 @@
 import pytest
 import torch
-from makers import replace, tiny_config, tiny_network
+from makers import tiny_audio, tiny_config, tiny_network, tiny_video
 
-from vaer.config import AudioConfig, FusionConfig, VideoConfig, write_config
+from vaer.config import AudioConfig, FusionConfig, VideoConfig
 from vaer.errors import UserError
 from vaer.training import start as start_module
-from vaer.training.start import start_from, start_pretrained, warnings_of
+from vaer.training.start import start_from, start_pretrained
 from vaer.weights.records import Weights
 
 
@@ -61,14 +61,6 @@ def test_a_missing_or_broken_run_is_named(tmp_path, run):
         start_from(tiny_network(), run)
 
 
-def tiny_video(**settings):
-    return VideoConfig(preset="tiny", width=8, dropout=0.0, **settings)
-
-
-def tiny_audio(**settings):
-    return AudioConfig(preset="tiny", dim=16, heads=2, layers=1, **settings)
-
-
 @pytest.mark.parametrize("named", [{"video"}, {"audio"}, {"video", "audio"}])
 def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
     sections = {"video": tiny_video(pretrained=run if "video" in named else None),
@@ -88,20 +80,6 @@ def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
 def test_a_branch_that_is_off_needs_no_file():
     sections = {"video": tiny_video(enabled=False, pretrained="nowhere")}
     assert start_pretrained(tiny_network(**sections), tiny_config(**sections)) == {}
-
-
-def test_weights_that_heard_the_test_speakers_are_warned_of(run, monkeypatch):
-    monkeypatch.setattr(start_module, "contamination", lambda source: f"{source} has heard them")
-    assert warnings_of(tiny_config(audio=tiny_audio(pretrained=run))) == [f"{run} has heard them"]
-    assert warnings_of(tiny_config(audio=tiny_audio(pretrained=run, enabled=False))) == []
-
-
-@pytest.mark.parametrize("section", ["audio", "init"])
-def test_a_run_of_another_split_of_the_same_corpus_is_warned_of(run, tmp_path, section):
-    config = tiny_config(**({"audio": tiny_audio(pretrained=run)} if section == "audio" else {"init": run}))
-    write_config(replace(config, "data", fold=1), tmp_path / "config.yaml")
-    [warning] = warnings_of(config)
-    assert f"{run} learned from ravdess under ravdess_contig6 fold 1: it may have seen speakers" in warning
 
 
 @pytest.mark.parametrize("frozen", [{}, {"freeze_batchnorm": False, "freeze": True}])

@@ -1,8 +1,10 @@
 import json
 
 import pytest
+from makers import replace, tiny_audio, tiny_config, tiny_network, tiny_video
 
-from vaer.weights.contamination import contamination
+from vaer.config import write_config
+from vaer.weights.contamination import contamination, warnings_of
 from vaer.weights.own import best_of
 
 
@@ -45,3 +47,41 @@ def test_a_run_of_ones_own_is_not_judged_by_its_name(tmp_path):
     (tmp_path / "ravdess" / "config.json").write_text('{"settings": {"model": {}}}')
     assert best_of(str(tmp_path / "ravdess")) is not None
     assert contamination(str(tmp_path / "ravdess")) is None
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    """make_run(name, config): the folder of a run with these settings."""
+    def make(name, config):
+        tiny_network().save_pretrained(tmp_path / name / "best")
+        write_config(config, tmp_path / name / "config.yaml")
+        return str(tmp_path / name)
+    return make
+
+
+@pytest.mark.parametrize("section", ["audio", "init"])
+def test_a_run_of_another_split_of_the_same_corpus_is_warned_of(make_run, section):
+    run = make_run("run", replace(tiny_config(), "data", fold=1))
+    [warning] = warnings_of(tiny_config(**({"audio": tiny_audio(pretrained=run)} if section == "audio" else
+                                           {"init": run})))
+    assert f"{run} learned from ravdess under ravdess_contig6 fold 1: it may have seen speakers" in warning
+
+
+def test_a_branch_that_is_off_warns_of_nothing(make_run):
+    run = make_run("run", replace(tiny_config(), "data", fold=1))
+    assert warnings_of(tiny_config(audio=tiny_audio(pretrained=run, enabled=False))) == []
+
+
+def test_what_a_run_started_from_is_warned_of_too(make_run):
+    first = make_run("first", replace(tiny_config(), "data", fold=1))
+    again = tiny_config(audio=tiny_audio(pretrained=first), video=tiny_video(pretrained="someone/of-crema-d"))
+    second = make_run("second", again)
+    heard, learned = warnings_of(tiny_config(audio=tiny_audio(pretrained=second)))
+    assert "CREMA-D" in heard
+    assert learned.startswith(f"{first} learned from ravdess under ravdess_contig6 fold 1")
+
+
+def test_runs_that_started_from_each_other_end(make_run, tmp_path):
+    make_run("one", tiny_config(init=str(tmp_path / "two")))
+    two = make_run("two", tiny_config(init=str(tmp_path / "one")))
+    assert warnings_of(tiny_config(init=two)) == []

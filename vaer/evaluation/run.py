@@ -25,7 +25,7 @@ from vaer.evaluation.predict import Predictions, draw_clips, predict
 from vaer.evaluation.scored import CROSS_CORPUS, Answers, Scored, average, facts_of, pool
 from vaer.models.network import VAER, load_network
 from vaer.records import Batch, Item, Split
-from vaer.training.start import warnings_of
+from vaer.weights.contamination import warnings_of
 
 # What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
 OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decoder", "data.decode_device",

@@ -35,7 +35,8 @@ from vaer.training.checkpoint import Progress, load_last, newest_state, save_bes
 from vaer.training.logging import RunLog, machine_facts
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
-from vaer.training.start import start_from, start_pretrained, warnings_of
+from vaer.training.start import start_from, start_pretrained
+from vaer.weights.contamination import warnings_of
 
 # between resumptions
 MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root",

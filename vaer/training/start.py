@@ -10,8 +10,7 @@ from vaer.errors import UserError
 from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
 from vaer.weights import read_audio, read_video
-from vaer.weights.contamination import contamination
-from vaer.weights.own import overlap, require_same_colours
+from vaer.weights.own import require_same_colours
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Loaded, apply
 
@@ -67,14 +66,6 @@ def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
             _require_learned(branch, loaded, section.pretrained)
         reports[name] = f"{section.pretrained}: {loaded}"
     return reports
-
-
-def warnings_of(config: Config) -> list[str]:
-    """What the weights that a run starts from may have seen of those whom it tests; every score repeats it."""
-    branches = (section.pretrained for section in (config.model.video, config.model.audio) if section.enabled)
-    sources = dict.fromkeys(source for source in (*branches, config.model.init) if source is not None)
-    found = (contamination(source) or overlap(source, config.data) for source in sources)
-    return [warning for warning in found if warning is not None]
 
 
 def _require_learned(branch: nn.Module, loaded: Loaded, source: str) -> None:

@@ -1,10 +1,13 @@
-"""Published weights that have heard recordings on which a study would be tested."""
+"""Starting weights that have heard recordings on which a study would be tested."""
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from vaer.weights.own import best_of
+from vaer.config import Config
+from vaer.weights.own import best_of, overlap, trained_with
 
 # What their model cards on the Hugging Face hub say they were fine-tuned on.
 KNOWN = {
@@ -13,6 +16,27 @@ KNOWN = {
     "amiriparian/ExHuBERT": "37 emotion corpora, RAVDESS, CREMA-D, SAVEE, MELD and eNTERFACE among them",
 }
 IN_NAMES = {r"ravdess": "RAVDESS", r"crema-?d": "CREMA-D"}  # many checkpoints are called after what they heard
+
+
+def warnings_of(config: Config) -> list[str]:
+    """What the weights that a run starts from may have seen of those whom it tests; every score repeats it.
+
+    What runs among them started from is asked too, and so on: weights remember.
+    """
+    found = (contamination(source) or overlap(source, config.data) for source in _sources(asdict(config.model), {}))
+    return [warning for warning in found if warning is not None]
+
+
+def _sources(model: dict[str, Any], known: dict[str, None]) -> dict[str, None]:
+    """`known`, and after it what a network of these settings starts from, directly and by way of runs."""
+    branches = (model[branch]["pretrained"] for branch in ("video", "audio") if model[branch]["enabled"])
+    for source in (*branches, model["init"]):
+        if source is not None and source not in known:
+            known[source] = None
+            earlier = trained_with(source)
+            if earlier:
+                _sources(earlier["model"], known)
+    return known
 
 
 def contamination(source: str) -> str | None:

@@ -61,16 +61,21 @@ def require_same_colours(folder: Path, config: VideoConfig, source: str) -> None
                         f"give the same.")
 
 
+def trained_with(source: str) -> dict[str, Any]:
+    """The settings that a run was trained with, as its `config.yaml` has them; empty where `source` is no such run."""
+    best = best_of(source)
+    path = best.parent / "config.yaml" if best else Path()
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
+
+
 def overlap(source: str, data: DataConfig) -> str | None:
     """A warning where `source` is a run that learned from a corpus of the same name under another split; or None.
 
     None too where both splits are published ones that keep their speakers apart.
     """
-    best = best_of(source)
-    path = best.parent / "config.yaml" if best else Path()
-    if not path.is_file():
+    theirs = trained_with(source).get("data")
+    if theirs is None:
         return None
-    theirs = (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("data", {})
     names = ("protocol", "fold", "validation")
     corpus, other = name_of(data.corpus, data.root), name_of(str(theirs.get("corpus")), str(theirs.get("root")))
     if corpus != other or all(theirs.get(name) == getattr(data, name) for name in names):
