@@ -87,6 +87,12 @@ def row(config, flags, output):
                      "machine": f"{machine['machine']}, 2 cores"}
 
 
+def finished(output):
+    """Whether a run is there and has had all its epochs."""
+    facts = ROOT / output / "run.json"
+    return facts.is_file() and json.loads(facts.read_text())["finished"]
+
+
 def has_both(facts):
     """Whether the run has both branches, and so can lose one at test time."""
     return {"video.0", "audio.0"} <= set(facts["peak_lr"])

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measure import LAUNCH, ROOT, has_both, run
+from measure import LAUNCH, ROOT, finished, has_both, run
 from measure import RESULTS as TABLES
 
 from vaer.data.corpora.ravdess import EMOTIONS
@@ -164,11 +164,6 @@ def start(name, fold, roots):
 def train(command, output):
     if not finished(output):
         run(command)
-
-
-def finished(output):
-    facts = ROOT / output / "run.json"
-    return facts.is_file() and json.loads(facts.read_text())["finished"]
 
 
 def root_of(corpus, roots):

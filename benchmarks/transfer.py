@@ -4,24 +4,26 @@
     python benchmarks/transfer.py
 
 The faces of six speakers train a video branch, the voices of six others an audio branch, four more speakers (128 clips)
-train the joint network: from scratch, from those branches, and from those branches frozen. Speakers 5-8 select and 1-4
-are tested everywhere. Every run has 384 steps. Writes benchmarks/results/transfer.json and .png after each row; rows
-that are there already are skipped.
+or the first of these (32 clips) train the joint network: from scratch, from those branches, and from those branches
+frozen. Speakers 5-8 select and 1-4 are tested everywhere. Writes benchmarks/results/transfer.json and .png after each
+row; rows that are there already are skipped.
 """
 
 import json
 from pathlib import Path
 from statistics import mean
 
-from measure import RESULTS, ROOT, draw, row
+from measure import RESULTS, ROOT, draw, finished, row
 
 CONFIG = "configs/demo.yaml"
 DEMO, CORPORA, RUNS = Path("data/demo"), Path("data/transfer"), "runs/transfer"
 EVALUATED = range(1, 9)  # of fold 0 of demo24: tested and selecting speakers
-TRAINING = {"few": range(9, 13), "faces": range(13, 19), "voices": range(19, 25)}
+TRAINING = {"one": range(9, 10), "few": range(9, 13), "faces": range(13, 19), "voices": range(19, 25)}
 CLIPS_OF_A_SPEAKER = 32
-EPOCHS = {"few": "48", "faces": "32", "voices": "32"}  # 8 and 12 steps of 16 clips each
+EPOCHS = {"one": "48", "few": "48", "faces": "32", "voices": "32"}  # of 2, 8, 12 and 12 steps of 16 clips
 SEEDS = range(3)
+ALONE = {"video branch alone": ("faces", ["--model.audio.enabled", "false"]),
+         "audio branch alone": ("voices", ["--model.video.enabled", "false"])}
 GOOD = 0.9  # of the validation UAR: how soon a run is there is what transfer changes most
 
 
@@ -31,13 +33,15 @@ def main():
     path = RESULTS / "transfer.json"
     done = json.loads(path.read_text()) if path.exists() else {"rows": {}}
     for seed in SEEDS:
+        if all(f"{name}, seed {seed}" in done["rows"] for name in rows(seed)):
+            continue
         for name, (corpus, flags) in rows(seed).items():
-            label = f"{name}, seed {seed}"
-            if label in done["rows"]:
+            label, run = f"{name}, seed {seed}", run_of(name, seed)
+            if label in done["rows"] and (name not in ALONE or finished(run)):  # others start from those alone
                 continue
             shared = ["--data.root", str(CORPORA / corpus), "--train.epochs", EPOCHS[corpus], "--seed", str(seed)]
-            done["rows"][label] = row(CONFIG, [*shared, *flags], run_of(name, seed)) | {
-                "epochs_to_0.9": epochs_to(GOOD, ROOT / run_of(name, seed) / "log.jsonl")}
+            facts = row(CONFIG, [*shared, *flags], run)
+            done["rows"].setdefault(label, facts | {"epochs_to_0.9": epochs_to(GOOD, ROOT / run / "log.jsonl")})
             done["mean_uar"] = means(done["rows"])
             path.write_text(json.dumps(done, indent=1) + "\n")
             draw(done["rows"], path.with_suffix(".png"))
@@ -47,14 +51,11 @@ def rows(seed):
     """Corpus and flags of every row of the table, in the order in which they need each other."""
     started = ["--model.video.pretrained", run_of("video branch alone", seed),
                "--model.audio.pretrained", run_of("audio branch alone", seed)]
-    return {
-        "video branch alone": ("faces", ["--model.audio.enabled", "false"]),
-        "audio branch alone": ("voices", ["--model.video.enabled", "false"]),
-        "joint from scratch": ("few", []),
-        "joint from the branches": ("few", started),
-        "joint from the branches, frozen": ("few", [*started, "--model.video.freeze", "true",
-                                                    "--model.audio.freeze", "true"]),
-    }
+    frozen = ["--model.video.freeze", "true", "--model.audio.freeze", "true"]
+    joint = {"joint from scratch": [], "joint from the branches": started,
+             "joint from the branches, frozen": [*started, *frozen]}
+    return ALONE | {name + suffix: (corpus, flags) for corpus, suffix in (("few", ""), ("one", ", 32 clips"))
+                    for name, flags in joint.items()}
 
 
 def run_of(name, seed):
