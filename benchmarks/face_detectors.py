@@ -96,8 +96,13 @@ def centerface():
     spec = importlib.util.spec_from_file_location("centerface", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    network = module.CenterFace(backend="opencv")
-    return lambda picture: network(picture, threshold=0.5)[0].tolist()
+    networks = {}  # OpenCV 4.14 answers nonsense once pictures of another size have gone through a network
+
+    def find(picture):
+        if picture.shape not in networks:
+            networks[picture.shape] = module.CenterFace(backend="opencv")
+        return networks[picture.shape](picture, threshold=0.5)[0].tolist()
+    return find
 
 
 def libfacedetection():
