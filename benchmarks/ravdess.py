@@ -12,6 +12,7 @@ interrupted one goes on. `--rows` and `--folds` choose some. What rows start fro
 import argparse
 import json
 import sys
+from textwrap import fill
 from typing import NamedTuple
 
 import numpy as np
@@ -303,7 +304,7 @@ def aligned(parts, folds):
 
 def draw(answers):
     """Bars of the UAR with its interval, a row each."""
-    figure = Figure(figsize=(8, 0.8 + 0.4 * len(answers)), layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.6 * len(answers)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     for place, row in enumerate(answers.values()):
@@ -313,13 +314,13 @@ def draw(answers):
         axes.barh(place, uar, xerr=error, color="#3b6ea5", ecolor="#333333", capsize=3)
         axes.text(0.01, place, f"{uar:.3f}", va="center", color="white", fontsize="small")
     axes.set_yticks(range(len(answers)),
-                    [f"{ROWS[name].about}\n(folds {folds_told(row)})" for name, row in answers.items()],
+                    [f"{fill(ROWS[name].about, 40)}\n(folds {folds_told(row)})" for name, row in answers.items()],
                     fontsize="small")
     axes.invert_yaxis()
     axes.axvline(1 / len(CLASSES), color="#999999", linestyle=":", label="chance")
     axes.set_xlim(0, 1)
-    axes.set_xlabel("UAR, RAVDESS actors 1-20, each tested once (ravdess_dev5)")
-    axes.legend(loc="lower right", fontsize="small")
+    axes.set_xlabel("UAR, speakers never seen (ravdess_dev5)")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize="small")
     figure.savefig(RESULTS.with_suffix(".png"), dpi=120)
 
 
