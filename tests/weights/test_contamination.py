@@ -85,3 +85,9 @@ def test_runs_that_started_from_each_other_end(make_run, tmp_path):
     make_run("one", tiny_config(init=str(tmp_path / "two")))
     two = make_run("two", tiny_config(init=str(tmp_path / "one")))
     assert warnings_of(tiny_config(init=two)) == []
+
+
+def test_a_run_older_than_these_settings_started_from_nothing(make_run, tmp_path):
+    run = make_run("run", tiny_config())
+    (tmp_path / "run" / "config.yaml").write_text("model: {video: {enabled: true}, audio: {enabled: true}}")
+    assert warnings_of(tiny_config(init=run)) == []

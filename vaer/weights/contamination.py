@@ -29,8 +29,8 @@ def warnings_of(config: Config) -> list[str]:
 
 def _sources(model: dict[str, Any], known: dict[str, None]) -> dict[str, None]:
     """`known`, and after it what a network of these settings starts from, directly and by way of runs."""
-    branches = (model[branch]["pretrained"] for branch in ("video", "audio") if model[branch]["enabled"])
-    for source in (*branches, model["init"]):
+    branches = (model[branch].get("pretrained") for branch in ("video", "audio") if model[branch]["enabled"])
+    for source in (*branches, model.get("init")):  # runs older than a setting lack it
         if source is not None and source not in known:
             known[source] = None
             earlier = trained_with(source)
