@@ -5,7 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from makers import shared
+from torchvision.ops import box_iou
 
 from vaer.data.probe import opened, streams_of, through
 from vaer.prepare.faces import THRESHOLD, detect
@@ -25,15 +27,19 @@ def test_no_face_in_a_plain_picture_of_any_size(shape):
 
 
 def test_faces_are_found_where_they_are_at_any_scale():
+    """Within one level of the detector's pyramid: which of two wins is decided by a processor's rounding.
+
+    Their sides are 6/5 apart, which alone makes an overlap of (5/6)² = 0.69; cells of 8 pixels take a little more.
+    """
     picture = pictures(next(shared("ravdess_original").rglob("01-01-01-01-01-01-01.mp4")))[0]
     [face] = detect(picture)
     [half] = detect(picture[::2, ::2])
-    np.testing.assert_allclose(np.array(half[:4]) * 2, face[:4], atol=0.1 * (face.right - face.left))
     turned_over = np.rot90(picture, 2)
     assert detect(turned_over) == []
     wider = np.pad(picture, ((40, 0), (300, 0), (0, 0)))  # moved by 300 and 40 pixels
     [moved] = detect(wider)
-    np.testing.assert_allclose(np.array(moved[:4]) - (300, 40, 300, 40), face[:4], atol=0.1 * (face.right - face.left))
+    boxes = np.array([np.array(half[:4]) * 2, np.array(moved[:4]) - (300, 40, 300, 40)])
+    assert box_iou(torch.tensor(boxes), torch.tensor([face[:4]])).min() > 0.5
 
 
 def test_several_faces_come_surest_first_and_always_the_same():
