@@ -42,7 +42,7 @@ class Hostile:
 def test_a_hostile_file_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"a": Hostile()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"pytorch_model.bin: is not a whole file of tensors alone"):
+    with pytest.raises(UserError, match=r"pytorch_model.bin: torch does not read it .*\(it asks for io.open\)"):
         read_tensors(tmp_path)
     assert not (tmp_path / "hostile.txt").exists()
 
@@ -51,14 +51,14 @@ def test_a_hostile_file_runs_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"])
 def test_a_file_that_is_not_whole_is_named(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name}: is not a whole file of tensors alone"):
+    with pytest.raises(UserError, match=rf"{name}: is n.*; copy or download it again"):
         read_tensors(tmp_path)
 
 
 @pytest.mark.parametrize("content", [[torch.ones(1)], {"model": {"a": torch.ones(1)}}])
 def test_a_file_of_something_else_is_named(tmp_path, content):
     torch.save(content, tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"of tensors alone \(it holds something else"):
+    with pytest.raises(UserError, match=r"pytorch_model.bin: holds something else"):
         read_tensors(tmp_path)
 
 

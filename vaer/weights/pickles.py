@@ -59,7 +59,8 @@ def _read_torch(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except DAMAGED as error:
-        reason = str(error).split("\n")[0]
+        refused = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))  # behind a page of advice to run it
+        reason = f"it asks for {refused[1]}" if refused else str(error).partition(". ")[0].partition("\n")[0]
         raise UserError(f"{path}: torch does not read it as weights alone ({reason}); if it is damaged, copy or "
                         f"download it again, and if it holds more than weights, do not trust it.") from error
 

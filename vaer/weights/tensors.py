@@ -1,15 +1,12 @@
 """The tensors of a Hugging Face folder under the names that torch gives them today."""
 
-import pickle
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vaer.errors import UserError
 from vaer.weights.folders import INDEX, read_json
+from vaer.weights.pickles import read_file
 
 STEMS = ("model.safetensors", "pytorch_model.bin")
 """In the order in which they are preferred, whole or in parts that an index names."""
@@ -38,22 +35,12 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     """
     tensors: dict[str, Tensor] = {}
     for path in weight_files(folder):
-        try:
-            tensors |= _read_file(path)
-        except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, TypeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise UserError(f"{path}: is not a whole file of tensors alone ({reason}); download it again, or save it "
-                            f"anew.") from error
+        content = read_file(path)
+        if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+            raise UserError(f"{path}: holds something else beside tensors or instead; download it again, or save it "
+                            f"anew.")
+        tensors |= content
     return modern(tensors)
-
-
-def _read_file(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        return load_file(path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise TypeError("it holds something else beside or instead")
-    return content
 
 
 def modern(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
