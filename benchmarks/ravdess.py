@@ -75,6 +75,8 @@ DIFFERENCES = (
     ("joint, against the sound alone", ["sound"], ["joint"]),
     ("joint, against the faces alone", ["faces"], ["joint"]),
     ("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),
+    ("joint adapted, against the product of the two adapted branches' calibrated posteriors",
+     ["faces_norm", "sound_norm"], ["joint_norm"]),
     ("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
     ("joint with its audio alone, against the sound alone", ["sound"], ["joint@audio"]),
 )
