@@ -231,8 +231,7 @@ def row_lines(answers):
         metrics = score(row.probabilities, row.labels)
         minutes = [facts["epochs"] * facts["epoch_s"] / 60 for facts in row.facts]
         lines.append(f"| {ROWS[name].about} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
-                     f"{each(row, 'uar')} | "
-                     f"{min(minutes):.0f} to {max(minutes):.0f} |")
+                     f"{each(row, 'uar')} | {span_told(minutes)} |")
         for modality in ("video", "audio"):
             alone = read(name, f"_{modality}")
             if alone is not None:
@@ -249,6 +248,10 @@ def row_lines(answers):
 
 def each(row, fact):
     return ", ".join(f"{facts[fact]:.3f}" for facts in row.facts)
+
+
+def span_told(minutes):
+    return " to ".join(dict.fromkeys(f"{value:.0f}" for value in (min(minutes), max(minutes))))
 
 
 def folds_told(row):
