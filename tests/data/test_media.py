@@ -78,6 +78,14 @@ def test_sound_is_short_after_its_end_and_the_same_after_a_seek(tmp_path):
     assert len(media.read_sound(path, 2.5, 9.0)) == 8_000
 
 
+def test_late_sound_of_a_program_stream_is_that_of_the_whole():
+    for path in sorted(shared("grid").glob("*.mpg"))[:3]:
+        whole = media.read_sound(str(path), 0.0, 2.5)
+        for start_s in (1.1, 1.5, 2.2):
+            part = media.read_sound(str(path), start_s, 2.5)
+            np.testing.assert_array_equal(part, whole[round(start_s * media.SAMPLE_RATE):])
+
+
 def test_sound_comes_from_the_sibling(tmp_path):
     video = write_video(tmp_path / "a.mp4", frames=20)
     sound = write_wav(tmp_path / "b.wav", tone(2.0))

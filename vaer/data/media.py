@@ -75,7 +75,9 @@ def read_sound(path: str, start_s: float, end_s: float, sample_rate: int = SAMPL
     with opened(path) as container:
         origin_s = start_of(container)
         stream = container.streams.audio[0]
-        if start_s > 1:  # a second of run-up lets codecs with memory settle
+        # A second of run-up lets codecs with memory settle. MPEG program streams are cut inside frames of sound: from
+        # there the first one does not decode.
+        if start_s > 1 and container.format.name != "mpeg":
             container.seek(round((start_s + origin_s - 1) / stream.time_base), stream=stream)
         # An integer format makes FFmpeg mix channels as a weighted mean; with float two equal channels gain 3 dB.
         resampler = av.AudioResampler(format="s32", layout="mono", rate=sample_rate)
