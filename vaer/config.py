@@ -54,6 +54,7 @@ class AugmentConfig:
         require_range("data.augment.color", self.color, 0, 1)
         require_range("data.augment.speed", self.speed, 0, 0.5)
         require_range("data.augment.gain_db", self.gain_db, 0, 60)
+        require_range("data.augment.noise_db", self.noise_db, -120, 20)
 
 
 @dataclass(frozen=True)
@@ -380,7 +381,7 @@ class Config:
     evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)
 
     def __post_init__(self) -> None:
-        require_range("seed", self.seed, 0)
+        require_range("seed", self.seed, 0, 2**32 - 2)  # the one after it is used as well
 
 
 def check_views(views: int, data: DataConfig) -> None:

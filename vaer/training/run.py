@@ -266,7 +266,9 @@ class Run:
             "started": str(self.started) if self.started else None, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
-        (self.folder / "run.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        part = self.folder / "run.json.part"  # what goes on later reads run.json: it is whole or it is the former one
+        part.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        part.replace(self.folder / "run.json")
 
     def _decoder(self) -> str | None:
         """What decodes the pictures, with its version; None without them."""
