@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vaer.claim import Content, claim, write_settings
+from vaer.claim import Content, claim, write_whole
 from vaer.errors import UserError
 
 SOUP = Content("soup", "soup", "cook it anew")
@@ -14,7 +14,7 @@ def test_a_new_or_empty_folder_is_claimed_once(tmp_path):
     path = tmp_path / "deep" / "pot.json"
     claim(path, {"salt": 1}, SOUP, {"done": False})
     assert json.loads(path.read_text()) == {"salt": 1, "done": False}
-    write_settings(path, {"salt": 1, "done": True})
+    write_whole(path, {"salt": 1, "done": True})
     claim(path, {"salt": 1}, SOUP, {"done": False})
     assert json.loads(path.read_text()) == {"salt": 1, "done": True}
     assert [entry.name for entry in path.parent.iterdir()] == ["pot.json"]

@@ -38,11 +38,11 @@ def claim(path: Path, settings: dict[str, Any], content: Content, begun: dict[st
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UserError(f"{root}: is there already and holds no {content.lacked}; choose a new or empty folder.")
     root.mkdir(parents=True, exist_ok=True)
-    write_settings(path, settings | (begun or {}))
+    write_whole(path, settings | (begun or {}))
 
 
-def write_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Write settings as JSON, whole or not at all."""
+def write_whole(path: Path, facts: dict[str, Any]) -> None:
+    """Write settings or facts as JSON, whole or not at all."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(settings, indent=2) + "\n")
+    part.write_text(json.dumps(facts, indent=2) + "\n")
     part.replace(path)

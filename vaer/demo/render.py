@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vaer.claim import Content, claim, write_settings
+from vaer.claim import Content, claim, write_whole
 from vaer.demo.face import UNITS, Identity, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import Motion, ease
@@ -96,7 +96,7 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
         folder.mkdir(exist_ok=True)
     written = sum(track(each(render_group, missing, processes), f"rendering {root}", len(missing),
                         console=Console(stderr=True)))
-    write_settings(root / "demo.json", settings | {"finished": True})
+    write_whole(root / "demo.json", settings | {"finished": True})
     return written
 
 

@@ -18,6 +18,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from vaer.claim import write_whole
 from vaer.config import Config, differing, read_config, resolve, write_config
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
@@ -266,9 +267,7 @@ class Run:
             "started": str(self.started) if self.started else None, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
-        part = self.folder / "run.json.part"  # what goes on later reads run.json: it is whole or it is the former one
-        part.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        part.replace(self.folder / "run.json")
+        write_whole(self.folder / "run.json", facts)
 
     def _decoder(self) -> str | None:
         """What decodes the pictures, with its version; None without them."""
