@@ -8,6 +8,7 @@ logistic regression; the product of both; each again with features centred and s
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,9 +38,7 @@ def main():
     parser.add_argument("--sound", required=True)
     parser.add_argument("--action_units", type=Path, required=True)
     options = parser.parse_args()
-    splits = [read_split(DataConfig(root=options.sound, protocol="ravdess_dev5", fold=fold)) for fold in range(5)]
-    classes, first = splits[0]
-    items = {item.take: item for item in (*first.train, *first.validation, *first.test)}
+    splits, classes, items = read_folds(DataConfig(root=options.sound, protocol="ravdess_dev5"))
     units = {take: np.concatenate(values) for take, values in read_units(options.action_units).items()}
     features = {"MFCC statistics, SVM": {take: statistics(item.sound) for take, item in track(items.items(), "MFCC")}}
     features |= {f"{name}, logistic regression": {take: units[take][:count] for take in items}
@@ -58,6 +57,13 @@ def main():
                                              "--action_units action_units.csv"}, indent=1) + "\n")
     for name, row in rows.items():
         print(f"{row['uar']:.3f}  [{row['low']:.3f}, {row['high']:.3f}]  {name}")
+
+
+def read_folds(data):
+    """Classes and split of every fold, the classes, and every item by its take."""
+    splits = [read_split(replace(data, fold=fold)) for fold in range(5)]
+    classes, first = splits[0]
+    return splits, classes, {item.take: item for item in (*first.train, *first.validation, *first.test)}
 
 
 def statistics(path):

@@ -5,7 +5,7 @@
 The branch stays as it is; its pooled features of every take go to logistic regression, as they are and centred and
 scaled per speaker, and to ridge regression of each unit as it was drawn. Beside them logistic regression on the very
 numbers that are drawn, which no reader can be expected to exceed. `ravdess_dev5`, five folds pooled, regularisation
-picked on validation speakers. Writes benchmarks/results/unit_reading.json and .png. About three minutes of a core.
+picked on validation speakers. Writes benchmarks/results/unit_reading.json and .png. About two minutes of a core.
 """
 
 import argparse
@@ -19,12 +19,11 @@ from accelerate import Accelerator
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from measure import RESULTS, ROOT
-from ravdess_baselines import answer, facts, per_speaker
+from ravdess_baselines import answer, facts, per_speaker, read_folds
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
 from vaer.config import read_config
-from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
 from vaer.demo.redraw import GAIN, SPOKEN, VERSION, read_units, unfold
 from vaer.evaluation.run import Options, open_clips
@@ -44,9 +43,7 @@ def main():
     options = parser.parse_args()
     recipe = read_config(RECIPE)
     config = replace(recipe, data=replace(recipe.data, root=options.redrawn))
-    splits = [read_split(replace(config.data, fold=fold)) for fold in range(5)]
-    classes, first = splits[0]
-    items = {item.take: item for item in (*first.train, *first.validation, *first.test)}
+    splits, classes, items = read_folds(config.data)
     units = drawn(read_units(options.action_units), items)
     features = read_features(options.run, config, list(items.values()), classes)
     rows = {"features": features, "features, per speaker": per_speaker(features, items), "drawn numbers": units,
