@@ -27,19 +27,17 @@ def test_no_face_in_a_plain_picture_of_any_size(shape):
 
 
 def test_faces_are_found_where_they_are_at_any_scale():
-    """Within one level of the detector's pyramid: which of two wins is decided by a processor's rounding.
-
-    Their sides are 6/5 apart, which alone makes an overlap of (5/6)² = 0.69; cells of 8 pixels take a little more.
-    """
     picture = pictures(next(shared("ravdess_original").rglob("01-01-01-01-01-01-01.mp4")))[0]
     [face] = detect(picture)
     [half] = detect(picture[::2, ::2])
+    np.testing.assert_allclose(np.array(half[:4]) * 2, face[:4], atol=0.1 * (face.right - face.left))
     turned_over = np.rot90(picture, 2)
     assert detect(turned_over) == []
     wider = np.pad(picture, ((40, 0), (300, 0), (0, 0)))  # moved by 300 and 40 pixels
     [moved] = detect(wider)
-    boxes = np.array([np.array(half[:4]) * 2, np.array(moved[:4]) - (300, 40, 300, 40)])
-    assert box_iou(torch.tensor(boxes), torch.tensor([face[:4]])).min() > 0.5
+    # On another grid the next level of the detector's pyramid may win, as a processor rounds: its sides are 6/5 apart,
+    # which makes an overlap of (5/6)² = 0.69, and cells of 8 pixels take a little more.
+    assert box_iou(torch.tensor([moved[:4]]) - torch.tensor([300, 40, 300, 40]), torch.tensor([face[:4]])) > 0.6
 
 
 def test_several_faces_come_surest_first_and_always_the_same():

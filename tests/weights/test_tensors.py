@@ -47,18 +47,20 @@ def test_a_hostile_file_runs_nothing(tmp_path, monkeypatch):
     assert not (tmp_path / "hostile.txt").exists()
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
+@pytest.mark.parametrize(("name", "reason"), [
+    ("model.safetensors", "is not a whole safetensors file"),
+    ("pytorch_model.bin", "is neither a safetensors file, nor a torch checkpoint, nor a pickle of arrays")])
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"])
-def test_a_file_that_is_not_whole_is_named(tmp_path, name, content):
+def test_a_file_that_is_not_whole_is_named(tmp_path, name, reason, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=rf"{name}: is n.*; copy or download it again"):
+    with pytest.raises(UserError, match=rf"{name}: {reason} .*; copy or download it again"):
         read_tensors(tmp_path)
 
 
 @pytest.mark.parametrize("content", [[torch.ones(1)], {"model": {"a": torch.ones(1)}}])
 def test_a_file_of_something_else_is_named(tmp_path, content):
     torch.save(content, tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"pytorch_model.bin: holds something else"):
+    with pytest.raises(UserError, match=r"pytorch_model.bin: holds something else beside tensors or instead"):
         read_tensors(tmp_path)
 
 
