@@ -64,3 +64,9 @@ def test_sound_alone(tmp_path, kind):
     sound = tone(3.21).astype(np.float32)
     write_sound(tmp_path / f"a.{kind}", sound, kind)
     np.testing.assert_allclose(read_sound(str(tmp_path / f"a.{kind}"), 0.0, 9.0), sound, atol=2 ** -15)
+
+
+def test_pictures_of_one_time_follow_each_other(tmp_path):
+    times = probe(film(tmp_path / "a.mp4", shown_s=np.array([0.0, 0.1, 0.1, 0.1]))).frame_times
+    assert (np.diff(times) > 0).all()
+    np.testing.assert_allclose(times, [0.0, 0.1, 0.1, 0.1], atol=1e-4)

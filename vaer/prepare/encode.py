@@ -27,12 +27,13 @@ def write_film(path: Path, pictures: Iterator[np.ndarray], shown_s: np.ndarray, 
         stream.width, stream.height, stream.pix_fmt, stream.gop_size = *size, "yuv420p", config.gop
         stream.codec_context.time_base, stream.codec_context.thread_count = CLOCK, 1
         voice = _voice(output) if sound is not None else None
-        heard = 0
+        heard, stamp = 0, -1
         for picture, time_s in zip(pictures, shown_s, strict=True):
             while voice is not None and heard < len(sound) and heard <= time_s * SAMPLE_RATE:
                 heard = _hear(output, voice, sound, heard)
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            frame.pts, frame.time_base = round(time_s / CLOCK), CLOCK
+            stamp = max(stamp + 1, round(time_s / CLOCK))  # an AVI may show two pictures at one time, an mp4 may not
+            frame.pts, frame.time_base = stamp, CLOCK
             output.mux(stream.encode(frame))
         output.mux(stream.encode())
         if voice is not None:
