@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from makers import contents, make_recordings, write_video
+from makers import contents, make_recordings, tone, write_video, write_wav
 
 from vaer.config import DataConfig
 from vaer.data.corpora import read_corpus
@@ -76,6 +76,21 @@ def test_a_prepared_corpus_is_read_like_the_raw_one(tmp_path):
         assert abs(len(prepared.waveform) - len(raw.waveform)) <= 16  # a millisecond
         samples = min(len(prepared.waveform), len(raw.waveform))
         np.testing.assert_allclose(prepared.waveform[:samples], raw.waveform[:samples], atol=0.02)
+
+
+def test_a_prepared_corpus_of_ones_own_is_read_by_its_table(tmp_path):
+    source = tmp_path / "from"
+    write_video(source / "takes/one.avi", frames=8, size=(48, 48), sound=tone(1.0, 48_000)[None])
+    write_wav(source / "takes/two.wav", tone(1.0))
+    (source / "table.csv").write_text("path,label,speaker\ntakes/one.avi,sad,A\ntakes/two.wav,calm,B\n")
+    prepare(source, tmp_path / "to", SMALL, processes=1)
+    prepare(tmp_path / "to", tmp_path / "again", SMALL, processes=1)
+    for root in (tmp_path / "to", tmp_path / "again"):
+        classes, items, _ = read_corpus(DataConfig(corpus="csv", root=str(root)))
+        assert classes == ("calm", "sad")
+        assert [item.path for item in items] == [f"{root}/takes/one.mp4", f"{root}/takes/two.flac"]
+        assert [item.id for item in items] == ["takes/one", "takes/two"]  # those of the raw corpus
+        assert all(item.duration_s > 0.3 for item in items)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 import pytest
 
 from vaer.errors import UserError
-from vaer.prepare.sources import find
+from vaer.prepare.sources import beside_clips, find
 
 
 def touch(root, *names):
@@ -33,3 +33,34 @@ def test_no_folder_and_no_recording(tmp_path):
     touch(tmp_path, "notes.txt")
     with pytest.raises(UserError, match="holds no recording"):
         find(tmp_path)
+
+
+def test_what_a_preparation_writes_is_no_table(tmp_path):
+    touch(tmp_path, "a.mp4", "manifest.csv", "prepare.json", "manifest.part.jsonl", "report/report.md",
+          "b/manifest.csv", "report.csv")
+    found = find(tmp_path)
+    assert found.tables == ["b/manifest.csv", "report.csv"]
+    assert found.others == ["manifest.csv", "manifest.part.jsonl", "prepare.json", "report/report.md"]
+
+
+@pytest.mark.parametrize(("before", "after"), [
+    ("path,label\na.avi,x\n", "path,label\na.mp4,x\n"),
+    ("label, path \r\n\"x, y\",./b/c.wav\r\nz, b/c.WAV\r\n", "label,path \n\"x, y\",b/c.flac\nz,b/c.WAV\n"),
+    ("path,label\nd.mp4, x\n", "path,label\nd.mp4, x\n"),  # nothing changes: not a blank
+    ("file,label\na.avi,x\n", "file,label\na.avi,x\n"),
+    ("path\n../a.avi\n\n", "path\n../a.avi\n\n"),
+    ("", ""),
+])
+def test_tables_name_the_clips(tmp_path, before, after):
+    targets = {"a.avi": "a.mp4", "b/c.wav": "b/c.flac", "d.mp4": "d.mp4"}
+    (tmp_path / "table.csv").write_bytes(before.encode())
+    assert beside_clips(tmp_path, "table.csv", targets).decode() == after
+
+
+def test_a_table_of_a_subfolder_names_clips_from_there(tmp_path):
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b/table.csv").write_text(f"path\nc.wav\n../a.avi\n{tmp_path / 'a.avi'}\n")
+    text = beside_clips(tmp_path, "b/table.csv", {"a.avi": "a.mp4", "b/c.wav": "b/c.flac"}).decode()
+    assert text.split() == ["path", "c.flac", "../a.mp4", "../a.mp4"]
+    (tmp_path / "old.csv").write_bytes("path\n\xe9.avi\n".encode("latin1"))
+    assert beside_clips(tmp_path, "old.csv", {}) == (tmp_path / "old.csv").read_bytes()

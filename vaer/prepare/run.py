@@ -1,10 +1,8 @@
 """Preparing a folder of raw recordings: what is missing is done, every recording is accounted for."""
 
 import dataclasses
-import filecmp
 import json
 import os
-import shutil
 from pathlib import Path
 
 from rich.console import Console
@@ -18,7 +16,7 @@ from vaer.prepare.isolated import Job, each_isolated
 from vaer.prepare.manifest import Facts
 from vaer.prepare.report import write_report
 from vaer.prepare.settings import PrepareConfig
-from vaer.prepare.sources import Sources, find
+from vaer.prepare.sources import Sources, beside_clips, find
 
 CLIPS = Content("clips prepared", "prepared clips", "prepare it anew")
 VERSION = 1  # of what is written: raise it with every change of the clips
@@ -69,11 +67,12 @@ def _claim(source: Path, target: Path, config: PrepareConfig) -> None:
 
 
 def _finish(source: Path, target: Path, sources: Sources, rows: dict[str, Facts], prepared: int) -> list[Facts]:
-    """Table and report; tables beside the recordings are copied, what killed processes left is removed."""
+    """Table and report; tables beside the recordings are taken over, what killed processes left is removed."""
     for name in sources.tables:
-        if not (target / name).exists() or not filecmp.cmp(source / name, target / name, shallow=False):
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source / name, target / name)
+        content, path = beside_clips(source, name, sources.targets), target / name
+        if not path.exists() or path.read_bytes() != content:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     for left in target.rglob(".*.part"):
         left.unlink()
     manifest.write(target, rows)

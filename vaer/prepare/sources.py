@@ -1,13 +1,17 @@
 """Which files of a folder are recordings, and where what is made of each goes."""
 
+import csv
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, files_under, is_recording
 from vaer.errors import UserError
+from vaer.prepare.manifest import JOURNAL, MANIFEST, REPORT, SETTINGS
 
 TABLE_ENDINGS = (".csv", ".tsv", ".json", ".txt", ".md")
+RESERVED = (JOURNAL, MANIFEST, SETTINGS)  # what a preparation writes itself, so that no table may take its place
 
 
 class Sources(NamedTuple):
@@ -36,7 +40,32 @@ def find(root: Path) -> Sources:
             found.targets[path] = target
             taken[target] = path
         else:
-            (found.tables if ending.lower() in TABLE_ENDINGS else found.others).append(path)
+            written = path in RESERVED or path.startswith(REPORT + os.sep)
+            (found.tables if ending.lower() in TABLE_ENDINGS and not written else found.others).append(path)
     if not found.targets:
         raise UserError(f"{root}: holds no recording ({', '.join(MEDIA_ENDINGS)}); name the folder of the recordings.")
     return found
+
+
+def beside_clips(root: Path, name: str, targets: dict[str, str]) -> bytes:
+    """A table as it stands beside the clips: its bytes, the cells of a CSV's column `path` with the clips' endings."""
+    content = (root / name).read_bytes()
+    if not name.lower().endswith(".csv"):
+        return content
+    try:
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True))
+    except (UnicodeDecodeError, csv.Error):  # of another program
+        return content
+    columns = [cell.strip() for cell in rows[0]] if rows else []
+    if "path" not in columns:
+        return content
+    place, folder = columns.index("path"), root / os.path.dirname(name)
+    changed = False
+    for row in rows[1:]:
+        source = os.path.relpath(folder / row[place].strip(), root) if len(row) > place else ""
+        target = targets.get(source, source)
+        if target != source:
+            row[place], changed = os.path.relpath(root / target, folder), True
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode() if changed else content
