@@ -104,6 +104,19 @@ def _mux_sound(container, stream, sound, rate, layout, start_s):
     container.mux(stream.encode())
 
 
+def write_sound(path: Path, spells: list[tuple[float, np.ndarray]], *, codec: str, layout: str = "mono") -> Path:
+    """Sounds (samples,) at 16 kHz, each from its time on, s, with gaps in the stream between them."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=16_000, layout=layout)
+        for at_s, sound in spells:
+            levels = (sound * 32767).round().astype(np.int16)
+            frame = av.AudioFrame.from_ndarray(np.repeat(levels, 1 + (layout == "stereo"))[None], "s16", layout)
+            frame.sample_rate, frame.pts, frame.time_base = 16_000, round(at_s * 16_000), Fraction(1, 16_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
 def write_wav(path: Path, sound: np.ndarray, rate: int = 16_000) -> Path:
     """A 16-bit wav of (samples,) or (channels, samples) within -1 and 1."""
     path.parent.mkdir(parents=True, exist_ok=True)

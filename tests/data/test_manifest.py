@@ -30,7 +30,8 @@ def test_paths_are_relative_to_the_root_however_it_is_named(tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("content", [b"path,duration_s\na.mp4,long\n", b"path,duration_s\na.mp4\n",
-                                     b"path,duration_s\n\xff.mp4,1\n"])
+                                     b"path,duration_s\n\xff.mp4,1\n", b"path,duration_s\na.mp4,nan\n",
+                                     b"path,duration_s\na.mp4,-1\n", b"path,duration_s\na.mp4,inf\n"])
 def test_a_manifest_that_cannot_be_read_is_named(tmp_path, content):
     path = tmp_path / "manifest.csv"
     path.write_bytes(content)

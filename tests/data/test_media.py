@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from makers import DECODERS, make_item, shared, tone, write_video, write_wav
+from makers import DECODERS, make_item, shared, tone, write_sound, write_video, write_wav
 
 from vaer.data import media
 from vaer.records import Window
@@ -76,6 +76,32 @@ def test_sound_is_short_after_its_end_and_the_same_after_a_seek(tmp_path):
     assert len(whole) == 48_000
     np.testing.assert_array_equal(media.read_sound(path, 2.5, 2.9), whole[40_000:46_400])
     assert len(media.read_sound(path, 2.5, 9.0)) == 8_000
+
+
+@pytest.mark.parametrize("start_s", [0.0, 1.2, 2.5])
+def test_a_gap_in_the_sound_is_silent_and_what_follows_keeps_its_time(tmp_path, start_s):
+    pieces = [(0.0, tone(1.0, hertz=300)), (2.0, tone(1.0, hertz=600))]
+    sound = media.read_sound(str(write_sound(tmp_path / "a.mkv", pieces, codec="pcm_s16le")), start_s, 9.0)
+    expected = np.concatenate([pieces[0][1], np.zeros(16_000), pieces[1][1]])[round(16_000 * start_s):]
+    assert len(sound) == len(expected)
+    np.testing.assert_allclose(sound, expected, atol=1e-3)
+
+
+def test_sound_whose_channels_change_on_the_way_is_read(tmp_path):
+    parts = [write_sound(tmp_path / f"{layout}.mp2", [(0.0, tone(1.0))], codec="mp2", layout=layout).read_bytes()
+             for layout in ("mono", "stereo")]
+    (tmp_path / "both.mp2").write_bytes(b"".join(parts))
+    sound = media.read_sound(str(tmp_path / "both.mp2"), 0.0, 9.0)
+    assert len(sound) == pytest.approx(32_000, abs=3_200)
+    for place in (8_000, 24_000):
+        assert np.sqrt((sound[place:place + 1600] ** 2).mean()) == pytest.approx(0.354, abs=0.04)
+
+
+def test_a_window_after_the_end_of_the_sound_has_none(tmp_path):
+    path = write_video(tmp_path / "a.mp4", frames=20, sound=tone(0.5, 48_000)[None])
+    clip = media.decode(make_item(path), window(1, 2, [1.5]), size=32)
+    assert clip.waveform is None
+    assert numbers(clip.frames) == [15]
 
 
 def test_late_sound_of_a_program_stream_is_that_of_the_whole():

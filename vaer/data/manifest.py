@@ -1,6 +1,7 @@
 """What a prepared corpus says of its clips: `manifest.csv` in its root, a row a clip."""
 
 import csv
+import math
 import os
 from pathlib import Path
 
@@ -32,7 +33,10 @@ def read_durations(path: Path) -> dict[str, float]:
             if not {"path", "duration_s"} <= set(columns):
                 return {}
             name, duration_s = columns.index("path"), columns.index("duration_s")
-            return {row[name]: float(row[duration_s]) for row in rows if row and row[duration_s]}
+            known = {row[name]: float(row[duration_s]) for row in rows if row and row[duration_s]}
+            if wrong := [path for path, seconds in known.items() if not 0 < seconds < math.inf]:
+                raise ValueError(f"{wrong[0]} would last {known[wrong[0]]} s")
+            return known
     except (OSError, UnicodeDecodeError, csv.Error, ValueError, IndexError) as error:
         raise UserError(f"{path}: cannot be read as the manifest of a prepared corpus ({error}); prepare the corpus "
                         f"again, or move the file elsewhere.") from error

@@ -17,6 +17,7 @@ from vaer.records import Clip, Item, Window
 
 SAMPLE_RATE = 16_000
 LEVEL_FRAME = SAMPLE_RATE // 50  # loudness is measured over 20 ms
+GAP_S = 0.05  # sound that comes this much late follows a gap; less is the rounding of time stamps
 
 
 def sound_span(path: str, trim_db: float) -> tuple[float, float]:
@@ -42,7 +43,8 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
         frames = read_frames(item.path, indices, size, device, decoder)
         frame_times = (shown_s[indices] - window.start_s) / window.speed
     if audio and item.sound is not None and probe(item.sound).has_sound:
-        waveform = read_sound(item.sound, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
+        sound = read_sound(item.sound, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
+        waveform = sound if len(sound) else None  # pictures may go on after the sound
     return Clip(frames, frame_times, waveform)
 
 
@@ -69,9 +71,12 @@ def read_frames(path: str, indices: np.ndarray, size: int, device: str = "cpu", 
 
 
 def read_sound(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """(samples,) float32 mono sound of [start_s, end_s): silence before a late start, short after an early end."""
+    """(samples,) float32 mono sound of [start_s, end_s).
+
+    Silence before a late start and where the stream has a gap, short after an early end. Raises MediaError.
+    """
     start, end = round(start_s * sample_rate), round(end_s * sample_rate)
-    parts, first = [], None
+    spells: list[_Spell] = []
     with opened(path) as container:
         origin_s = start_of(container)
         stream = container.streams.audio[0]
@@ -79,27 +84,58 @@ def read_sound(path: str, start_s: float, end_s: float, sample_rate: int = SAMPL
         # there the first one does not decode.
         if start_s > 1 and container.format.name != "mpeg":
             container.seek(round((start_s + origin_s - 1) / stream.time_base), stream=stream)
-        # An integer format makes FFmpeg mix channels as a weighted mean; with float two equal channels gain 3 dB.
-        resampler = av.AudioResampler(format="s32", layout="mono", rate=sample_rate)
-        position = 0
         for frame in through(container.decode(stream), path):
-            if first is None:
-                first = position = round((_frame_time(frame, path) - origin_s) * sample_rate)
-            if position >= end:
+            time_s = _frame_time(frame, path) - origin_s
+            if not spells or not spells[-1].goes_on(frame, time_s):
+                spells.append(_Spell(frame, time_s, sample_rate))
+            if spells[-1].end >= end:
                 break
-            for piece in resampler.resample(frame):
-                parts.append(piece.to_ndarray()[0])
-                position += piece.samples
-        parts += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
-    if not parts:
+            spells[-1].add(frame)
+    for spell in spells:
+        spell.add(None)
+    if not spells:
         raise MediaError(path, "its sound stream holds no sound that decodes; make the file again or leave it out")
-    return _cut(np.concatenate(parts).astype(np.float32) / np.float32(2**31), first, start, end)
+    sound = np.zeros(max(0, min(max(spell.end for spell in spells), end) - start), dtype=np.float32)
+    for spell in spells:
+        spell.write(sound, start)
+    return sound
 
 
-def _cut(sound: np.ndarray, first: int, start: int, end: int) -> np.ndarray:
-    """Samples [start, end) of a sound whose first sample is number `first`."""
-    lead = np.zeros(max(0, min(first, end) - start), dtype=np.float32)
-    return np.concatenate([lead, sound[max(0, start - first):max(0, end - first)]])
+class _Spell:
+    """Sound without a gap, which begins with a frame that is heard at `time_s`; sample 0 is heard at 0 s."""
+
+    def __init__(self, frame: av.AudioFrame, time_s: float, sample_rate: int) -> None:
+        self.kind = _kind(frame)
+        self.due_s = time_s
+        self.first = self.end = round(time_s * sample_rate)
+        self.pieces: list[np.ndarray] = []
+        # An integer format makes FFmpeg mix channels as a weighted mean; with float two equal channels gain 3 dB.
+        self.resampler = av.AudioResampler(format="s32", layout="mono", rate=sample_rate)
+
+    def goes_on(self, frame: av.AudioFrame, time_s: float) -> bool:
+        return time_s - self.due_s <= GAP_S and _kind(frame) == self.kind
+
+    def add(self, frame: av.AudioFrame | None) -> None:
+        """The next frame; None for what the resampler still holds."""
+        for piece in self.resampler.resample(frame):
+            self.pieces.append(piece.to_ndarray()[0])
+            self.end += piece.samples
+        if frame is not None:
+            self.due_s += frame.samples / frame.sample_rate
+
+    def write(self, sound: np.ndarray, start: int) -> None:
+        """Put what is heard where it belongs in a `sound` whose first sample is number `start`."""
+        if not self.pieces:
+            return
+        heard = np.concatenate(self.pieces)[max(0, start - self.first):]
+        place = max(0, self.first - start)
+        heard = heard[:max(0, len(sound) - place)]
+        sound[place:place + len(heard)] = heard / np.float32(2**31)
+
+
+def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
+    """What a stream may change midway, as broadcasts do."""
+    return frame.format.name, frame.layout.name, frame.sample_rate
 
 
 @lru_cache(maxsize=100_000)
