@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
 from vaer.data.decoders import described
-from vaer.errors import RunError, UserError
+from vaer.errors import MediaError, RunError, UserError
 from vaer.training import run as run_module
 from vaer.training.run import train
 
@@ -194,10 +194,17 @@ def test_weights_that_are_not_there_are_one_sentence(corpus, tmp_path):
 
 @pytest.mark.parametrize("off", ["video", "audio"])
 def test_either_branch_alone_trains(corpus, tmp_path, off):
+    whole = shutil.copytree(corpus, tmp_path / "corpus", ignore=shutil.ignore_patterns("*.wav"))
     parts = {"video": VideoConfig(preset="tiny", width=8, enabled=False)} if off == "video" else {
         "audio": AudioConfig(preset="tiny", dim=16, heads=2, layers=1, enabled=False)}
-    train(config(corpus, tmp_path / "run", train={"epochs": 1}, **parts))
+    train(config(whole, tmp_path / "run", train={"epochs": 1}, **parts))
     assert not any(name.startswith(f"{off}.") for name in weights(tmp_path / "run"))
+
+
+def test_a_clip_that_holds_nothing_for_the_network_is_named(corpus, tmp_path):
+    with pytest.raises(MediaError, match=r"03-01-05.*\.wav: has no pictures, and that is all that the network"):
+        train(config(corpus, tmp_path / "run", audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1,
+                                                                 enabled=False)))
 
 
 def test_a_precision_that_the_machine_lacks_is_one_sentence(corpus, tmp_path, monkeypatch):

@@ -34,9 +34,10 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
 
     Pictures are `size` pixels square, cut from the middle of the scaled-down picture; sound is mono at 16 kHz.
     `video` and `audio` say what is wanted, `device` (cpu or cuda) where pictures are decoded and `decoder` by what
-    (auto or a name of `readers.READERS`). Raises MediaError, and UserError where that decoder cannot be had.
+    (auto or a name of `readers.READERS`). Raises MediaError, also where the clip has nothing that is wanted, and
+    UserError where that decoder cannot be had.
     """
-    frames = frame_times = waveform = None
+    frames = frame_times = sound = None
     if video and len(probe(item.path).frame_times):
         shown_s = probe(item.path).frame_times
         indices = nearest(shown_s, window.times)
@@ -44,8 +45,11 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
         frame_times = (shown_s[indices] - window.start_s) / window.speed
     if audio and item.sound is not None and probe(item.sound).has_sound:
         sound = read_sound(item.sound, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
-        waveform = sound if len(sound) else None  # pictures may go on after the sound
-    return Clip(frames, frame_times, waveform)
+    if frames is None and sound is None:
+        raise MediaError(item.path, f"has no {' and no '.join(['pictures'] * video + ['sound'] * audio)}, and that is "
+                                    f"all that the network takes in; leave it out, or switch the other branch on")
+    # Pictures may go on after the sound.
+    return Clip(frames, frame_times, sound if sound is not None and len(sound) else None)
 
 
 def nearest(shown_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
