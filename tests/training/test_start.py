@@ -29,6 +29,24 @@ def test_all_but_a_head_of_other_size_is_loaded(run):
     assert "started at random: 6 (audio_head, fusion, video_head)" in str(started)
 
 
+def test_classifiers_of_other_classes_start_at_random_though_they_would_fit(run):
+    network = tiny_network(classes=3)
+    network.classes = ("class1", "class0", "class2")
+    started = start_from(network, run)
+    assert started.left == started.fresh
+    assert len(started.left) == 6
+    assert all(".classifier." in name for name in started.left)
+
+
+@pytest.mark.parametrize("frozen", [{"freeze_batchnorm": True}, {"freeze_batchnorm": False, "freeze": True}])
+def test_a_run_without_the_branch_does_not_freeze_it_as_built(tmp_path, frozen):
+    tiny_network(video=tiny_video(enabled=False)).save_pretrained(tmp_path / "best")
+    with pytest.raises(UserError, match=r"batch-norm statistics for .*slow.*freeze_batchnorm false.*freeze false\.$"):
+        start_from(tiny_network(video=tiny_video(**frozen)), str(tmp_path))
+    started = start_from(tiny_network(video=tiny_video(freeze_batchnorm=False)), str(tmp_path))
+    assert any(name.startswith("audio.") for name in started.loaded)
+
+
 def test_another_fusion_starts_at_random_and_is_said(run):
     network = tiny_network(classes=3, fusion=FusionConfig(kind="mean"))
     started = start_from(network, run)
@@ -54,7 +72,7 @@ def test_a_branch_that_saw_other_colours_is_refused(run):
 
 
 def test_a_missing_or_broken_run_is_named(tmp_path, run):
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match=r"nowhere: holds no best/config\.json; --model\.init wants the folder"):
         start_from(tiny_network(), str(tmp_path / "nowhere"))
     (tmp_path / "best" / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(UserError, match="not a whole safetensors file"):

@@ -10,11 +10,11 @@ from vaer.errors import UserError
 from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
 from vaer.weights import read_audio, read_video
-from vaer.weights.own import require_same_colours
-from vaer.weights.pickles import read_file
-from vaer.weights.records import Loaded, apply
+from vaer.weights.own import best_of, classes_of, read_whole, require_same_colours
+from vaer.weights.records import apply
 
 BRANCHES = ("video.", "audio.")
+CLASSIFIER = ".classifier."
 
 
 class Started(NamedTuple):
@@ -22,7 +22,7 @@ class Started(NamedTuple):
 
     loaded: list[str]
     left: list[str]
-    """In the file, not taken: heads or a fusion of another kind or size, or a branch that is switched off here."""
+    """In the file, not taken: classifiers of other classes, a fusion of another kind or size, a branch that is off."""
     fresh: list[str]
     """In the network, not in the file: these start at random."""
 
@@ -32,23 +32,30 @@ class Started(NamedTuple):
 
 
 def start_from(network: VAER, run: str) -> Started:
-    """Load the best weights of another run; a head or a fusion that does not fit stays as it is, and is listed.
+    """Load the best weights of another run; a fusion that does not fit and classifiers of other classes are left.
 
-    A branch that both have must fit whole: UserError, which names the first tensor that does not.
+    A branch that both have must fit whole: UserError, which names the first tensor that does not. So must one whose
+    batch norms are frozen.
     """
-    path = Path(run) / "best" / "model.safetensors"
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; --model.init wants the folder of a run that trained.")
-    if network.video is not None:
-        require_same_colours(path.parent, network.video.config, run)
-    theirs = read_file(path)
+    folder = best_of(run)
+    if folder is None:
+        raise UserError(f"{run}: holds no best/config.json; --model.init wants the folder of a run that trained.")
+    video = network.video
+    if video is not None:
+        require_same_colours(folder, video.config, run)
+    theirs = read_whole(folder)
     ours = network.state_dict()
     fitting = {name: tensor for name, tensor in theirs.items() if name in ours and tensor.shape == ours[name].shape}
+    if classes_of(folder) != network.classes:  # as many would fit, and answer for others
+        fitting = {name: tensor for name, tensor in fitting.items() if CLASSIFIER not in name}
     for branch in BRANCHES:
         if any(name.startswith(branch) for name in ours) and any(name.startswith(branch) for name in theirs):
-            _require_whole(branch, ours, theirs, fitting, path)
+            _require_whole(branch, ours, theirs, fitting, folder)
     network.load_state_dict(fitting, strict=False)
-    return Started(sorted(fitting), sorted(set(theirs) - set(fitting)), sorted(set(ours) - set(fitting)))
+    started = Started(sorted(fitting), sorted(set(theirs) - set(fitting)), sorted(set(ours) - set(fitting)))
+    if video is not None and (video.config.freeze or video.config.freeze_batchnorm):
+        _require_learned(video, [name.removeprefix("video.") for name in started.fresh], run)
+    return started
 
 
 def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
@@ -63,29 +70,29 @@ def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
             continue
         loaded = apply(branch, read(section.pretrained, section), section.pretrained)
         if name == "video" and (section.freeze or section.freeze_batchnorm):
-            _require_learned(branch, loaded, section.pretrained)
+            _require_learned(branch, loaded.fresh, section.pretrained)
         reports[name] = f"{section.pretrained}: {loaded}"
     return reports
 
 
-def _require_learned(branch: nn.Module, loaded: Loaded, source: str) -> None:
-    """Statistics that no data has formed are no ground to stand on."""
+def _require_learned(branch: nn.Module, fresh: list[str], source: str) -> None:
+    """Refuse frozen statistics that no data has formed; `fresh` are the tensors that `source` did not have."""
     frozen = {id(norm) for norm in batch_norms(branch)}
     names = {name for name, module in branch.named_modules() if id(module) in frozen}
-    unformed = sorted({name.split(".")[0] for name in loaded.fresh if name.rpartition(".")[0] in names})
+    unformed = sorted({name.split(".")[0] for name in fresh if name.rpartition(".")[0] in names})
     if unformed:
         raise UserError(f"{source}: has no batch-norm statistics for {' and '.join(unformed)}, which would stay frozen "
-                        f"as built; give --model.video.freeze_batchnorm false and --model.video.freeze false, or "
-                        f"--model.video.pathways slow.")
+                        f"as built; give --model.video.freeze_batchnorm false and --model.video.freeze false"
+                        f"{'' if 'slow' in unformed else ', or --model.video.pathways slow'}.")
 
 
-def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, path: Path) -> None:
+def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, folder: Path) -> None:
     names = {name for name in {**ours, **theirs} if name.startswith(branch)}
     odd = sorted(names - set(fitting))
     if odd:
         shapes = [tuple(side[odd[0]].shape) if odd[0] in side else "absent" for side in (theirs, ours)]
-        raise UserError(f"{path}: its {branch}* does not fit ({odd[0]} is {shapes[0]} there and {shapes[1]} here); "
-                        f"give --model.{branch}preset and its sizes the values in {path.parent.parent}/config.yaml.")
+        raise UserError(f"{folder}: its {branch}* does not fit ({odd[0]} is {shapes[0]} there and {shapes[1]} here); "
+                        f"give --model.{branch}preset and its sizes the values in {folder}/config.json.")
 
 
 def _summary(names: list[str]) -> str:

@@ -42,14 +42,24 @@ def read_own(folder: Path, branch: Branch) -> Weights:
     settings = _json(folder / "config.json")["settings"]
     if branch not in branches_of(folder):
         raise UserError(f"{folder}: was trained without the {branch} branch; name a run that has one.")
-    path = folder / "model.safetensors"
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such file; name the folder of a run that trained.")
-    values = read_file(path)
+    values = read_whole(folder)
     prefix = f"{branch}."
     tensors = {name.removeprefix(prefix): tensor for name, tensor in values.items() if name.startswith(prefix)}
     left = {name: ELSEWHERE for name in values if not name.startswith(prefix)}
     return Weights(tensors, left, f"the {branch} branch of a run", fitting_settings(settings["model"][branch], branch))
+
+
+def read_whole(folder: Path) -> dict[str, Any]:
+    """Every tensor of the run whose `best` is `folder`."""
+    path = folder / "model.safetensors"
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such file; name the folder of a run that trained.")
+    return read_file(path)
+
+
+def classes_of(folder: Path) -> tuple[str, ...]:
+    """The classes of the run whose `best` is `folder`, in the order of its answers."""
+    return tuple(_json(folder / "config.json")["settings"]["classes"])
 
 
 def require_same_colours(folder: Path, config: VideoConfig, source: str) -> None:
