@@ -66,6 +66,11 @@ def test_two_processes_know_of_speakers_what_one_does(outcomes):
         assert largest_difference(two[part], one[part]) < 1e-5
 
 
+def test_processes_without_clips_wait_for_nobody_and_all_would_answer_alike(outcomes):
+    two = outcomes[2]["statistics"]
+    torch.testing.assert_close(two["answers of the last"], two["answers"], rtol=0, atol=0)
+
+
 def test_accumulated_parts_have_the_gradient_of_the_whole():
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=True),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),

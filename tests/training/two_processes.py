@@ -23,13 +23,17 @@ def main(out):
     outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
+    outcomes["statistics"] = train(accelerator, "sgd", "mixed", freeze_batchnorm=False)
     if accelerator.is_main_process:
         torch.save(outcomes | {"processes": accelerator.num_processes}, out)
 
 
-def train(accelerator, optimizer_name, batch_name, speaker_norm=False):
-    """Gradients of the first step, parameters after the last, what is then known of speakers and answered."""
-    network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=True),
+def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True):
+    """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
+
+    Each process in turn answers for all clips, while the others have none.
+    """
+    network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
                            fusion=FusionConfig(dim=16, heads=2, layers=1, dropout=0.0), speaker_norm=speaker_norm)
     norms = speaker_norms(network)
@@ -49,10 +53,13 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False):
     network, optimizer = accelerator.prepare(network, optimizer)
     train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
                 lambda loss: None)
-    answers = predict(network, batches(accelerator, batch_name)[:1], accelerator, num_clips=4, views=1)
+    seconds, video = BATCHES[batch_name]
+    answers = [predict(network, [make_batch(seconds, video=video)] * (accelerator.process_index == number), accelerator,
+                       num_clips=4, views=1) for number in range(accelerator.num_processes)]
     return {"gradients": gradients, "parameters": {name: parameter.detach() for name, parameter in named.items()},
             "known": {str(number): norm.memory.sums for number, norm in enumerate(norms)},
-            "answers": {"probabilities": torch.from_numpy(answers.probabilities)}}
+            "answers": {"first": torch.from_numpy(answers[0].probabilities)},
+            "answers of the last": {"first": torch.from_numpy(answers[-1].probabilities)}}
 
 
 def batches(accelerator, name):

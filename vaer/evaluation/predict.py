@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from vaer.records import Batch, Embedded
@@ -66,16 +67,20 @@ def predict(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerat
 @torch.inference_mode()
 def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, modality: str = "both") -> list[Seen]:
     """What the network makes of this process's batches; `modality` as in `predict`."""
-    network.eval()
-    asks = bool(accelerator.unwrap_model(network).norms)
+    bare = accelerator.unwrap_model(network)
+    bare.eval()
+    # Without the wrapper of several processes, in which each forward waits for all: one may have fewer batches.
+    for buffer in bare.buffers():
+        buffer.copy_(broadcast(buffer))  # statistics of batch norms are those of the first process, which saves them
     seen = []
     for batch in batches:
         if modality == "video":
             batch = batch._replace(has_audio=torch.zeros_like(batch.has_audio))
         elif modality == "audio":
             batch = batch._replace(has_video=torch.zeros_like(batch.has_video))
-        output = network(batch)
-        seen.append(Seen(batch.ids, batch.labels, batch.speakers, output.logits, output.embedded if asks else None))
+        output = bare(batch)
+        seen.append(Seen(batch.ids, batch.labels, batch.speakers, output.logits,
+                         output.embedded if bare.norms else None))
     return seen
 
 
