@@ -110,7 +110,7 @@ class Batches:
             decoders.chosen(config.decoder, config.decode_device)  # what is missing is said before anything is read
         self.loader = DataLoader(
             _Reporting(clips, self.busy), batch_sampler=sampler, num_workers=num_workers,
-            persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_ignore_interrupts,
+            persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_leave_group,
             multiprocessing_context="spawn" if on_gpu and num_workers else None,  # CUDA does not survive a fork
             generator=torch.Generator(),  # else every pass draws from the global one, and a resumed run draws once more
             collate_fn=partial(_collate_or_error, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
@@ -153,9 +153,9 @@ class Batches:
                         f"{len(self.busy)}?")
 
 
-def _ignore_interrupts(worker: int) -> None:
-    """Ctrl-C reaches the whole process group; the main process ends the run in order, and its workers with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _leave_group(worker: int) -> None:
+    """Ctrl-C and `kill` reach whole process groups; the main process ends the run in order, and its workers with it."""
+    os.setpgid(0, 0)
 
 
 def _collate_or_error(clips: list[Clip | UserError], **settings: Any) -> Batch | UserError:
