@@ -104,10 +104,13 @@ def _mux_sound(container, stream, sound, rate, layout, start_s):
     container.mux(stream.encode())
 
 
-def write_sound(path: Path, spells: list[tuple[float, np.ndarray]], *, codec: str, layout: str = "mono") -> Path:
+def write_sound(path: Path, spells: list[tuple[float, np.ndarray]], *, codec: str, layout: str = "mono",
+                bit_rate: int | None = None, options: dict[str, str] | None = None) -> Path:
     """Sounds (samples,) at 16 kHz, each from its time on, s, with gaps in the stream between them."""
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=16_000, layout=layout)
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
         for at_s, sound in spells:
             levels = (sound * 32767).round().astype(np.int16)
             frame = av.AudioFrame.from_ndarray(np.repeat(levels, 1 + (layout == "stereo"))[None], "s16", layout)

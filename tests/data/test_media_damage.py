@@ -90,7 +90,7 @@ def test_zero_frames_a_second(tmp_path):
         struct.pack_into(">I", content, at + 4 + 8 * entry + 4, 0)
     content[content.index(b"ctts"):content.index(b"ctts") + 4] = b"free"  # the order of display as well
     path.write_bytes(content)
-    refused(path, r"shows all of its 30 pictures at one time|its header promises 3.0 s and 0.0 s are there")
+    refused(path, r"shows all of its 30 pictures at one time|presents nothing for any length of time")
 
 
 def test_every_hundredth_byte_flipped(tmp_path):

@@ -1,6 +1,7 @@
+import av
 import numpy as np
 import pytest
-from makers import shared, tone, write_bar_codes, write_video
+from makers import shared, tone, write_bar_codes, write_sound, write_video
 
 from vaer.data.probe import probe
 from vaer.errors import MediaError
@@ -56,3 +57,31 @@ def test_hidden_pictures_are_counted_where_they_come_last(tmp_path):
     original = shared("ravdess_original") / "Actor_01" / "01-01-01-01-01-01-01.mp4"
     facts = probe(str(original))
     assert (len(facts.frame_times), facts.num_hidden_after, facts.seekable) == (98, 1, True)
+
+
+def test_a_late_clock_a_longer_second_track_and_a_guessed_duration_are_no_damage(tmp_path):
+    late = write_video(tmp_path / "late.mkv", frames=20, times=list(range(10_000, 12_000, 100)))
+    assert probe(str(late)).duration_s == pytest.approx(2.0)
+    with av.open(str(tmp_path / "two.mkv"), "w") as container:
+        streams = [container.add_stream("pcm_s16le", rate=16_000, layout="mono") for _ in range(2)]
+        for stream, seconds in zip(streams, (1.0, 4.0), strict=True):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, round(16_000 * seconds)), np.int16), "s16", "mono")
+            frame.sample_rate, frame.pts = 16_000, 0
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    assert probe(str(tmp_path / "two.mkv")).duration_s == pytest.approx(1.0)
+    parts = [write_sound(tmp_path / f"{bit_rate}.mp3", [(0.0, tone(4.0))], codec="libmp3lame", bit_rate=bit_rate,
+                         options={"write_xing": "0"}).read_bytes() for bit_rate in (8_000, 64_000)]
+    (tmp_path / "varies.mp3").write_bytes(b"".join(parts))
+    assert probe(str(tmp_path / "varies.mp3")).duration_s == pytest.approx(8.0, abs=0.3)
+
+
+@pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\x02\x00" + bytes(256)])
+def test_an_mp3_that_counts_its_frames_is_seen_to_be_cut_off(tmp_path, tag):
+    path = write_sound(tmp_path / "a.mp3", [(0.0, tone(4.0))], codec="libmp3lame", options={"id3v2_version": "0"})
+    whole = tag + path.read_bytes()
+    path.write_bytes(whole)
+    assert probe(str(path)).duration_s == pytest.approx(4.0, abs=0.2)
+    path.write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(MediaError, match=r"is cut off: its header promises 4\.\d s and [12]\.\d s are there"):
+        probe(str(path))

@@ -19,6 +19,8 @@ LFS_POINTER = b"version https://git-lfs"
 # Containers in which decord 0.6 and torchcodec 0.11 were seen to find the picture asked for. In MPEG program streams
 # both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.
 INDEXED = {"mp4", "matroska", "flv"}
+# Containers whose header tells how long the file is.
+NAMING_DURATION = {"aiff", "asf", "avi", "flac", "flv", "matroska", "mp4", "wav"}
 H264_IDR = 5  # the kind of slice after which nothing refers to what came before (ITU-T H.264, Table 7-1)
 Flow = TypeVar("Flow")
 av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, in the MediaError
@@ -106,20 +108,38 @@ def undecoded(path: str, number: int, num_frames: int) -> MediaError:
 
 
 def _require_whole(path: str, container: av.container.InputContainer, video: av.VideoStream | None, num_packets: int,
-                   end_s: float) -> None:
+                   last_stamp_s: float) -> None:
     """Raise MediaError for a file that ends before its own header says.
 
     mp4 counts its pictures; others name a duration, which is only held against them when half a second is missing.
-    Formats without either (mpg, ogg) cannot tell.
+    Formats without either (mpg, ogg, aac) cannot tell.
     """
     counted = video is not None and "mp4" in container.format.name.split(",")
     if counted and num_packets < video.frames:
         raise MediaError(path, f"is cut off: its header counts {video.frames} pictures and {num_packets} are there; "
                                f"make or download it again")
     promised_s = (container.duration or 0) / av.time_base
-    if promised_s - end_s > MISSING_S:
-        raise MediaError(path, f"is cut off: its header promises {promised_s:.1f} s and {max(end_s, 0):.1f} s are "
+    there_s = last_stamp_s - (container.start_time or 0) / av.time_base
+    if "matroska" in container.format.name:  # some writers count from the start of the file, others from the zero
+        there_s = max(there_s, last_stamp_s)  # of a clock on which the file starts late
+    if promised_s - there_s > MISSING_S and _names_duration(path, container):
+        raise MediaError(path, f"is cut off: its header promises {promised_s:.1f} s and {max(there_s, 0):.1f} s are "
                                f"there; make or download it again")
+
+
+def _names_duration(path: str, container: av.container.InputContainer) -> bool:
+    """Whether a duration stands in the file; FFmpeg guesses the others from the first bit rate, which may vary."""
+    names = set(container.format.name.split(","))
+    if "mp3" not in names:
+        return bool(names & NAMING_DURATION)
+    with open(path, "rb") as file:
+        tag = file.read(10)
+        if tag[:3] == b"ID3":  # its length in sevens of bits (id3.org, ID3v2.4.0, 3.1)
+            file.seek(10 + sum(byte << 7 * place for place, byte in enumerate(reversed(tag[6:10]))))
+        else:
+            file.seek(0)
+        first_frame = file.read(200)
+    return any(mark in first_frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 class _Pictures:
@@ -192,7 +212,7 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
         streams = streams_of(container)
         if not streams:
             raise MediaError(path, "holds neither pictures nor sound; check that it is a media file")
-        end_s = 0.0
+        end_s = last_stamp_s = 0.0
         origin_s = start_of(container)
         video = next((stream for stream in streams if stream.type == "video"), None)
         if any(stream.codec_context is None for stream in streams) or (video and not video.width * video.height):
@@ -200,18 +220,20 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
         if video:
             video.codec_context.thread_count = 1  # threads cost more to start than one picture
         pictures = _Pictures(container, video)
-        for packet in through(container.demux(streams), path):
+        for packet in through(container.demux(), path):
             if packet.pts is None:
                 continue
-            if packet.stream.type == "video":
+            stamp_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+            last_stamp_s = max(last_stamp_s, stamp_s)
+            if packet.stream is video:
                 pictures.add(packet)
-            if not packet.is_discard:
-                end_s = max(end_s, float((packet.pts + (packet.duration or 0)) * packet.time_base) - origin_s)
+            if packet.stream in streams and not packet.is_discard:
+                end_s = max(end_s, stamp_s - origin_s)
         frame_times = np.asarray([float(stamp * video.time_base) - origin_s for stamp in pictures.shown()])
         if len(frame_times) > 1 and frame_times[0] == frame_times[-1]:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
                                    f"its true frame rate")
-        _require_whole(path, container, video, len(pictures.stamps), end_s)
+        _require_whole(path, container, video, len(pictures.stamps), last_stamp_s)
         if len(frame_times) > 1:  # the last picture is shown as long as the others, whatever its packet says
             end_s = max(end_s, frame_times[-1] + float(np.median(np.diff(frame_times))))
         if not end_s > 0:
