@@ -170,8 +170,8 @@ def test_a_file_of_sides_is_followed(tmp_path):
     parts = read_split(DataConfig(root=str(tmp_path), protocol=path))[1]
     assert [item.speaker for item in parts.train + parts.validation + parts.test] == ["1", "1", "2", "3"]
     assert "20 clips take no part" in parts.verdict
-    folds = write_csv(tmp_path / "folds.csv", "03-01-03-01-01-01-01,train,a", "03-01-03-01-01-01-02,train,b",
-                      "03-01-03-01-01-01-01,test,b", head="id,side,fold")
+    folds = write_csv(tmp_path / "folds.csv", "03-01-03-01-01-01-01,train,0", "03-01-03-01-01-01-02,train,1",
+                      "03-01-03-01-01-01-01,test,1", head="id,side,fold")
     assert num_folds(folds) == 2
     parts = read_split(DataConfig(root=str(tmp_path), protocol=folds, fold=1))[1]
     assert ([item.speaker for item in parts.train], [item.speaker for item in parts.test]) == (["2"], ["1"])
@@ -197,6 +197,7 @@ def test_a_leaking_file_of_sides_is_refused_with_the_culprits(tmp_path, rows, cu
     ("id,side", "03-01-03-01-01-01-01,val", "line 2 gives clip '03-01-03-01-01-01-01' the side 'val'"),
     ("name,side", "03-01-03-01-01-01-01,train", "lacks the column id"),
     ("id,side", "03-01-03-01-01-01-01,test", "no row of fold 0 has the side train"),
+    ("id,side,fold", "03-01-03-01-01-01-01,train,1", r"its folds are named 1; number them from 0 on"),
     ("id,side,fold", "03-01-03-01-01-01-01,train", "line 2 gives clip '03-01-03-01-01-01-01' no fold"),
     ("id,side,fold", "03-01-03-01-01-01-01, train , ", "line 2 gives clip '03-01-03-01-01-01-01' no fold"),
 ])

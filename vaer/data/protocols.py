@@ -130,14 +130,12 @@ def _by_repetition(items: list[Item]) -> Split:
 def _by_file(items: list[Item], path: Path, fold: int) -> Split:
     """Sides from the rows of a CSV; a row may name a clip by its id, its file, or another modality of its take."""
     rows = _rows(path)
-    folds = sorted({row["fold"] for row in rows}, key=lambda name: (len(name), name))
-    _require_fold(str(path), fold, len(folds))
-    wanted = folds[fold]
+    _require_fold(str(path), fold, len({row["fold"] for row in rows}))
     find = _finder(items)
     sides: dict[str, dict[str, Item]] = {side: {} for side in SIDES}
     unknown = []
     for row in rows:
-        if row["fold"] == wanted:
+        if row["fold"] == str(fold):
             item = find(row["id"])
             if item is None:
                 unknown.append(row["id"])
@@ -147,7 +145,7 @@ def _by_file(items: list[Item], path: Path, fold: int) -> Split:
         raise UserError(f"{path}: --data.root holds no clip {', '.join(unknown[:5])} ({len(unknown)} of its "
                         f"{len(rows)} rows); correct the file or --data.root.")
     if not sides["train"]:
-        raise UserError(f"{path}: no row of fold {wanted} has the side train.")
+        raise UserError(f"{path}: no row of fold {fold} has the side train.")
     parts = [list(side.values()) for side in sides.values()]
     unused = len(items) - len({item.id for part in parts for item in part})
     return Split(*parts, verdict=_verdict(*parts) + f"; {unused} clips take no part" * bool(unused))
@@ -179,6 +177,10 @@ def _rows(path: Path) -> list[dict[str, str]]:
         if not row.setdefault("fold", "0"):
             raise UserError(f"{path}: line {line} gives clip {row['id']!r} no fold; fill the column in, or leave it "
                             f"out of the whole file.")
+    folds = {row["fold"] for row in rows.values()}
+    if folds != {str(number) for number in range(len(folds))}:
+        raise UserError(f"{path}: its folds are named {', '.join(ordered(folds))}; number them from 0 on, as "
+                        f"--data.fold does.")
     return list(rows.values())
 
 
