@@ -88,6 +88,13 @@ def test_a_label_map_that_does_not_go_is_refused(tmp_path, label_map, message):
         assert str(caught.value).startswith(f"{path}: ")
 
 
+def test_a_class_that_predictions_could_not_name_is_refused(tmp_path):
+    path = write(tmp_path, "a.wav,fold,1", "b.wav,happy,1")
+    with pytest.raises(UserError, match=r"has the label 'fold', which is a column of predictions\.csv"):
+        table.labels(tmp_path, config_of(tmp_path))
+    assert table.labels(path, config_of(tmp_path, label_map={"fold": "crease"})) == ("crease", "happy")
+
+
 @pytest.mark.parametrize(("head", "rows", "message"), [
     ("path,label", ["a.wav,sad"], "lacks the column speaker; a corpus of one's own wants"),
     ("path,label,speaker,label", ["a.wav,sad,1,sad"], "names the column 'label' more than once"),

@@ -13,13 +13,18 @@ from vaer.records import Item
 NAME = "table.csv"
 REQUIRED = ("path", "label", "speaker")
 NOT_EMPTY = (*REQUIRED, "take")
+NO_CLASSES = ("id", "take", "path", "fold", "speaker", "label", "prediction")  # predictions.csv has them beside classes
 OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
 
 
 def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
     """What the label map makes of the labels of the table, in the order of the alphabet."""
     path = table_of(root)
-    return tuple(sorted({new for new in _renamed(path, _rows(path), config).values() if new is not None}))
+    classes = sorted({new for new in _renamed(path, _rows(path), config).values() if new is not None})
+    if taken := [name for name in classes if name in NO_CLASSES]:
+        raise UserError(f"{path}: has the label {taken[0]!r}, which is a column of predictions.csv; give it another "
+                        f"name by --data.label_map.")
+    return tuple(classes)
 
 
 def scan(root: Path, config: DataConfig) -> list[Item]:
