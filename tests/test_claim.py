@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from vaer.claim import Content, claim, write_whole
+from vaer.claim import Content, claim, read_facts, write_whole
 from vaer.errors import UserError
 
 SOUP = Content("soup", "soup", "cook it anew")
@@ -18,6 +18,16 @@ def test_a_new_or_empty_folder_is_claimed_once(tmp_path):
     claim(path, {"salt": 1}, SOUP, {"done": False})
     assert json.loads(path.read_text()) == {"salt": 1, "done": True}
     assert [entry.name for entry in path.parent.iterdir()] == ["pot.json"]
+
+
+def test_facts_are_read_or_said_to_be_unreadable(tmp_path):
+    assert read_facts(tmp_path / "facts.json") == {}
+    write_whole(tmp_path / "facts.json", {"salt": 1})
+    assert read_facts(tmp_path / "facts.json") == {"salt": 1}
+    for content in ("{", "[1]"):
+        (tmp_path / "facts.json").write_text(content)
+        with pytest.raises(UserError, match=r"facts\.json: cannot be read .*; copy the folder again"):
+            read_facts(tmp_path / "facts.json")
 
 
 def test_other_settings_other_content_and_unreadable_settings_are_refused(tmp_path):

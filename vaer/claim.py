@@ -41,6 +41,16 @@ def claim(path: Path, settings: dict[str, Any], content: Content, begun: dict[st
     write_whole(path, settings | (begun or {}))
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """What `write_whole` wrote; nothing where there is no such file. Raises UserError where it cannot be read."""
+    if not path.is_file():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); copy the folder again, or make it anew.") from error
+
+
 def write_whole(path: Path, facts: dict[str, Any]) -> None:
     """Write settings or facts as JSON, whole or not at all."""
     part = path.with_name(f"{path.name}.part")

@@ -160,6 +160,23 @@ def test_init_starts_from_another_run_with_frozen_statistics(corpus, tmp_path):
     assert json.loads((tmp_path / "second" / "run.json").read_text())["started"].endswith("random: none")
 
 
+def test_a_resumed_run_keeps_what_it_started_from_and_its_precision(corpus, tmp_path):
+    train(config(corpus, tmp_path / "first", train={"epochs": 1}))
+
+    def second(**settings):
+        made = config(corpus, tmp_path / "second", train={"epochs": 1} | settings)
+        return dataclasses.replace(made, model=dataclasses.replace(made.model, init=str(tmp_path / "first")))
+
+    train(second())
+    facts = json.loads((tmp_path / "second" / "run.json").read_text())
+    shutil.rmtree(tmp_path / "first")
+    train(second(resume=True))
+    assert json.loads((tmp_path / "second" / "run.json").read_text())["started"] == facts["started"] is not None
+    (tmp_path / "second" / "run.json").write_text(json.dumps(facts | {"precision": "bf16"}))  # as of another launcher
+    with pytest.raises(UserError, match=r"began with precision bf16, and the launcher now says no; give the launcher"):
+        train(second(resume=True))
+
+
 def test_branches_of_earlier_runs_are_joined_and_a_resumed_run_needs_them_no_more(corpus, tmp_path):
     train(config(corpus, tmp_path / "first", train={"epochs": 1}))
 

@@ -1,12 +1,12 @@
 """One fold or all of them, and the refit afterwards: which runs a command stands for."""
 
 import dataclasses
-import json
 from pathlib import Path
 
 from accelerate import PartialState
 from accelerate.utils import wait_for_everyone
 
+from vaer.claim import read_facts
 from vaer.config import Config, ModelConfig
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
@@ -62,7 +62,7 @@ def refit_folder(output: str) -> str:
 
 def refitted(run: Config, output: str) -> Config:
     """Settings of the refit of a run that ended: on validation clips too, up to the epoch that they chose."""
-    facts = json.loads((Path(run.output) / "run.json").read_text(encoding="utf-8"))
+    facts = read_facts(Path(run.output) / "run.json")
     return dataclasses.replace(
         run, output=refit_folder(output) + run.output.removeprefix(output),
         data=dataclasses.replace(run.data, validation="train"),

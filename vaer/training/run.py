@@ -1,6 +1,5 @@
 """A training run: build everything, learn epoch by epoch, keep the best and the last."""
 
-import json
 import os
 import shutil
 import signal
@@ -18,7 +17,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from vaer.claim import write_whole
+from vaer.claim import read_facts, write_whole
 from vaer.config import Config, differing, read_config, resolve, write_config
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
@@ -60,7 +59,8 @@ def build_accelerator(config: Config) -> Accelerator:
         raise UserError(f"--train.mixed_precision {config.train.mixed_precision}: {error}") from error
     if accelerator.device.type == "cpu":
         # Cores that decode do not compute: on two cores the demo trained at 33 clips/s so, at 24 otherwise.
-        cores = len(os.sched_getaffinity(0)) // accelerator.num_processes - config.data.num_workers
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = allowed // accelerator.num_processes - config.data.num_workers
         torch.set_num_threads(max(1, min(torch.get_num_threads(), cores)))
     return accelerator
 
@@ -85,23 +85,28 @@ def claim(folder: Path, config: Config) -> None:
 
 def finished(folder: Path) -> bool:
     """Whether a folder holds a run that came to its end."""
-    facts = folder / "run.json"
-    return facts.is_file() and json.loads(facts.read_text(encoding="utf-8"))["finished"]
+    return bool(read_facts(folder / "run.json").get("finished"))
 
 
 def recorded(folder: Path) -> dict[str, Any]:
     """What a run that goes on said of the weights it started from: those are needed no more."""
-    path = folder / "run.json"
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return {"pretrained": facts.get("pretrained", {}), "warnings": facts.get("warnings", [])}
+    facts = read_facts(folder / "run.json")
+    return {"started": facts.get("started"), "pretrained": facts.get("pretrained", {}),
+            "warnings": facts.get("warnings", [])}
 
 
-def require_same_speakers(folder: Path, speakers: dict[str, list[str]]) -> None:
-    """Refuse to go on with others than those with whom a run began: groups are dealt from whoever the folder holds."""
-    before = json.loads((folder / "run.json").read_text(encoding="utf-8")).get("speakers", speakers)
+def require_same(folder: Path, speakers: dict[str, list[str]], precision: str) -> None:
+    """Refuse to go on with what settings do not say: groups are dealt from the speakers whom the folder holds, and the
+    launcher may choose the precision.
+    """
+    facts = read_facts(folder / "run.json")
+    before = facts.get("speakers", speakers)
     if before != speakers:
         raise UserError(f"{folder}: this run began with speakers {', '.join(before['train'])}, and --data.root now "
                         f"makes that {', '.join(speakers['train'])}; restore the corpus, or choose another --output.")
+    if facts.get("precision", precision) != precision:
+        raise UserError(f"{folder}: this run began with precision {facts['precision']}, and the launcher now says "
+                        f"{precision}; give the launcher --mixed_precision {facts['precision']}.")
 
 
 class Run:
@@ -113,8 +118,8 @@ class Run:
         set_seed(config.seed)
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
-        self.started = start_from(network, config.model.init) if config.model.init and self.state is None else None
         self.origin = recorded(self.folder) if self.state is not None else {
+            "started": str(start_from(network, config.model.init)) if config.model.init else None,
             "pretrained": start_pretrained(network, config), "warnings": warnings_of(config)}
         if config.train.sync_batchnorm:
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
@@ -124,7 +129,7 @@ class Run:
         self.speakers = {side: ordered({item.speaker for item in getattr(split, side)})
                          for side in ("train", "validation")}
         if self.state is not None:
-            require_same_speakers(self.folder, self.speakers)
+            require_same(self.folder, self.speakers, accelerator.mixed_precision)
         self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
@@ -243,9 +248,9 @@ class Run:
             log.say("no validation clips: the last epoch counts as the best")
         elif self.config.model.speaker_norm:
             log.say("validation adapts to each speaker over all unlabelled clips of it")
-        if self.started is not None:
-            log.say(f"start from {self.config.model.init}: {self.started}")
         if self.state is None:
+            if self.origin["started"]:
+                log.say(f"start from {self.config.model.init}: {self.origin['started']}")
             for branch, report in self.origin["pretrained"].items():
                 log.say(f"{branch} branch starts from {report}")
             for warning in self.origin["warnings"]:
@@ -263,8 +268,7 @@ class Run:
             "processes": self.accelerator.num_processes, "device": self.accelerator.device.type,
             "precision": self.accelerator.mixed_precision, "parameters": self.parameters, "decoder": self._decoder(),
             "peak_lr": {part.name: part.lr for part in self.parts},
-            "started_from": self.config.model.init,
-            "started": str(self.started) if self.started else None, **self.origin,
+            "started_from": self.config.model.init, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
         write_whole(self.folder / "run.json", facts)
