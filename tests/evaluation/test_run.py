@@ -92,6 +92,16 @@ def test_a_modality_taken_away_has_its_own_files(run, modality):
     assert (run / f"confusion_{modality}.png").exists()
 
 
+def test_other_views_have_their_own_files(run, tmp_path):
+    windowed = tmp_path / "run"
+    shutil.copytree(run, windowed)
+    text = (run / "config.yaml").read_text()
+    (windowed / "config.yaml").write_text(text.replace("window_s: null", "window_s: 0.2"))
+    evaluate([windowed], OPTIONS)
+    evaluate([windowed], OPTIONS._replace(views=3))
+    assert [read(windowed, suffix)[0]["views"] for suffix in ("", "_views3")] == [1, 3]
+
+
 def test_scores_depend_neither_on_batches_nor_on_workers(run):
     tables = []
     for changes in ({"batch_size": 1}, {"batch_size": 3}, {"num_workers": 2}):

@@ -1,7 +1,6 @@
 """Scoring runs on the test side of their split: the only place that opens it."""
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,6 +11,7 @@ import pandas as pd
 from accelerate import Accelerator
 from rich.progress import track
 
+from vaer.claim import read_facts
 from vaer.config import Config, DataConfig, check_views, differing, read_config, require, require_range
 from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
 from vaer.data.dataset import EvaluationClips, Wanted
@@ -53,6 +53,7 @@ class Options(NamedTuple):
         """What the names of the files carry, so that results of other options stay."""
         return "".join([f"_{name_of(self.corpus, self.root)}" if self.corpus else "",
                         "" if self.modality == "both" else f"_{self.modality}",
+                        "" if self.views is None else f"_views{self.views}",
                         "" if self.adapt_clips is None else f"_adapt{self.adapt_clips}"])
 
 
@@ -73,8 +74,9 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
 
     A folder of folds (fold0, fold1, ...) is scored fold by fold, and all together into its `pooled`; `pool_into` does
     the same for all `runs`. On another corpus every fold answers to every clip, and all together is the mean of their
-    answers. Another corpus, a modality taken away and few clips to adapt to stand in the names of the files
-    (metrics_emodb_audio_adapt4.json), so that all results stay. Raises UserError.
+    answers. Another corpus, a modality taken away, views other than the run's own and few clips to adapt to
+    stand in the names of the files (metrics_emodb_audio_views5_adapt4.json), so that all results stay. Raises
+    UserError.
     """
     require_range("views", options.views, 1, 100)
     require_range("batch_size", options.batch_size, 1)
@@ -242,8 +244,7 @@ def _corpus_facts(data: DataConfig) -> dict[str, str]:
 
 def _recorded(run: Path) -> dict[str, Any]:
     """What a run said of itself; nothing where its run.json is not there."""
-    path = run / "run.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return read_facts(run / "run.json")
 
 
 def open_clips(items: list[Item], classes: tuple[str, ...], description: str, config: Config, accelerator: Accelerator,
