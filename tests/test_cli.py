@@ -52,6 +52,8 @@ def test_version(capsys):
     (["train", "--data.fold", "-1"], "--data.fold is -1; it must be at least 0."),
     (["train", "--config", "no such.yaml"], "no such.yaml"),
     (["train", "--data.root", "no such folder", "--output", "no such run"], "no such folder"),
+    (["demo", "setup.cfg/demo"], "setup.cfg/demo: Not a directory; look at that path"),
+    (["demo", "no such demo", "--processes", "0"], "--processes is 0; it must be at least 1."),
     (["evaluate", "no such run"], "no such run"),
     (["evaluate"], "runs"),
     (["evaluate", "x", "--modality", "smell"], "smell"),

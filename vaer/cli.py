@@ -45,6 +45,10 @@ def main(arguments: list[str] | None = None) -> None:
         _end(2, str(error))
     except RunError as error:
         _end(1, str(error))
+    except OSError as error:  # a file in a folder's place, a folder that may not be written to, a full disk
+        if error.filename is None:
+            raise
+        _end(2, f"{error.filename}: {error.strerror}; look at that path, its permissions and the room on its disk.")
 
 
 def _overview() -> str:

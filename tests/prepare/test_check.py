@@ -44,5 +44,11 @@ def test_every_truncation_many_flips_and_absurd_headers(tmp_path, capsys):
 
 def test_one_file_and_none(tmp_path):
     check(write_wav(tmp_path / "a.wav", tone(0.2)), processes=1)
-    with pytest.raises(UserError, match="holds no recording"):
+    with pytest.raises(UserError, match="there is no such file or folder"):
         check(tmp_path / "nowhere")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="holds no recording"):
+        check(tmp_path / "empty")
+    for settings, message in (({"processes": 0}, "--processes is 0"), ({"timeout_s": -1}, "--timeout_s is -1")):
+        with pytest.raises(UserError, match=message):
+            check(tmp_path, **settings)

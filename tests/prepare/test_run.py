@@ -40,6 +40,14 @@ def test_every_recording_is_accounted_for(tmp_path):
     assert (tmp_path / "to/report/doubtful-01.png").exists()
 
 
+def test_a_link_into_nothing_is_reported(tmp_path):
+    write_wav(tmp_path / "from/a.wav", tone(0.2))
+    (tmp_path / "from/b.wav").symlink_to(tmp_path / "gone.wav")
+    rows = prepare(tmp_path / "from", tmp_path / "to", SMALL, processes=1)
+    assert [row.reason for row in rows] == ["", "cannot be opened (No such file or directory); check the path and its "
+                                                "permissions"]
+
+
 def test_a_second_time_nothing_is_done_and_new_or_changed_recordings_alone_later(tmp_path):
     source, target = make_recordings(tmp_path / "from"), tmp_path / "to"
     prepare(source, target, SMALL, processes=1)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vaer.claim import Content, claim
+from vaer.config import require_range
 from vaer.data.corpora import REDRAWN
 from vaer.data.corpora.ravdess import NAME
 from vaer.data.files import files_under, is_recording
@@ -63,8 +64,8 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
     """
     if not (32 <= size <= 512 and size % 2 == 0):
         raise UserError(f"--size is {size}; it must be even and between 32 and 512.")
-    if seed < 0 or (processes is not None and processes < 1):
-        raise UserError(f"--seed is {seed} and --processes {processes}; neither may be negative, nor processes 0.")
+    require_range("seed", seed, 0)
+    require_range("processes", processes, 1)
     units, sounds = read_units(action_units), _sounds(sound)
     names = sorted(set(units) & set(sounds))
     if not names:

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vaer.claim import Content, claim, write_whole
+from vaer.config import require_range
 from vaer.demo.face import UNITS, Identity, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import Motion, ease
@@ -85,6 +86,7 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
     `processes`: none means all cores, 1 starts none.
     """
     speakers = SPEAKERS[task] if speakers is None else speakers
+    require_range("processes", processes, 1)
     _check(speakers, takes, size, seed)
     groups = [Group(str(root), task, seed, size, speaker, take) for speaker in range(1, speakers + 1)
               for take in range(takes * 5 // 2 if task == "moment" and speaker <= 4 else takes)]
@@ -103,8 +105,7 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
 def _check(speakers: int, takes: int, size: int, seed: int) -> None:
     for name, value, low, high in (("speakers", speakers, 1, 99), ("takes", takes, 1, 39), ("seed", seed, 0, 2**31),
                                    ("size", size, 32, 512)):
-        if not low <= value <= high:
-            raise UserError(f"--{name} is {value}; it must be between {low} and {high}.")
+        require_range(name, value, low, high)
     if size % 2:
         raise UserError(f"--size is {size}; H.264 wants an even number, try {size + 1}.")
 

@@ -7,6 +7,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import Progress
 
+from vaer.config import require_range
 from vaer.data import media
 from vaer.data.files import files_under, is_recording
 from vaer.data.probe import probe
@@ -19,6 +20,10 @@ AT_ONCE = 64  # pictures in memory
 
 def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0) -> None:
     """Print a line for every recording under `root` that does not decode; raises RunError where there was one."""
+    require_range("processes", processes, 1)
+    require_range("timeout_s", timeout_s, 0.1)
+    if not root.exists():
+        raise UserError(f"{root}: there is no such file or folder; name the recordings.")
     paths = [str(root)] if root.is_file() else [path for path in files_under(root) if is_recording(path)]
     if not paths:
         raise UserError(f"{root}: holds no recording; name a folder of media files, or one of them.")

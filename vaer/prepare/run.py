@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import track
 
 from vaer.claim import Content, claim
+from vaer.config import require_range
 from vaer.errors import MediaError, UserError
 from vaer.prepare import manifest
 from vaer.prepare.clip import prepare_one
@@ -30,6 +31,7 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
     workers see both folders under the same paths. Killed at any moment, it goes on where it was; the result is the
     same, byte for byte. Returns the manifest's rows. Raises UserError.
     """
+    require_range("processes", processes, 1)
     sources = find(source)
     _claim(source, target, config)
     rows = manifest.read(target)
@@ -37,7 +39,7 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
     settings = dataclasses.asdict(config)
     # Paths as all machines of a cluster know them; the longest recordings first, so that no core waits at the end.
     roots = os.path.abspath(source), os.path.abspath(target)
-    todo.sort(key=lambda name: -os.path.getsize(source / name))
+    todo.sort(key=lambda name: -_num_bytes(source / name))
     jobs: list[Job] = [(str(source / name), (roots[0], name, roots[1], sources.targets[name], settings))
                        for name in todo]
     if scheduler is None:
@@ -54,6 +56,10 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
             journal.write(json.dumps(facts) + "\n")
             journal.flush()
     return _finish(source, target, sources, rows, prepared=len(jobs))
+
+
+def _num_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0  # a link into nothing is reported like a broken file
 
 
 def _claim(source: Path, target: Path, config: PrepareConfig) -> None:
