@@ -300,7 +300,8 @@ class TrainConfig:
     batch_size: int = 16
     """Clips of an optimizer step, over all processes and accumulated parts together."""
     accumulation: int = 1
-    """Parts into which each process cuts its share of a step, to save memory; the result does not depend on it."""
+    """Parts into which each process cuts its share of a step, to save memory; nothing depends on it but batch norms
+    that learn, which see a part at a time."""
     optimizer: Literal["adamw", "sgd"] = "adamw"
     """The optimizer (sgd: momentum 0.9)."""
     lr: float = 1e-4
@@ -312,7 +313,7 @@ class TrainConfig:
     layer_decay: float = 1.0
     """Factor on the learning rate for every layer further from a branch's end, 0 to 1 (1 = the same everywhere)."""
     weight_decay: float = 0.05
-    """Decoupled weight decay of matrices and kernels; biases and norms have none."""
+    """Weight decay of matrices and kernels, decoupled in adamw; biases and norms have none."""
     warmup: float = 0.1
     """Share of all steps in which the learning rate climbs from 0, 0 to 1; a half cosine to 0 follows."""
     clip_norm: float = 1.0
