@@ -65,6 +65,17 @@ def test_wrong_input_is_one_sentence_and_status_2(capsys, arguments, expected):
     assert expected in sentence
 
 
+@pytest.mark.parametrize(("content", "expected"), [
+    (b"train: 3\n", "A section of settings, such as train or model.video, has a single value; write settings"),
+    (b"output: caf\xe9\n", "my.yaml: is not UTF-8 (invalid continuation byte at byte 11); save it again"),
+])
+def test_a_file_that_holds_no_settings_is_one_sentence(capsys, tmp_path, content, expected):
+    (tmp_path / "my.yaml").write_bytes(content)
+    status, sentence = fail(capsys, "train", "--config", str(tmp_path / "my.yaml"))
+    assert status == 2
+    assert expected in sentence
+
+
 def test_an_unknown_key_in_a_file_gets_the_nearest_known_one(capsys, tmp_path):
     (tmp_path / "my.yaml").write_text("data:\n  num_frame: 16\n")
     status, sentence = fail(capsys, "train", "--config", str(tmp_path / "my.yaml"))

@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser = ArgumentParser(prog=f"vaer {arguments[0]}", description=command.about, exit_on_error=False,
                                 allow_abbrev=False)
         command.fill(parser)
-        command.run(parser, parser.parse_args(arguments[1:]))
+        command.run(parser, _parsed(parser, arguments[1:]))
     except ArgumentError as error:
         _end(2, _explained(error, parser, arguments))
     except UserError as error:
@@ -69,6 +69,18 @@ def _end(status: int, message: str) -> None:
     sys.exit(status)
 
 
+def _parsed(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+    try:
+        return parser.parse_args(arguments)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{_files(arguments)[-1]}: is not UTF-8 ({error.reason} at byte {error.start}); save it again "
+                        f"as that.") from error
+
+
+def _files(arguments: list[str]) -> list[str]:
+    return [value for flag, value in pairwise(arguments) if flag == "--config"]
+
+
 def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]) -> str:
     """One sentence from a parser's error, with the nearest known name for an unknown one."""
     text = " ".join(str(error).split())
@@ -81,7 +93,7 @@ def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str
         group, unknown = text.split("'")[1], text.split("'")[3]
         near = difflib.get_close_matches(f"--{group}.{unknown}", known, n=1, cutoff=0.5)
         text = f"{group}.{unknown} is no setting" + (f"; did you mean {near[0].lstrip('-')}?" if near else ".")
-    files = [value for flag, value in pairwise(arguments) if flag == "--config"]
+    files = _files(arguments)
     return (f"{files[-1]}: " if files and "Expected" not in text and "expected one" not in text else "") + text
 
 

@@ -477,7 +477,11 @@ def add_flags(parser: ArgumentParser, kind: type) -> None:
 
 def config_of(parser: ArgumentParser, parsed: Namespace, kind: type[Settings] = Config) -> Settings:
     """The settings among what a parser read; raises UserError where a value is out of range."""
-    values = parser.instantiate(parsed)
+    try:
+        values = parser.instantiate(parsed)
+    except TypeError as error:  # the parser lets `train: 3` in a file through
+        raise UserError("A section of settings, such as train or model.video, has a single value; write settings under "
+                        "its name.") from error
     return kind(**{field.name: values[field.name] for field in dataclasses.fields(kind)})
 
 
@@ -492,5 +496,5 @@ def read_config(path: Path) -> Config:
     add_settings(parser)
     try:
         return config_of(parser, parser.parse_path(path))
-    except (ArgumentError, TypeError) as error:
+    except (ArgumentError, TypeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as settings ({error}); is it the config.yaml of a run?") from error

@@ -202,7 +202,7 @@ def test_another_corpus_is_scored_whole_over_the_classes_that_both_have(run, oth
     assert metrics["calibration"]["error_scaled"] is None
     assert (run / "confusion_mine.png").exists()
     assert (run / "metrics.json").read_bytes() == before
-    assert "saw nothing: test speakers 0, 1, 2 (6 clips); answers among happy, angry, disgust; left out: boredom (2 " \
+    assert "repetition: test speakers 0, 1, 2 (6 clips); answers among happy, angry, disgust; left out: boredom (2 " \
            "clips)" in capsys.readouterr().out
 
 

@@ -86,6 +86,7 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
     groups = [folds_of(run) for run in runs]
     pooled = [None if group == [run] else run / "pooled" for run, group in zip(runs, groups, strict=True)]
     if pool_into is not None:
+        require(not pool_into.is_file(), f"--pool {pool_into}: is a file; name a folder.")
         require(not (pool_into / "config.yaml").exists(), f"--pool {pool_into}: is the folder of a run; name another.")
         groups, pooled = [[part for group in groups for part in group]], [pool_into]
     # What is wrong with the last run is said before the first one has been decoded.
@@ -225,8 +226,8 @@ def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Opt
     unknown = Counter(item.label for item in items if item.label not in both)
     left_out = dict(sorted((Counter(left_out) + unknown).items()))
     lacks = CORPORA[data.corpus].lacking(items, data, None)
-    verdict = [f"the whole of {name}, of which this run, which learned from {own} under {config.data.protocol}, saw "
-               f"nothing: test speakers {names(test)} ({len(test)} clips)",
+    verdict = [f"the whole of {name}; this run learned from {own} under {config.data.protocol}: "
+               f"test speakers {names(test)} ({len(test)} clips)",
                remark(config.data.root) and f"learned from {remark(config.data.root)}",
                f"answers among {', '.join(both)}", f"left out: {told(left_out)}" * bool(left_out),
                f"the corpus lacks {lacks}" * bool(lacks)]

@@ -36,7 +36,8 @@ def _settings(root: Path) -> dict:
     path = root / "demo.json"
     if not path.is_file():
         reason = "does not hold a demo corpus (demo.json is missing)" if root.is_dir() else "there is no such folder"
-        raise UserError(f"{root}: {reason}; set --data.root, or make one with `vaer demo {root}`.")
+        raise UserError(f"{root}: {reason}; set --data.root, or make one with `vaer demo {root}` and the "
+                        f"--task of the recipe.")
     try:
         text = json.loads(path.read_text())
         settings = {name: text[name] for name in ("task", "classes", "files", "finished")}

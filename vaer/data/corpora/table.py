@@ -52,7 +52,7 @@ def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) ->
 
 def table_of(root: Path) -> Path:
     """The table that `root` is, or holds; raises UserError where there is none."""
-    path = root if root.is_file() else root / NAME
+    path = root if root.is_file() or root.suffix.lower() == ".csv" else root / NAME
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; a corpus of one's own is a CSV file of the columns "
                         f"{', '.join(REQUIRED)}, or the folder that holds it as {NAME}.")
