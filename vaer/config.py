@@ -266,7 +266,7 @@ class FusionConfig:
         require_range("model.fusion.dim", self.dim, 1)
         require_range("model.fusion.heads", self.heads, 1)
         require_range("model.fusion.dropout", self.dropout, 0, 1)
-        require(self.dim % self.heads == 0,
+        require(self.kind != "cross_attention" or self.dim % self.heads == 0,
                 f"--model.fusion.dim {self.dim} is not a multiple of --model.fusion.heads {self.heads}.")
 
 
@@ -283,7 +283,7 @@ class ModelConfig:
     """Centre and scale embeddings per speaker before each classifier; a test speaker's mean and deviation are those of
     the unlabelled clips at hand, and every score says so."""
     init: str | None = None
-    """A run folder whose best weights this run starts from; a classifier of other size is left out, and said."""
+    """A run folder whose best weights this run starts from; classifiers of other classes are left out, and said."""
 
     def __post_init__(self) -> None:
         require_range("model.modality_dropout", self.modality_dropout, 0, 1)

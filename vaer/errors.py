@@ -1,6 +1,10 @@
 """What goes wrong because of the input, not because of us: one sentence with what, where and the remedy."""
 
+import logging
+from functools import cache
 from pathlib import Path
+
+log = logging.getLogger("vaer")
 
 
 class UserError(ValueError):
@@ -21,3 +25,9 @@ class MediaError(UserError):
 
     def __reduce__(self) -> tuple:  # workers send errors by pickle, which would call __init__ with the message alone
         return MediaError, (self.path, self.reason)
+
+
+@cache
+def warn_once(message: str) -> None:
+    """Log a warning, once however often a corpus is read."""
+    log.warning(message)

@@ -1,7 +1,6 @@
 """Who trains, who selects and who is scored."""
 
 import json
-import logging
 import os
 import re
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from vaer.config import DataConfig
 from vaer.data.corpora import CORPORA, ravdess, read_corpus, remark, told
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.data.rows import read_rows
-from vaer.errors import UserError
+from vaer.errors import UserError, warn_once
 from vaer.records import Item, Split
 
 SPEAKER_DEPENDENT = ("repetition", "all_train")
@@ -23,8 +22,6 @@ BY_SPEAKERS = re.compile(r"speakers([1-9]\d*)")
 CSV_COLUMNS = ("id", "side")
 SPLIT_FILE = "split.csv"
 """What a run calls its copy of a protocol of one's own: it is scored by what it learned from."""
-
-log = logging.getLogger(__name__)
 
 
 @cache
@@ -214,7 +211,7 @@ def _missing(items: list[Item], config: DataConfig) -> str:
     if not lacks:
         return ""
     if speakers is None:  # a split of one's own names no more than it has
-        log.warning("%s lacks, of the published corpus, %s", config.root, lacks)
+        warn_once(f"{config.root} lacks, of the published corpus, {lacks}")
         return ""
     if not config.allow_missing:
         raise UserError(f"{config.root}: lacks {lacks}, which --data.protocol {config.protocol} names; complete the "

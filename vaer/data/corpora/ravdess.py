@@ -1,6 +1,5 @@
 """RAVDESS (Livingstone & Russo 2018, PLoS ONE 13(5): e0196391): acted emotions of 24 speakers, by file name."""
 
-import logging
 import os
 import re
 from collections import Counter, defaultdict
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from vaer.config import DataConfig
 from vaer.data.files import files_under, is_recording
-from vaer.errors import UserError
+from vaer.errors import UserError, warn_once
 from vaer.records import Item
 
 EMOTIONS = {"01": "neutral", "02": "calm", "03": "happy", "04": "sad", "05": "angry", "06": "fearful",
@@ -28,8 +27,6 @@ STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by t
 # modality, channel, emotion, intensity, statement, repetition, actor
 NAME = re.compile(r"(0[123])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\d|2[0-4])")
 NAMED = 20  # strangers that the message about them names
-
-log = logging.getLogger(__name__)
 
 
 def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
@@ -57,8 +54,8 @@ def scan(root: Path, config: DataConfig) -> list[Item]:
         else:
             takes[stem[3:]].setdefault(stem[:2], path)  # a copy of the corpus inside itself adds nothing
     if strangers:
-        log.warning("%d media files under %s do not carry a RAVDESS name and are left out: %s", len(strangers), root,
-                    _listed(strangers, NAMED))
+        warn_once(f"{len(strangers)} media files under {root} do not carry a RAVDESS name and are left out: "
+                  f"{_listed(strangers, NAMED)}")
     items = [_item(take, files, config) for take, files in sorted(takes.items()) if _wanted(take, config)]
     if not items:
         raise UserError(f"{root}: no file carries the RAVDESS name of a take of --data.channel {config.channel} (such "
