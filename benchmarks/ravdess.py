@@ -215,7 +215,8 @@ def write_page():
     """The tables of docs/results.md, between its marks, and the picture, from the folds that are there."""
     answers = {name: row for name in ROWS if (row := read(name)) is not None}
     text = PAGE.read_text(encoding="utf-8")
-    for mark, lines in (("rows", row_lines(answers)), ("differences", difference_lines(answers))):
+    for mark, lines in (("rows", row_lines(answers)), ("differences", difference_lines(answers)),
+                        ("hours", hour_lines(answers))):
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
         before, rest = text.split(begin)
         text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
@@ -244,6 +245,12 @@ def row_lines(answers):
               for fold in FOLDS if cross_path(fold).is_file()
               for cross in [json.loads(cross_path(fold).read_text())]]
     return lines
+
+
+def hour_lines(answers):
+    seconds = [facts["epochs"] * facts["epoch_s"] for row in answers.values() for facts in row.facts]
+    return [f"The {len(seconds)} folds of the table trained for {sum(seconds) / 3600:.1f} hours together (the sum of "
+            "their epochs), on two cores shared", "with other work."]
 
 
 def each(row, fact):
