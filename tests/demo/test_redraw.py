@@ -170,6 +170,11 @@ def test_wrong_numbers_are_refused_before_anything_is_claimed(source, tmp_path, 
     assert not (tmp_path / "new").exists()
 
 
+def test_a_missing_folder_of_sound_is_said(source, tmp_path):
+    with pytest.raises(UserError, match="nowhere: there is no such folder; --sound wants"):
+        redraw(tmp_path / "new", sound=tmp_path / "nowhere", action_units=source / "units.csv")
+
+
 def test_sound_comes_from_the_sound_file_of_a_take_and_a_silent_one_is_named(source, tmp_path):
     write_units(tmp_path / "units.csv", {ANGRY: rows()[ANGRY]})
     pictures_alone = tmp_path / "sound" / f"01-{ANGRY}.mp4"

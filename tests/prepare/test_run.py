@@ -93,8 +93,8 @@ def test_a_prepared_corpus_of_ones_own_is_read_by_its_table(tmp_path):
     (source / "table.csv").write_text("path,label,speaker\ntakes/one.avi,sad,A\ntakes/two.wav,calm,B\n")
     prepare(source, tmp_path / "to", SMALL, processes=1)
     prepare(tmp_path / "to", tmp_path / "again", SMALL, processes=1)
-    for root in (tmp_path / "to", tmp_path / "again"):
-        classes, items, _ = read_corpus(DataConfig(corpus="csv", root=str(root)))
+    for root, place in ((tmp_path / "to", "."), (tmp_path / "again", "."), (tmp_path / "to", "table.csv")):
+        classes, items, _ = read_corpus(DataConfig(corpus="csv", root=str(root / place)))
         assert classes == ("calm", "sad")
         assert [item.path for item in items] == [f"{root}/takes/one.mp4", f"{root}/takes/two.flac"]
         assert [item.id for item in items] == ["takes/one", "takes/two"]  # those of the raw corpus

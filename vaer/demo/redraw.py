@@ -167,6 +167,8 @@ def _number(cell: str) -> float:
 
 def _sounds(root: Path) -> dict[str, str]:
     """The file whose sound is that of a take, by the take's name without its modality: 03- before 01-, never 02-."""
+    if not root.is_dir():
+        raise UserError(f"{root}: there is no such folder; --sound wants the unpacked RAVDESS.")
     found: dict[str, str] = {}
     for path in filter(is_recording, files_under(root)):
         match = re.match(NAME, os.path.basename(path))

@@ -38,7 +38,8 @@ def read_corpus(config: DataConfig) -> Corpus:
     left_out = Counter(item.label for item in items if item.label not in classes)
     if left_out:
         items = [item for item in items if item.label in classes]
-    return Corpus(classes, manifest.with_durations(items, root), dict(sorted(left_out.items())))
+    folder = root.parent if root.is_file() else root
+    return Corpus(classes, manifest.with_durations(items, folder), dict(sorted(left_out.items())))
 
 
 def name_of(corpus: str, root: str) -> str:
