@@ -144,6 +144,9 @@ def test_nothing_is_scored_before_every_run_was_looked_at(corpus, tmp_path):
     with pytest.raises(UserError, match=r"cannot be pooled: they differ in train\.audio_lr, train\.lr"):
         evaluate([tmp_path / "run", tmp_path / "other"], OPTIONS, tmp_path / "both")
     assert not (tmp_path / "run" / "metrics.json").exists()
+    (tmp_path / "notes").touch()
+    with pytest.raises(UserError, match=r"--pool .*notes: is a file"):
+        evaluate([tmp_path / "run"], OPTIONS, tmp_path / "notes")
     with pytest.raises(UserError, match=r"--pool .*run: is the folder of a run"):
         evaluate([tmp_path / "run"], OPTIONS, tmp_path / "run")
 
