@@ -1,10 +1,10 @@
-"""Memory and seconds of a training step of the full-size network on the processor, in bf16.
+"""Memory and seconds of a training step of the full-size network on the processor, in bf16 or fp32.
 
     python benchmarks/full_size_step.py --video SLOWFAST_8x8_R50.pyth --audio WAVLM_FOLDER
 
 WavLM-base with SlowFast R50 8x8, gradient checkpointing in both, 2 clips of 32 pictures of 224 x 224 and 4 s of sound;
 random pictures and sound; without the flags the branches start at random. Two steps, of which the second finds the
-optimizer's state in place. Writes benchmarks/results/full_size_step.json.
+optimizer's state in place. Writes benchmarks/results/full_size_step.json, or full_size_step_no.json for fp32.
 """
 
 import argparse
@@ -36,8 +36,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--video", help="weights that the video branch starts from")
     parser.add_argument("--audio", help="weights that the audio branch starts from")
+    parser.add_argument("--precision", choices=("bf16", "no"), default="bf16", help="of the forward pass; no is fp32")
     options = parser.parse_args()
-    config = settings(options.video, options.audio)
+    config = settings(options.video, options.audio, options.precision)
     set_seed(SEED)
     accelerator = build_accelerator(config)
     network = VAER(settings=network_settings(config, CLASSES))
@@ -57,16 +58,17 @@ def main():
               "precision": accelerator.mixed_precision, "started_from": reports,
               "gib_before_the_first_step": before_gib, "peak_gib": peak_gib(),
               "step_s": [round(end - start, 1) for start, end in pairwise(ends)], "losses": losses}
-    RESULT.write_text(json.dumps(result, indent=1) + "\n")
+    path = RESULT if options.precision == "bf16" else RESULT.with_stem("full_size_step_no")
+    path.write_text(json.dumps(result, indent=1) + "\n")
     print(json.dumps(result, indent=1))
 
 
-def settings(video, audio):
+def settings(video, audio, precision):
     model = ModelConfig(
         video=VideoConfig(preset="r50_8x8", gradient_checkpointing=True, pretrained=video),
         audio=AudioConfig(preset="wavlm_base", gradient_checkpointing=True, pretrained=audio))
     return resolve(Config(data=DataConfig(num_frames=PICTURES, size=SIZE, num_workers=0), model=model,
-                          train=TrainConfig(batch_size=CLIPS, mixed_precision="bf16")))
+                          train=TrainConfig(batch_size=CLIPS, mixed_precision=precision)))
 
 
 def random_batch():
