@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 from makers import DECODERS, make_item, shared, tone, write_sound, write_video, write_wav
@@ -85,6 +87,20 @@ def test_a_gap_in_the_sound_is_silent_and_what_follows_keeps_its_time(tmp_path, 
     expected = np.concatenate([pieces[0][1], np.zeros(16_000), pieces[1][1]])[round(16_000 * start_s):]
     assert len(sound) == len(expected)
     np.testing.assert_allclose(sound, expected, atol=1e-3)
+
+
+def test_one_wrong_time_stamp_moves_nothing_else(tmp_path):
+    path = write_sound(tmp_path / "a.mkv", [(0.0, tone(4.0))], codec="mp2", bit_rate=64_000)
+    whole = media.read_sound(str(path), 0.0, 4.0)
+    content = bytearray(path.read_bytes())
+    block = list(re.finditer(rb"\xa3.{1,4}?\x81(..)\x80", bytes(content), re.S))[20]  # simple blocks of track 1
+    stamp_ms = int.from_bytes(block[1], "big")
+    content[block.start(1):block.end(1)] = (stamp_ms + 1000).to_bytes(2, "big")
+    (tmp_path / "b.mkv").write_bytes(content)
+    sound = media.read_sound(str(tmp_path / "b.mkv"), 0.0, 4.0)
+    assert len(sound) == len(whole)
+    # Amiss is the place of a block of 72 ms, and its neighbours' edges; the rest is late by a sample, as stamps round.
+    assert 0 < (np.abs(sound - whole) > 0.1).mean() < 0.04
 
 
 def test_sound_whose_channels_change_on_the_way_is_read(tmp_path):

@@ -90,7 +90,7 @@ def read_sound(path: str, start_s: float, end_s: float, sample_rate: int = SAMPL
             container.seek(round((start_s + origin_s - 1) / stream.time_base), stream=stream)
         for frame in through(container.decode(stream), path):
             time_s = _frame_time(frame, path) - origin_s
-            if not spells or not spells[-1].goes_on(frame, time_s):
+            if not _goes_on(spells, frame, time_s):
                 spells.append(_Spell(frame, time_s, sample_rate))
             if spells[-1].end >= end:
                 break
@@ -116,9 +116,6 @@ class _Spell:
         # An integer format makes FFmpeg mix channels as a weighted mean; with float two equal channels gain 3 dB.
         self.resampler = av.AudioResampler(format="s32", layout="mono", rate=sample_rate)
 
-    def goes_on(self, frame: av.AudioFrame, time_s: float) -> bool:
-        return time_s - self.due_s <= GAP_S and _kind(frame) == self.kind
-
     def add(self, frame: av.AudioFrame | None) -> None:
         """The next frame; None for what the resampler still holds."""
         for piece in self.resampler.resample(frame):
@@ -135,6 +132,14 @@ class _Spell:
         place = max(0, self.first - start)
         heard = heard[:max(0, len(sound) - place)]
         sound[place:place + len(heard)] = heard / np.float32(2**31)
+
+
+def _goes_on(spells: list[_Spell], frame: av.AudioFrame, time_s: float) -> bool:
+    """Whether a frame belongs to the last spell: so behind a clock that starts again, not behind one wrong stamp."""
+    if not spells or _kind(frame) != spells[-1].kind or time_s - spells[-1].due_s > GAP_S:
+        return False
+    back = spells[-1].due_s - time_s > GAP_S
+    return not (back and len(spells) > 1 and time_s > spells[-2].due_s - GAP_S)
 
 
 def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:
