@@ -59,8 +59,8 @@ def test_tables_name_the_clips(tmp_path, before, after):
 
 def test_a_table_of_a_subfolder_names_clips_from_there(tmp_path):
     (tmp_path / "b").mkdir()
-    (tmp_path / "b/table.csv").write_text(f"path\nc.wav\n../a.avi\n{tmp_path / 'a.avi'}\n")
-    text = beside_clips(tmp_path, "b/table.csv", {"a.avi": "a.mp4", "b/c.wav": "b/c.flac"}).decode()
-    assert text.split() == ["path", "c.flac", "../a.mp4", "../a.mp4"]
+    (tmp_path / "b/table.csv").write_text(f"path\nc.wav\n../a.avi\n{tmp_path / 'a.avi'}\n{tmp_path / 'd.mp4'}\n")
+    text = beside_clips(tmp_path, "b/table.csv", {"a.avi": "a.mp4", "b/c.wav": "b/c.flac", "d.mp4": "d.mp4"}).decode()
+    assert text.split() == ["path", "c.flac", "../a.mp4", "../a.mp4", "../d.mp4"]
     (tmp_path / "old.csv").write_bytes("path\n\xe9.avi\n".encode("latin1"))
     assert beside_clips(tmp_path, "old.csv", {}) == (tmp_path / "old.csv").read_bytes()

@@ -63,8 +63,8 @@ def beside_clips(root: Path, name: str, targets: dict[str, str]) -> bytes:
     changed = False
     for row in rows[1:]:
         source = os.path.relpath(folder / row[place].strip(), root) if len(row) > place else ""
-        target = targets.get(source, source)
-        if target != source:
+        target = targets.get(source)
+        if target is not None and (target != source or os.path.isabs(row[place].strip())):
             row[place], changed = os.path.relpath(root / target, folder), True
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
