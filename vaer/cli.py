@@ -73,12 +73,13 @@ def _parsed(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     try:
         return parser.parse_args(arguments)
     except UnicodeDecodeError as error:
-        raise UserError(f"{_files(arguments)[-1]}: is not UTF-8 ({error.reason} at byte {error.start}); save it again "
-                        f"as that.") from error
+        raise UserError(f"{' or '.join(_files(arguments))}: is not UTF-8 ({error.reason} at byte {error.start}); save "
+                        f"it again as that.") from error
 
 
 def _files(arguments: list[str]) -> list[str]:
-    return [value for flag, value in pairwise(arguments) if flag == "--config"]
+    return [value for flag, value in pairwise([*arguments, ""]) if flag == "--config"] + [
+        part.removeprefix("--config=") for part in arguments if part.startswith("--config=")]
 
 
 def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]) -> str:
