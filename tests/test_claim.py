@@ -24,7 +24,7 @@ def test_facts_are_read_or_said_to_be_unreadable(tmp_path):
     assert read_facts(tmp_path / "facts.json") == {}
     write_whole(tmp_path / "facts.json", {"salt": 1})
     assert read_facts(tmp_path / "facts.json") == {"salt": 1}
-    for content in ("{", "[1]"):
+    for content in ("{", "[]", "null"):
         (tmp_path / "facts.json").write_text(content)
         with pytest.raises(UserError, match=r"facts\.json: cannot be read .*; copy the folder again"):
             read_facts(tmp_path / "facts.json")

@@ -46,9 +46,12 @@ def read_facts(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
+        facts = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
         raise UserError(f"{path}: cannot be read ({error}); copy the folder again, or make it anew.") from error
+    if not isinstance(facts, dict):
+        raise UserError(f"{path}: cannot be read (no facts by name); copy the folder again, or make it anew.")
+    return facts
 
 
 def write_whole(path: Path, facts: dict[str, Any]) -> None:

@@ -496,5 +496,5 @@ def read_config(path: Path) -> Config:
     add_settings(parser)
     try:
         return config_of(parser, parser.parse_path(path))
-    except (ArgumentError, TypeError, UnicodeDecodeError) as error:
+    except (ArgumentError, TypeError, UserError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read as settings ({error}); is it the config.yaml of a run?") from error
