@@ -1,3 +1,5 @@
+import struct
+
 import av
 import numpy as np
 import pytest
@@ -74,6 +76,18 @@ def test_a_late_clock_a_longer_second_track_and_a_guessed_duration_are_no_damage
                          options={"write_xing": "0"}).read_bytes() for bit_rate in (8_000, 64_000)]
     (tmp_path / "varies.mp3").write_bytes(b"".join(parts))
     assert probe(str(tmp_path / "varies.mp3")).duration_s == pytest.approx(8.0, abs=0.3)
+
+
+def test_a_late_clock_does_not_hide_that_a_file_is_cut_off(tmp_path):
+    content = bytearray(write_video(tmp_path / "a.mkv", frames=20, times=list(range(10_000, 12_000, 100))).read_bytes())
+    at = content.index(b"\x44\x89\x88") + 3  # the duration, in ms as a double
+    assert struct.unpack_from(">d", content, at) == (12_000.0,)
+    struct.pack_into(">d", content, at, 2_000.0)  # from the start of the file, as other writers count
+    (tmp_path / "b.mkv").write_bytes(content)
+    assert probe(str(tmp_path / "b.mkv")).duration_s == pytest.approx(2.0)
+    (tmp_path / "b.mkv").write_bytes(content[:len(content) * 6 // 10])
+    with pytest.raises(MediaError, match=r"is cut off: its header promises 2\.0 s and \d\.\d s are there"):
+        probe(str(tmp_path / "b.mkv"))
 
 
 @pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\x02\x00" + bytes(256)])

@@ -119,9 +119,11 @@ def _require_whole(path: str, container: av.container.InputContainer, video: av.
         raise MediaError(path, f"is cut off: its header counts {video.frames} pictures and {num_packets} are there; "
                                f"make or download it again")
     promised_s = (container.duration or 0) / av.time_base
-    there_s = last_stamp_s - (container.start_time or 0) / av.time_base
-    if "matroska" in container.format.name:  # some writers count from the start of the file, others from the zero
-        there_s = max(there_s, last_stamp_s)  # of a clock on which the file starts late
+    start_s = (container.start_time or 0) / av.time_base
+    there_s = last_stamp_s - start_s
+    # Some writers of Matroska count from the zero of a clock on which the file starts late: then it ends after that.
+    if "matroska" in container.format.name and promised_s > start_s > 0:
+        there_s = last_stamp_s
     if promised_s - there_s > MISSING_S and _names_duration(path, container):
         raise MediaError(path, f"is cut off: its header promises {promised_s:.1f} s and {max(there_s, 0):.1f} s are "
                                f"there; make or download it again")

@@ -74,7 +74,7 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
 
     A folder of folds (fold0, fold1, ...) is scored fold by fold, and all together into its `pooled`; `pool_into` does
     the same for all `runs`. On another corpus every fold answers to every clip, and all together is the mean of their
-    answers. Another corpus, a modality taken away, views other than the run's own and few clips to adapt to
+    answers. Another corpus, a modality taken away, `views` where they are given and few clips to adapt to
     stand in the names of the files (metrics_emodb_audio_views5_adapt4.json), so that all results stay. Raises
     UserError.
     """
