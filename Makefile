@@ -1,19 +1,30 @@
 PYTHON ?= python3
 BIN := .venv/bin
+UV := $(BIN)/uv
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
-.PHONY: help setup demo test lint smoke clean
+# $(call try,NAME,RESOLUTION): the tests in an environment of their own, resolved without the lock
+define try
+	$(UV) venv --quiet --clear --python $(BIN)/python .venv-$(1)
+	$(UV) pip install --quiet --no-config --python .venv-$(1) --resolution $(2) -e '.[dev]'
+	$(UV) pip list --python .venv-$(1)
+	.venv-$(1)/bin/python -m pytest -n auto $(TESTS)
+endef
+
+.PHONY: help setup demo test test-newest test-oldest lint smoke lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: .venv/.installed  ## make .venv and install the project with its test tools into it
+setup: .venv/.installed  ## make .venv and install the locked versions and the project into it
 
-.venv/.installed: setup.cfg pyproject.toml
+.venv/.installed: requirements.lock requirements-build.lock setup.cfg pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "vaer wants Python 3.11 or newer: make setup PYTHON=python3.11" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --progress-bar on -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-build.lock
+	$(BIN)/python -m pip install --progress-bar on --require-hashes --no-build-isolation -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: setup  ## render the demo corpus, train the whole network on it, score it on unseen speakers
@@ -30,11 +41,22 @@ demo: setup  ## render the demo corpus, train the whole network on it, score it 
 test: setup  ## every test
 	$(BIN)/python -m pytest -n auto
 
+test-newest: setup  ## every test in .venv-newest, on the newest versions that setup.cfg allows
+	$(call try,newest,highest)
+
+test-oldest: setup  ## every test in .venv-oldest, on the oldest versions that setup.cfg allows
+	$(call try,oldest,lowest-direct)
+
 lint: setup  ## style
 	$(BIN)/ruff check .
 
 smoke: setup  ## the quickest test that trains
 	$(BIN)/python -m pytest tests/test_train.py
 
-clean:  ## remove the environment, the demo corpus and its run
-	rm -rf .venv data/demo data/moment runs/demo
+lock: setup  ## renew the lock files: the newest versions within setup.cfg and pyproject.toml
+	$(COMPILE) --upgrade --extra dev setup.cfg -o requirements.lock
+	# Later ones of pip take the tag cp36 of decord's wheel, which runs on every Python, for a fault in `pip check`.
+	printf 'pip<24.1\nsetuptools\n' | $(COMPILE) --upgrade -c requirements.lock - -o requirements-build.lock
+
+clean:  ## remove the environments, the demo corpus and its run
+	rm -rf .venv .venv-newest .venv-oldest data/demo data/moment runs/demo
