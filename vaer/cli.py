@@ -45,10 +45,15 @@ def main(arguments: list[str] | None = None) -> None:
         _end(2, str(error))
     except RunError as error:
         _end(1, str(error))
-    except OSError as error:  # a file in a folder's place, a folder that may not be written to, a full disk
-        if error.filename is None:
+    except (OSError, ImportError, RuntimeError, AttributeError) as error:
+        if isinstance(error, OSError) and error.filename is not None:  # no permission, a full disk, a file for a folder
+            _end(2, f"{error.filename}: {error.strerror}; look at that path, its permissions and the room on its disk.")
+        from vaer.doctor.libraries import what_does_not_load  # libraries that do not fit together raise any of these
+
+        broken = what_does_not_load()
+        if broken is None:
             raise
-        _end(2, f"{error.filename}: {error.strerror}; look at that path, its permissions and the room on its disk.")
+        _end(1, broken)
 
 
 def _overview() -> str:
@@ -220,6 +225,16 @@ def _weights(parser: ArgumentParser, parsed: Namespace) -> None:
     print("\n".join(describe(parsed.source)))
 
 
+def _fill_doctor(parser: ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="Print JSON, for a report of a fault.")
+
+
+def _doctor(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.doctor.report import doctor
+
+    sys.exit(doctor(as_json=parsed.json))
+
+
 COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
@@ -229,4 +244,5 @@ COMMANDS = {
     "prepare": Command("Turn raw recordings into checked, compact clips of a face.", _fill_prepare, _prepare),
     "check": Command("Decode every recording of a folder to its end and name the broken ones.", _fill_check, _check),
     "weights": Command("Say what a file of weights is and which settings fit it.", _fill_weights, _weights),
+    "doctor": Command("Say what this machine has for training and what is missing.", _fill_doctor, _doctor),
 }
