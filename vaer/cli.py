@@ -13,6 +13,7 @@ from jsonargparse import ArgumentParser, Namespace
 from vaer import __version__
 from vaer.config import DataConfig, add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
+from vaer.label_map import MODE, LabelMap
 
 
 class Command(NamedTuple):
@@ -111,6 +112,7 @@ def _train(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 def _fill_evaluate(parser: ArgumentParser) -> None:
+    parser.parser_mode = MODE
     parser.add_argument("runs", nargs="+", type=str,
                         help="Folders of runs that trained; a folder of folds is scored as one, over all its clips.")
     parser.add_argument("--pool", type=str | None, default=None,
@@ -125,7 +127,7 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
                         help="Score on the whole of another corpus, at --root, read like data.corpus in training.")
     parser.add_argument("--root", type=str | None, default=None,
                         help="Where the corpus lies now, if not where it lay in training; or where --corpus lies.")
-    parser.add_argument("--label_map", type=dict[str, str | None], default={},
+    parser.add_argument("--label_map", type=LabelMap, default={},
                         help="--corpus csv only: the network's names for labels of its table; null leaves clips out.")
     parser.add_argument("--allow_missing", type=bool, default=False,
                         help="Score although the corpus lacks takes of speakers that the protocol names.")

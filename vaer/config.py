@@ -10,6 +10,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from vaer.errors import UserError
+from vaer.label_map import MODE, LabelMap
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 Settings = TypeVar("Settings")
@@ -70,8 +71,9 @@ class DataConfig:
     labels: Literal["emotions8", "drop_neutral", "calm_as_neutral", "drop_calm"] = "emotions8"
     """ravdess only: all eight emotions, seven without neutral, seven with calm counted as neutral, or seven without
     calm."""
-    label_map: dict[str, str | None] = field(default_factory=dict)
-    """csv only: new names for labels of the table, such as {anger: angry}; null leaves the clips of a label out."""
+    label_map: LabelMap = field(default_factory=dict)
+    """csv only: new names for labels of the table, such as {anger: angry}, all taken as they are written; null leaves
+    the clips of a label out, and "null" in quotes is a name."""
     protocol: str = "ravdess_contig6"
     """Who trains and who is tested: a name of vaer/data/protocols.json, a CSV file of id, side (train, validation or
     test) and, if it has several, fold; `speakersK` (K folds, in each of which one K-th of the speakers is tested and
@@ -472,6 +474,7 @@ def add_settings(parser: ArgumentParser) -> None:
 def add_flags(parser: ArgumentParser, kind: type) -> None:
     """Give a parser a flag for every field of a dataclass, the text under the field its help."""
     set_parsing_settings(docstring_parse_attribute_docstrings=True)
+    parser.parser_mode = MODE
     parser.add_class_arguments(kind, None)
 
 
