@@ -154,7 +154,7 @@ def _fill_demo(parser: ArgumentParser) -> None:
                              "expressions was shown while the voice was raised; units: which of fourteen action units "
                              "is raised.")
     parser.add_argument("--processes", type=int | None, default=None,
-                        help="Processes that render; none takes one for each core.")
+                        help="Processes that render; none takes one for each core that it may use.")
 
 
 def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
@@ -171,7 +171,7 @@ def _fill_redraw(parser: ArgumentParser) -> None:
     parser.add_argument("--size", type=int, default=96, help="Width and height of the pictures, pixels.")
     parser.add_argument("--seed", type=int, default=1, help="What looks and motion are drawn from; the demo's is 0.")
     parser.add_argument("--processes", type=int | None, default=None,
-                        help="Processes that draw; none takes one for each core.")
+                        help="Processes that draw; none takes one for each core that it may use.")
 
 
 def _redraw(parser: ArgumentParser, parsed: Namespace) -> None:
@@ -189,7 +189,7 @@ def _fill_prepare(parser: ArgumentParser) -> None:
                                                  "sound, with manifest.csv and report/.")
     add_flags(parser, PrepareConfig)
     parser.add_argument("--processes", type=int | None, default=None,
-                        help="Processes that work; none takes one for each core.")
+                        help="Processes that work; none takes one for each core that it may use.")
     parser.add_argument("--scheduler", type=str | None, default=None,
                         help="The address of a Dask scheduler (tcp://HOST:8786) whose workers do the work.")
 
@@ -205,7 +205,7 @@ def _prepare(parser: ArgumentParser, parsed: Namespace) -> None:
 def _fill_check(parser: ArgumentParser) -> None:
     parser.add_argument("root", type=str, help="The folder of the recordings, at any depth, or one file.")
     parser.add_argument("--processes", type=int | None, default=None,
-                        help="Processes that decode; none takes one for each core.")
+                        help="Processes that decode; none takes one for each core that it may use.")
     parser.add_argument("--timeout_s", type=float, default=600.0,
                         help="A file that takes longer than this many seconds is given up, and named.")
 

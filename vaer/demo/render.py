@@ -7,7 +7,6 @@ to read faces: fourteen picture streams, each with another action unit raised ab
 """
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from rich.progress import track
 
 from vaer.claim import Content, claim, write_whole
 from vaer.config import require_range
+from vaer.cores import usable_cores
 from vaer.demo.face import UNITS, Identity, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import Motion, ease
@@ -112,7 +112,7 @@ def _check(speakers: int, takes: int, size: int, seed: int) -> None:
 
 def each(work: Callable[[Job], Done], jobs: list[Job], processes: int | None) -> Iterator[Done]:
     """What `work` makes of each job, in their order; `processes`: none means all cores, 1 starts none."""
-    processes = min(processes or os.cpu_count() or 1, len(jobs))
+    processes = min(processes or usable_cores(), len(jobs))
     if processes <= 1:
         yield from map(work, jobs)
         return

@@ -1,7 +1,6 @@
 """Work on files in processes that can be killed: a decoder that hangs or crashes costs its file and nothing else."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
+from vaer.cores import usable_cores
 from vaer.errors import MediaError
 
 Job = tuple[str, tuple]
@@ -31,7 +31,7 @@ def each_isolated(function: Callable[..., Any], jobs: list[Job], *, processes: i
     `function` belongs to a module, since the processes are started anew. One that takes longer than `timeout_s` is
     killed with its process. `processes`: none means all cores. Ends all processes when the caller stops.
     """
-    processes = min(processes or os.cpu_count() or 1, max(1, len(jobs)))
+    processes = min(processes or usable_cores(), max(1, len(jobs)))
     waiting, attempts = iter(jobs), {}
     with ProcessPool(processes, initializer=_ignore_interrupts, context=get_context("spawn")) as pool:
         running = {}
