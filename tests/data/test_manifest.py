@@ -37,3 +37,18 @@ def test_a_manifest_that_cannot_be_read_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"manifest\.csv: cannot be read as the manifest .*prepare the corpus again"):
         read_durations(path)
+
+
+def test_a_manifest_that_another_program_saved_is_read(tmp_path):
+    path = tmp_path / "manifest.csv"
+    path.write_bytes("Path;Duration_s;notes\r\na.mp4;2.5;\u00e9\r\n;0.0;broken\r\n;;\r\n".encode("utf-16"))
+    assert read_durations(path) == {"a.mp4": 2.5}
+    path.write_text("path,duration_s\n")
+    assert read_durations(path) == {}
+
+
+def test_rows_that_an_open_quote_swallowed_are_not_lost(tmp_path):
+    path = tmp_path / "manifest.csv"
+    path.write_text('path,notes,duration_s\na.mp4,"no face,1\nb.mp4,,2\nc.mp4,so",3\n')
+    with pytest.raises(UserError, match=r"manifest of a prepared corpus \(lines 2 to 4 are read as one row.*; prepare"):
+        read_durations(path)

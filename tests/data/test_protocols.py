@@ -177,6 +177,23 @@ def test_a_file_of_sides_is_followed(tmp_path):
     assert ([item.speaker for item in parts.train], [item.speaker for item in parts.test]) == (["2"], ["1"])
 
 
+def test_a_file_of_sides_of_a_spreadsheet_is_followed(tmp_path):
+    ravdess(tmp_path, [1, 2], emotions=("03",))
+    path = tmp_path / "sides.csv"
+    path.write_bytes("sep=;\r\nID;Side;\r\nActor_01\\03-01-03-01-01-01-01.wav;train;\r\n"
+                     "03-01-03-01-01-01-02;test;\r\n;;\r\n".encode("utf-16"))
+    parts = read_split(DataConfig(root=str(tmp_path), protocol=str(path)))[1]
+    assert [[item.speaker for item in side] for side in parts[:3]] == [["1"], [], ["2"]]
+
+
+def test_rows_that_an_open_quote_swallowed_are_not_lost(tmp_path):
+    ravdess(tmp_path, [1, 2], emotions=("03",))
+    path = write_csv(tmp_path / "sides.csv", '03-01-03-01-01-01-01,train,"Oh', "03-01-03-01-01-02-01,train,",
+                     '03-01-03-01-01-01-02,test,no"', head="id,side,note")
+    with pytest.raises(UserError, match=r"sides\.csv: lines 2 to 4 are read as one row"):
+        read_split(DataConfig(root=str(tmp_path), protocol=path))
+
+
 @pytest.mark.parametrize(("rows", "culprit"), [
     (["03-01-03-01-01-01-01,train", "03-01-03-01-01-02-01,test"], "speakers 1 stand in train and in test"),
     (["03-01-03-01-01-01-01,train", "01-01-03-01-01-01-01,validation"],

@@ -57,6 +57,13 @@ def test_tables_name_the_clips(tmp_path, before, after):
     assert beside_clips(tmp_path, "table.csv", targets).decode() == after
 
 
+def test_tables_of_spreadsheets_name_the_clips(tmp_path):
+    content = "sep=;\r\nPath;label\r\nb\\c.wav;\u00e9\r\n;\r\n"
+    (tmp_path / "table.csv").write_bytes(content.encode("utf-16"))
+    after = beside_clips(tmp_path, "table.csv", {"b/c.wav": "b/c.flac"})
+    assert after.decode() == "Path;label\nb/c.flac;\u00e9\n;\n"
+
+
 def test_a_table_of_a_subfolder_names_clips_from_there(tmp_path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b/table.csv").write_text(f"path\nc.wav\n../a.avi\n{tmp_path / 'a.avi'}\n{tmp_path / 'd.mp4'}\n")

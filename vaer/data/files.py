@@ -20,3 +20,8 @@ def files_under(root: Path) -> list[str]:
 def is_recording(path: str) -> bool:
     """Whether a file's ending is one of a recording."""
     return path.lower().endswith(MEDIA_ENDINGS)
+
+
+def slashed(folder: Path, name: str) -> str:
+    """A path that a table beside `folder` names, with the separators of this machine whatever the table has."""
+    return name if "\\" not in name or os.path.exists(os.path.join(folder, name)) else name.replace("\\", "/")

@@ -1,10 +1,11 @@
 """What a prepared corpus says of its clips: `manifest.csv` in its root, a row a clip."""
 
-import csv
 import math
 import os
 from pathlib import Path
 
+from vaer.data.files import is_recording
+from vaer.data.rows import LackingError, read_rows
 from vaer.errors import UserError
 from vaer.records import Item
 
@@ -27,16 +28,15 @@ def read_durations(path: Path) -> dict[str, float]:
     Rows without a duration are left out. Raises UserError for a table that cannot be read.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file)
-            columns = next(rows, [])
-            if not {"path", "duration_s"} <= set(columns):
-                return {}
-            name, duration_s = columns.index("path"), columns.index("duration_s")
-            known = {row[name]: float(row[duration_s]) for row in rows if row and row[duration_s]}
-            if wrong := [path for path, seconds in known.items() if not 0 < seconds < math.inf]:
-                raise ValueError(f"{wrong[0]} would last {known[wrong[0]]} s")
-            return known
-    except (OSError, UnicodeDecodeError, csv.Error, ValueError, IndexError) as error:
-        raise UserError(f"{path}: cannot be read as the manifest of a prepared corpus ({error}); prepare the corpus "
-                        f"again, or move the file elsewhere.") from error
+        rows = read_rows(path, ("path", "duration_s"), "a manifest has a line a clip", whole=True, windows=False,
+                         is_row=lambda row: is_recording(row.get("path", "")))
+        known = {row["path"]: float(row["duration_s"]) for row in rows.values() if row["path"] and row["duration_s"]}
+        if wrong := [path for path, seconds in known.items() if not 0 < seconds < math.inf]:
+            raise ValueError(f"{wrong[0]} would last {known[wrong[0]]} s")
+        return known
+    except LackingError:
+        return {}
+    except ValueError as error:
+        raise UserError(f"{path}: cannot be read as the manifest of a prepared corpus "
+                        f"({str(error).removeprefix(f'{path}: ').rstrip('.')}); prepare the corpus again, or move the "
+                        f"file elsewhere.") from error

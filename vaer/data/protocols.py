@@ -152,6 +152,7 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
     by_id, by_take = ({getattr(item, key): item for item in items} for key in ("id", "take"))
 
     def find(name: str) -> Item | None:
+        name = name if name in by_id else name.replace("\\", "/")
         for known in (name, os.path.splitext(name)[0]):
             if known in by_id:
                 return by_id[known]
@@ -166,7 +167,8 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
 def _rows(path: Path) -> list[dict[str, str]]:
     """The rows of a split file with `id`, `side` and `fold`; raises UserError where they are none."""
     rows = read_rows(path, CSV_COLUMNS, "--data.protocol wants a line for each clip, with the columns id, side and, if "
-                                        "it has several, fold")
+                                        "it has several, fold", optional=("fold",),
+                     is_row=lambda row: row.get("side") in SIDES)
     for line, row in rows.items():
         if row["side"] not in SIDES or not row["id"]:
             raise UserError(f"{path}: line {line} gives clip {row['id']!r} the side {row['side']!r}; "

@@ -147,7 +147,8 @@ def read_units(path: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Intensities and presences (units,) by the name of the take without its modality; raises UserError."""
     found = {}
     rows = read_rows(path, ("file", *COLUMNS), f"--action_units wants a line a take, with the columns file, AUxx_r and "
-                                               f"AUxx_c of {len(UNITS)} units, as OpenFace names them")
+                                               f"AUxx_c of {len(UNITS)} units, as OpenFace names them",
+                     is_row=lambda row: NAME.fullmatch(Path(row.get("file", "")).stem) is not None)
     for line, row in rows.items():
         name = Path(row["file"]).stem
         values = np.array([_number(row[column]) for column in COLUMNS])

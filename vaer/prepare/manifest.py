@@ -13,6 +13,7 @@ from vaer.errors import MediaError, UserError
 JOURNAL, SETTINGS = "manifest.part.jsonl", "prepare.json"
 REPORT = "report"
 OVERVIEWS = f"{REPORT}/frames"
+TEXTS = ("path", "source", "notes", "reason", "sha256")  # what pandas may not take for numbers
 
 
 class Facts(NamedTuple):
@@ -60,7 +61,7 @@ def read(root: Path) -> dict[str, Facts]:
     rows = {}
     if (root / MANIFEST).exists():
         try:
-            table = pd.read_csv(root / MANIFEST, keep_default_na=False, dtype={"notes": str, "reason": str})
+            table = pd.read_csv(root / MANIFEST, keep_default_na=False, dtype=dict.fromkeys(TEXTS, str))
             rows = {row["source"]: Facts(**row) for row in table.to_dict("records")}
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(f"{root / MANIFEST}: cannot be read as a manifest ({error}); delete it, and everything is "

@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, files_under, is_recording
+from vaer.data.encoding import read_text
+from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, files_under, is_recording, slashed
+from vaer.data.rows import layout_of
 from vaer.errors import UserError
 from vaer.prepare.manifest import JOURNAL, MANIFEST, REPORT, SETTINGS
 
@@ -53,19 +55,21 @@ def beside_clips(root: Path, name: str, targets: dict[str, str]) -> bytes:
     if not name.lower().endswith(".csv"):
         return content
     try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), skipinitialspace=True))
-    except (UnicodeDecodeError, csv.Error):  # of another program
+        layout = layout_of(read_text(root / name, "a table beside recordings is a CSV"), ("path",))
+        rows = list(csv.reader(layout.lines, delimiter=layout.delimiter, skipinitialspace=True))
+    except (UserError, csv.Error):  # of another program
         return content
-    columns = [cell.strip() for cell in rows[0]] if rows else []
+    columns = [cell.strip().casefold() for cell in rows[0]] if rows else []
     if "path" not in columns:
         return content
     place, folder = columns.index("path"), root / os.path.dirname(name)
     changed = False
     for row in rows[1:]:
-        source = os.path.relpath(folder / row[place].strip(), root) if len(row) > place else ""
+        cell = slashed(folder, row[place].strip()) if len(row) > place else ""
+        source = os.path.relpath(folder / cell, root) if cell else ""
         target = targets.get(source)
-        if target is not None and (target != source or os.path.isabs(row[place].strip())):
+        if target is not None and (target != source or os.path.isabs(cell)):
             row[place], changed = os.path.relpath(root / target, folder), True
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, delimiter=layout.delimiter, lineterminator="\n").writerows(rows)
     return text.getvalue().encode() if changed else content

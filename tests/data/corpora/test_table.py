@@ -51,6 +51,31 @@ def test_a_spreadsheets_table_is_read(tmp_path):
     assert (item.id, item.label, item.speaker) == ("a", "sad", "1")
 
 
+def test_a_table_of_another_machine_is_read(tmp_path):
+    write(tmp_path, "clips/a b.wav,traurig,EB0", "clips/c.wav,froh,EB1")
+    content = "sep=;\r\nPath; LABEL ;Speaker;Duration_s;;\r\n" + "".join(
+        f"{row};;\r\n" for row in ("clips\\a b.wav;traurig;EB0;1.5", "clips\\c.wav;fr\u00f6hlich;EB1;", ";;;"))
+    (tmp_path / "table.csv").write_bytes(content.encode("utf-16"))
+    items = scan(tmp_path)
+    assert [(item.id, item.label, item.speaker, item.duration_s) for item in items] == [
+        ("clips/a b", "traurig", "EB0", 1.5), ("clips/c", "fr\u00f6hlich", "EB1", None)]
+    assert all(item.attributes == {} for item in items)
+
+
+def test_a_backslash_in_a_name_stays(tmp_path):
+    write(tmp_path, r"a\b.wav,sad,1")
+    assert scan(tmp_path)[0].path == str(tmp_path / r"a\b.wav")
+
+
+def test_rows_that_an_open_quote_swallowed_are_not_lost(tmp_path):
+    rows = [f"clips/{number}.wav,sad,S{number}" for number in range(4)]
+    write(tmp_path, *rows)
+    (tmp_path / "table.csv").write_text(f'{HEAD},text\n' + "".join(
+        f"{row},{text}\n" for row, text in zip(rows, ("x", '"Oh', "x", 'no"'), strict=True)))
+    with pytest.raises(UserError, match=r"table\.csv: lines 3 to 5 are read as one row"):
+        scan(tmp_path)
+
+
 def test_a_table_of_another_name_is_named_itself(tmp_path):
     path = write(tmp_path / "mine", "a.wav,sad,1", name="few.csv")
     [item] = scan(path)

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from vaer.config import DataConfig
-from vaer.data.files import is_recording
+from vaer.data.files import is_recording, slashed
 from vaer.data.rows import Rows, read_rows
 from vaer.errors import UserError
 from vaer.records import Item
@@ -15,6 +15,7 @@ REQUIRED = ("path", "label", "speaker")
 NOT_EMPTY = (*REQUIRED, "take")
 NO_CLASSES = ("id", "take", "path", "fold", "speaker", "label", "prediction")  # predictions.csv has them beside classes
 OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
+KNOWN = (*OF_ITS_OWN, "repetition")
 
 
 def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
@@ -62,7 +63,8 @@ def table_of(root: Path) -> Path:
 def _rows(path: Path) -> Rows:
     """The rows of a table, no cell of NOT_EMPTY empty; raises UserError where they are none."""
     rows = read_rows(path, REQUIRED, f"a corpus of one's own wants a line a clip, with the columns "
-                                     f"{', '.join(REQUIRED)}")
+                                     f"{', '.join(REQUIRED)}", optional=KNOWN,
+                     is_row=lambda row: is_recording(row.get("path", "")))
     for line, row in rows.items():
         empty = [name for name in NOT_EMPTY if not row.get(name, "filled")]
         if empty:
@@ -88,7 +90,7 @@ def _renamed(path: Path, rows: Rows, config: DataConfig) -> dict[str, str | None
 
 
 def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | None]) -> Item:
-    file = os.path.normpath(row["path"])
+    file = os.path.normpath(slashed(path.parent, row["path"]))
     if not is_recording(file):
         raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
                         f"of pictures or sound, such as .mp4 or .wav.")
@@ -107,7 +109,8 @@ def _seconds(path: Path, line: int, cell: str | None) -> float | None:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise UserError(f"{path}: line {line} has the duration_s {cell}; write seconds, or leave it empty.")
+        raise UserError(f"{path}: line {line} has the duration_s {cell}; write seconds, such as 1.5, or leave "
+                        f"it empty.")
     return seconds
 
 
