@@ -21,7 +21,7 @@ from accelerate.utils import set_seed
 from vaer.config import AudioConfig, Config, DataConfig, ModelConfig, TrainConfig, VideoConfig, resolve
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler
 from vaer.training.run import build_accelerator

@@ -24,7 +24,7 @@ from vaer.data.probe import probe
 from vaer.data.readers import Request
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.settings import PrepareConfig
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 DISTANCES = (1, 3, 6, 12, 25, 250)
 REPETITIONS = 9

@@ -31,7 +31,7 @@ from vaer.data import decoders, media
 from vaer.data import probe as probing
 from vaer.data.readers import READERS, Request, is_usable
 from vaer.records import Item, Window
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 RESULT = Path(__file__).parent / "results" / "input_pipeline.json"
 PICTURES, SIZE = 32, 224

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from rich.progress import track
 
 from vaer.evaluation.intervals import LEVEL, paired_intervals, score_confusions, speaker_confusions, speaker_intervals
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 RESULTS = Path(__file__).parent / "results" / "interval_coverage"
 SEED = 0

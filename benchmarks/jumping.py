@@ -18,7 +18,7 @@ from measure import RESULTS
 
 from vaer.data.probe import probe
 from vaer.data.readers import READERS, Request, is_usable
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 PICTURES, SIZE = 16, 224
 BASE = "decord"

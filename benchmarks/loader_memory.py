@@ -27,7 +27,7 @@ from vaer.data.buckets import window_seconds
 from vaer.data.corpora import read_corpus
 from vaer.data.dataset import TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "loader_memory.json"

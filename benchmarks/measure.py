@@ -18,7 +18,7 @@ from time import perf_counter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"

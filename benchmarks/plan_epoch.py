@@ -30,7 +30,7 @@ from vaer.data.manifest import with_durations
 from vaer.data.packed import PackedItems
 from vaer.data.protocols import num_folds, split
 from vaer.records import Item, Split
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 RESULT = Path(__file__).parent / "results" / "plan_epoch.json"
 CLASSES = tuple("abcdefgh")

@@ -23,7 +23,7 @@ from pathlib import Path
 from measure import RESULTS
 
 from vaer.demo.render import render_corpus
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 PREPARE = [sys.executable, "-c", "from vaer.cli import main; main()", "prepare"]
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

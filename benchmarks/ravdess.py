@@ -26,7 +26,7 @@ from vaer.data.corpora.ravdess import EMOTIONS
 from vaer.evaluation.calibration import scale
 from vaer.evaluation.intervals import paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 RESULTS = TABLES / "ravdess"
 RUNS = "runs/ravdess_rows"

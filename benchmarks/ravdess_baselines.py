@@ -27,7 +27,7 @@ from vaer.data.protocols import read_split
 from vaer.demo.redraw import read_units
 from vaer.evaluation.intervals import speaker_intervals
 from vaer.evaluation.metrics import score
-from vaer.training.logging import machine_facts
+from vaer.runs.provenance import machine_facts
 
 RESULT = Path(__file__).parent / "results" / "ravdess_baselines.json"
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)

@@ -18,8 +18,9 @@ from matplotlib.figure import Figure
 
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import answer, draw_clips, look
-from vaer.evaluation.run import Options, folds_of, open_clips, open_run, settings_of
-from vaer.training.logging import machine_facts
+from vaer.evaluation.run import Options, open_clips, open_run, settings_of
+from vaer.runs.folder import RunFolder
+from vaer.runs.provenance import machine_facts
 
 RESULTS = Path(__file__).parent / "results" / "speaker_clips"
 NUMBERS = (0, 1, 2, 4, 8, 16, 32)
@@ -33,7 +34,7 @@ def main():
     parsed = parser.parse_args()
     options = Options(root=parsed.root, adapt_clips=NUMBERS[-1])  # a run that does not adapt is refused
     accelerator = Accelerator()
-    parts = [Seen(part, settings_of(part, options), accelerator, options) for part in folds_of(parsed.run)]
+    parts = [Seen(part, settings_of(part, options), accelerator, options) for part in RunFolder(parsed.run).folds()]
     most = max(np.bincount(part.clips.speakers).max() for part in parts)
     rows = {str(number): [uar(parts, number, draw) for draw in (DRAWS if number else [0])]
             for number in NUMBERS if number < most} | {f"all ({most})": [uar(parts, most, 0)]}
@@ -57,7 +58,7 @@ class Seen:
 
     def __init__(self, run, config, accelerator, options):
         self.config, self.accelerator = config, accelerator
-        self.facts = json.loads((run / "run.json").read_text())
+        self.facts = run.facts()
         self.network, tested = open_run(run, config, accelerator, options)
         self.clips, batches = open_clips(tested.split.test, tested.classes, str(run), config, accelerator, options)
         self.seen = look(self.network, batches, accelerator)

@@ -28,7 +28,8 @@ from vaer.demo.face import UNITS
 from vaer.demo.redraw import GAIN, SPOKEN, VERSION, read_units, unfold
 from vaer.evaluation.run import Options, open_clips
 from vaer.models.network import load_network
-from vaer.training.logging import machine_facts
+from vaer.runs.folder import RunFolder
+from vaer.runs.provenance import machine_facts
 
 RESULT = RESULTS / "unit_reading.json"
 RECIPE = ROOT / "configs" / "redrawn_faces.yaml"
@@ -48,7 +49,7 @@ def main():
     features = read_features(options.run, config, list(items.values()), classes)
     rows = {"features": features, "features, per speaker": per_speaker(features, items), "drawn numbers": units,
             "drawn numbers, per speaker": per_speaker(units, items)}
-    trained, machine = json.loads((options.run / "run.json").read_text()), machine_facts()
+    trained, machine = RunFolder(options.run).facts(), machine_facts()
     done = {"logistic_regression": {name: facts(answer(values, splits, classes), items, classes)
                                     for name, values in rows.items()},
             "correlation_by_unit": correlations(features, units, splits),
@@ -71,7 +72,7 @@ def drawn(units, takes):
 @torch.inference_mode()
 def read_features(run, config, items, classes):
     """The pooled features (dim,) of the branch of a run, the mean over a take's views, by take."""
-    network = load_network(run / "best").eval()
+    network = load_network(RunFolder(run).best.path).eval()
     clips, batches = open_clips(items, classes, "reading faces", config, Accelerator(cpu=True), Options(batch_size=32))
     features = torch.zeros(len(clips), network.video.out_dim)
     for batch in batches:

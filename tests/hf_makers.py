@@ -1,6 +1,8 @@
 """Small Hugging Face encoders with random weights, made by the library that defines them."""
 
 import functools
+import json
+from pathlib import Path
 
 import torch
 import torchaudio
@@ -75,3 +77,12 @@ def make_encoder(settings, head="AutoModel", seed=0):
             elif "rel_attn_embed" in name:
                 parameter.normal_()
     return network
+
+
+def write_folder(path: Path, normalize: bool | None = None, **settings) -> Path:
+    """The settings of a checkpoint without its weights."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "config.json").write_text(json.dumps({"model_type": "moonshine", "dtype": "float16"} | settings))
+    if normalize is not None:
+        (path / "preprocessor_config.json").write_text(json.dumps({"do_normalize": normalize}))
+    return path

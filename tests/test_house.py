@@ -38,8 +38,17 @@ def test_rooms_do_not_import_one_another(room):
         assert not found, f"{path} imports {found}"
 
 
+def test_one_module_alone_knows_how_a_run_is_laid_out():
+    names = re.compile(r"""["'/](?:best|last|run\.json|config\.yaml|log\.jsonl|split\.csv)["']|f["']fold\{""")
+    for path in SOURCES:
+        if path != ROOT / "vaer/runs/folder.py":
+            joined = [line for line in path.read_text().splitlines() if "/" in line and names.search(line)]
+            assert not joined, f"{path} joins names of a run's folder by hand: {joined}"
+
+
 def test_settings_and_scans_cost_no_torch():
-    code = ("import sys, vaer, vaer.config, vaer.records, vaer.data.corpora, vaer.data.protocols, vaer.demo.render\n"
+    code = ("import sys, vaer, vaer.config, vaer.records, vaer.data.corpora, vaer.data.protocols, vaer.demo.render, "
+            "vaer.runs.folder\n"
             "assert 'torch' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
 

@@ -394,12 +394,15 @@ def check_views(views: int, data: DataConfig) -> None:
 
 
 def resolve(config: Config) -> Config:
-    """The same settings with everything that a preset decides filled in; checks what concerns several of them."""
+    """The same settings with everything that a preset decides filled in; checks what concerns several of them.
+
+    Reads nothing: what a checkpoint decides is filled in before, by `vaer.weights.decide`.
+    """
     for branch, section in (("video", config.model.video), ("audio", config.model.audio)):
         require(not section.enabled or section.pretrained is None or config.model.init is None,
                 f"--model.init and --model.{branch}.pretrained both say what the {branch} branch starts from; "
                 f"leave one of them out.")
-    video = _fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
+    video = fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
     audio = _resolve_audio(config)
     if video.freeze_batchnorm is None:
         trained = config.model.init is not None or video.pretrained is not None
@@ -418,37 +421,19 @@ def resolve(config: Config) -> Config:
 
 
 def _resolve_audio(config: Config) -> AudioConfig:
-    """The speech branch's settings with what its checkpoint decides, and then its preset, filled in."""
+    """The speech branch's settings with its preset filled in."""
     audio = config.model.audio
-    open_still = audio.normalize is None or (audio.kind == "transformers" and audio.architecture is None)
-    if audio.enabled and open_still:
-        audio = _fill(audio, _decided_elsewhere(config))
     if audio.kind == "wav2vec":
-        return _fill(audio, AUDIO_PRESETS[audio.preset])
+        return fill(audio, AUDIO_PRESETS[audio.preset])
     require(not audio.enabled or audio.architecture is not None,
             f"--model.audio.kind transformers is built as its checkpoint says, and --model.audio.pretrained "
             f"{audio.pretrained} names none; give it a folder with config.json or a name on the Hugging Face hub.")
     # Where the checkpoint does not say: encoders like wav2vec 2.0 with a norm in every convolution were trained so.
-    return _fill(audio, {"normalize": (audio.architecture or {}).get("feat_extract_norm") == "layer"})
+    return fill(audio, {"normalize": (audio.architecture or {}).get("feat_extract_norm") == "layer"})
 
 
-def _decided_elsewhere(config: Config) -> dict[str, Any]:
-    """What the run that goes on, or what the speech branch starts from, says of its settings."""
-    audio, known = config.model.audio, Path(config.output) / "config.yaml"
-    if config.train.resume and known.is_file():  # the checkpoint may be gone by now
-        earlier = read_config(known).model.audio
-        if (earlier.kind, earlier.pretrained) == (audio.kind, audio.pretrained):
-            return {"normalize": earlier.normalize, "architecture": earlier.architecture}
-    if audio.pretrained is None and config.model.init is None:
-        return {}
-    from vaer.weights.folders import branch_settings, run_settings  # what only runs from other weights need
-
-    if audio.pretrained is None:
-        return run_settings(config.model.init, audio.kind) or {}
-    return branch_settings(audio.pretrained, audio.kind)
-
-
-def _fill(section: Any, preset: dict[str, Any]) -> Any:
+def fill(section: Any, preset: dict[str, Any]) -> Any:
+    """The same settings with those that are None taken from `preset`."""
     return dataclasses.replace(section, **{name: value for name, value in preset.items()
                                            if getattr(section, name) is None})
 

@@ -4,8 +4,8 @@ import pytest
 from makers import replace, tiny_audio, tiny_config, tiny_network, tiny_video
 
 from vaer.config import write_config
+from vaer.runs.folder import best_of
 from vaer.weights.contamination import contamination, warnings_of
-from vaer.weights.own import best_of
 
 
 @pytest.mark.parametrize("name", [

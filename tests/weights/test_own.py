@@ -7,8 +7,9 @@ from makers import replace, tiny_config, tiny_network
 
 from vaer.config import AudioConfig, VideoConfig, write_config
 from vaer.errors import UserError
+from vaer.runs.folder import BestFolder, best_of
 from vaer.weights import read_video
-from vaer.weights.own import best_of, branches_of, fitting_settings, overlap, read_own
+from vaer.weights.own import branches_of, fitting_settings, overlap, read_own
 from vaer.weights.records import apply
 
 
@@ -35,7 +36,7 @@ def test_a_branch_is_taken_whole_and_the_rest_is_left(run, branch):
 
 
 def test_a_run_is_named_by_its_folder_or_that_of_its_weights(run, tmp_path):
-    assert best_of(str(run)) == best_of(str(run / "best")) == run / "best"
+    assert best_of(str(run)) == best_of(str(run / "best")) == BestFolder(run / "best")
     assert best_of(str(tmp_path)) is None
     (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')  # a folder of transformers
     assert best_of(str(tmp_path)) is None
@@ -44,8 +45,9 @@ def test_a_run_is_named_by_its_folder_or_that_of_its_weights(run, tmp_path):
 
 
 def test_the_settings_that_fit_are_those_that_differ_from_the_preset(run):
-    assert read_own(run / "best", "video").settings == {"model.video.preset": "tiny", "model.video.width": 8}
-    assert read_own(run / "best", "audio").settings == {
+    best = best_of(run)
+    assert read_own(best, "video").settings == {"model.video.preset": "tiny", "model.video.width": 8}
+    assert read_own(best, "audio").settings == {
         "model.audio.preset": "tiny", "model.audio.layers": 1, "model.audio.dim": 16, "model.audio.heads": 2}
     # Of a version with fewer settings:
     section = {"preset": "tiny", "kind": "slowfast", "pathways": "slow", "width": 16}
@@ -55,20 +57,20 @@ def test_the_settings_that_fit_are_those_that_differ_from_the_preset(run):
 def test_a_branch_of_other_size_is_refused_with_the_settings_that_fit(run):
     network = tiny_network(video=VideoConfig(preset="tiny", width=16))
     with pytest.raises(UserError, match=r"It fits --model\.video\.preset tiny --model\.video\.width 8\."):
-        apply(network.video, read_own(run / "best", "video"), str(run))
+        apply(network.video, read_own(BestFolder(run / "best"), "video"), str(run))
 
 
 def test_a_branch_that_was_off_is_refused(tmp_path):
     tiny_network(audio=AudioConfig(enabled=False, preset="tiny", dim=16, heads=2, layers=1)).save_pretrained(tmp_path)
-    assert branches_of(tmp_path) == ["video"]
+    assert branches_of(BestFolder(tmp_path)) == ["video"]
     with pytest.raises(UserError, match="was trained without the audio branch"):
-        read_own(tmp_path, "audio")
+        read_own(BestFolder(tmp_path), "audio")
 
 
 def test_a_run_that_is_not_whole_is_named(run):
     (run / "best" / "model.safetensors").unlink()
     with pytest.raises(UserError, match=r"model\.safetensors: there is no such file"):
-        read_own(run / "best", "video")
+        read_own(BestFolder(run / "best"), "video")
     (run / "best" / "config.json").write_text("{")
     with pytest.raises(UserError, match=r"config\.json: is not JSON"):
         best_of(str(run))

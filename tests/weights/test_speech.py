@@ -10,6 +10,7 @@ from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.audio.wav2vec import BUILDERS
 from vaer.weights.bundles import BUNDLES
+from vaer.weights.decide import decide
 from vaer.weights.records import Weights
 from vaer.weights.speech import describe_speech, read_speech
 
@@ -30,7 +31,7 @@ def save(network, folder, spelling):
 
 
 def resolved(source, **audio):
-    return resolve(Config(model=ModelConfig(audio=AudioConfig(pretrained=str(source), **audio)))).model.audio
+    return resolve(decide(Config(model=ModelConfig(audio=AudioConfig(pretrained=str(source), **audio))))).model.audio
 
 
 def load(source, **audio):

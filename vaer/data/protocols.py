@@ -20,8 +20,6 @@ from vaer.records import Item, Split
 SPEAKER_DEPENDENT = ("repetition", "all_train")
 BY_SPEAKERS = re.compile(r"speakers([1-9]\d*)")
 CSV_COLUMNS = ("id", "side")
-SPLIT_FILE = "split.csv"
-"""What a run calls its copy of a protocol of one's own: it is scored by what it learned from."""
 
 
 @cache

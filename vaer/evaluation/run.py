@@ -11,13 +11,12 @@ import pandas as pd
 from accelerate import Accelerator
 from rich.progress import track
 
-from vaer.claim import read_facts
-from vaer.config import Config, DataConfig, check_views, differing, read_config, require, require_range
+from vaer.config import Config, DataConfig, check_views, differing, require, require_range
 from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
-from vaer.data.protocols import SPEAKER_DEPENDENT, SPLIT_FILE, num_folds, read_split
+from vaer.data.protocols import SPEAKER_DEPENDENT, read_split
 from vaer.errors import UserError
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
@@ -25,6 +24,7 @@ from vaer.evaluation.predict import Predictions, draw_clips, predict
 from vaer.evaluation.scored import CROSS_CORPUS, Answers, Scored, average, facts_of, pool
 from vaer.models.network import VAER, load_network
 from vaer.records import Batch, Item, Split
+from vaer.runs.folder import RunFolder
 from vaer.weights.contamination import warnings_of
 
 # What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
@@ -83,11 +83,12 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
     require_range("num_workers", options.num_workers, 0)
     require_range("adapt_clips", options.adapt_clips, 0)
     _check_corpus(options)
-    groups = [folds_of(run) for run in runs]
-    pooled = [None if group == [run] else run / "pooled" for run, group in zip(runs, groups, strict=True)]
+    folders = [RunFolder(run) for run in runs]
+    groups = [folder.folds() for folder in folders]
+    pooled = [None if group == [folder] else folder.pooled for folder, group in zip(folders, groups, strict=True)]
     if pool_into is not None:
         require(not pool_into.is_file(), f"--pool {pool_into}: is a file; name a folder.")
-        require(not (pool_into / "config.yaml").exists(), f"--pool {pool_into}: is the folder of a run; name another.")
+        require(not RunFolder(pool_into).is_begun(), f"--pool {pool_into}: is the folder of a run; name another.")
         groups, pooled = [[part for group in groups for part in group]], [pool_into]
     # What is wrong with the last run is said before the first one has been decoded.
     settings = {part: settings_of(part, options) for group in groups for part in group}
@@ -123,26 +124,10 @@ def _check_corpus(options: Options) -> None:
                                                 f"those of --modality {name}; rename the folder.")
 
 
-def folds_of(run: Path) -> list[Path]:
-    """The folders to score for a run: itself, or all of its folds; raises UserError where one of them is not there."""
-    if not (run / "fold0").is_dir():
-        return [run]
-    kept = run / "fold0" / SPLIT_FILE
-    protocol = read_config(run / "fold0" / "config.yaml").data.protocol
-    count = num_folds(str(kept) if kept.is_file() else protocol)
-    folds = [run / f"fold{number}" for number in range(count)]
-    missing = [fold.name for fold in folds if not _recorded(fold).get("finished")]
-    if missing:
-        raise UserError(f"{run}: {', '.join(missing)} of {count} folds did not finish training; go on with the command "
-                        f"that began it and --train.resume true, or score single folds such as {folds[0]}.")
-    return folds
-
-
-def settings_of(run: Path, options: Options) -> Config:
+def settings_of(run: RunFolder, options: Options) -> Config:
     """The settings of a run that trained, changed to what `options` say; raises UserError where they do not go."""
-    if not (run / "best" / "model.safetensors").is_file():
-        raise UserError(f"{run}: holds no trained network (best/model.safetensors); name the folder of a run.")
-    config = read_config(run / "config.yaml")
+    run.require_trained()
+    config = run.settings()
     if options.modality != "both" and not getattr(config.model, options.modality).enabled:
         raise UserError(f"--modality {options.modality}: {run} was trained without that branch.")
     require(options.adapt_clips is None or config.model.speaker_norm,
@@ -157,7 +142,7 @@ def settings_of(run: Path, options: Options) -> Config:
     return dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
 
 
-def _require_alike(group: list[Path], settings: dict[Path, Config]) -> None:
+def _require_alike(group: list[RunFolder], settings: dict[RunFolder, Config]) -> None:
     """Refuse to pool runs of different settings."""
     for run in group[1:]:
         odd = [name for name in differing(settings[group[0]], settings[run]) if name not in OF_A_FOLD]
@@ -165,15 +150,15 @@ def _require_alike(group: list[Path], settings: dict[Path, Config]) -> None:
                          f"protocol and setting.")
 
 
-def open_run(run: Path, config: Config, accelerator: Accelerator, options: Options) -> tuple[VAER, Tested]:
+def open_run(run: RunFolder, config: Config, accelerator: Accelerator, options: Options) -> tuple[VAER, Tested]:
     """The best network of a run, on the device, and whom it is scored on; raises UserError where they do not fit."""
-    network = load_network(run / "best")
+    network = load_network(run.best.path)
     tested = (_own(run, config, network.classes) if options.corpus is None
               else _elsewhere(run, config, network.classes, options))
     return accelerator.prepare_model(network, evaluation_mode=True), tested
 
 
-def _score(run: Path, config: Config, accelerator: Accelerator, options: Options) -> Scored:
+def _score(run: RunFolder, config: Config, accelerator: Accelerator, options: Options) -> Scored:
     network, tested = open_run(run, config, accelerator, options)
     split, fold = tested.split, config.data.fold
     predictions = _predict(split.test, f"{run}, test", network, tested.classes, config, accelerator, options)
@@ -188,20 +173,19 @@ def _score(run: Path, config: Config, accelerator: Accelerator, options: Options
         "warnings": tested.warnings}
     answers = Answers(_table(split.test, tested.classes, predictions, fold), tested.classes, setting,
                       {str(fold): temperature})
-    return Scored(run, answers, facts_of(answers))
+    return Scored(run.path, answers, facts_of(answers))
 
 
-def _own(run: Path, config: Config, learned: tuple[str, ...]) -> Tested:
+def _own(run: RunFolder, config: Config, learned: tuple[str, ...]) -> Tested:
     """The test side of the split under which a run learned."""
-    kept = run / SPLIT_FILE  # the sides that it learned from, whatever the file says by now
-    data = dataclasses.replace(config.data, protocol=str(kept)) if kept.is_file() else config.data
+    data = run.as_learned(config.data)  # the sides that it learned from, whatever the file says by now
     classes, split = read_split(data)
     if classes != learned:
         raise UserError(f"{config.data.root}: its classes are {', '.join(classes)}, and {run} learned "
                         f"{', '.join(learned)}; name a corpus with the same ones.")
     if not split.test:
         raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
-    recorded = _recorded(run)
+    recorded = run.facts()
     learned_from = {speaker for side in recorded.get("speakers", {}).values() for speaker in side}
     met = [] if split.leaks or data.protocol in SPEAKER_DEPENDENT else sorted(
         learned_from & {item.speaker for item in split.test})
@@ -211,7 +195,7 @@ def _own(run: Path, config: Config, learned: tuple[str, ...]) -> Tested:
                   recorded.get("warnings", []))
 
 
-def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
+def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
     """Every clip of another corpus whose label the network knows; it chooses among the classes that both have."""
     usual = DataConfig()
     data = dataclasses.replace(config.data, corpus=options.corpus, root=options.root, label_map=options.label_map,
@@ -241,11 +225,6 @@ def _elsewhere(run: Path, config: Config, learned: tuple[str, ...], options: Opt
 def _corpus_facts(data: DataConfig) -> dict[str, str]:
     return {"corpus": name_of(data.corpus, data.root), "channel": data.channel, "labels": data.labels,
             "remark": remark(data.root)}
-
-
-def _recorded(run: Path) -> dict[str, Any]:
-    """What a run said of itself; nothing where its run.json is not there."""
-    return read_facts(run / "run.json")
 
 
 def open_clips(items: list[Item], classes: tuple[str, ...], description: str, config: Config, accelerator: Accelerator,

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from vaer.errors import UserError
+from vaer.runs.folder import RunFolder
 
 
 class Progress:
@@ -34,22 +35,22 @@ class Progress:
         vars(self).update(state)
 
 
-def save_last(accelerator: Accelerator, folder: Path) -> None:
+def save_last(accelerator: Accelerator, folder: RunFolder) -> None:
     """Write model, optimizer, scheduler, progress and generators of every process; the old state lives until then."""
-    fresh = folder / "last.new"
+    fresh = folder.last.with_suffix(".new")
     if accelerator.is_main_process and fresh.exists():
         shutil.rmtree(fresh)
     accelerator.wait_for_everyone()
     accelerator.save_state(str(fresh))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
-        _swap(fresh, folder / "last")
+        _swap(fresh, folder.last)
     accelerator.wait_for_everyone()
 
 
-def newest_state(folder: Path) -> Path | None:
+def newest_state(folder: RunFolder) -> Path | None:
     """The newest whole state of a run; None where it has none yet."""
-    return next((path for path in (folder / "last", folder / "last.old") if path.exists()), None)
+    return next((path for path in (folder.last, _old(folder.last)) if path.exists()), None)
 
 
 def load_last(accelerator: Accelerator, found: Path) -> None:
@@ -61,16 +62,20 @@ def load_last(accelerator: Accelerator, found: Path) -> None:
     accelerator.load_state(str(found))
 
 
-def save_best(accelerator: Accelerator, network: nn.Module, folder: Path) -> None:
+def save_best(accelerator: Accelerator, network: nn.Module, folder: RunFolder) -> None:
     """Write `best/`: settings and weights, enough to predict a new video."""
     if accelerator.is_main_process:
-        accelerator.unwrap_model(network).save_pretrained(folder / "best.new")
-        _swap(folder / "best.new", folder / "best")
+        accelerator.unwrap_model(network).save_pretrained(folder.best.path.with_suffix(".new"))
+        _swap(folder.best.path.with_suffix(".new"), folder.best.path)
+
+
+def _old(place: Path) -> Path:
+    return place.with_suffix(".old")
 
 
 def _swap(fresh: Path, place: Path) -> None:
     """Put `fresh` in its `place` such that a whole one exists at every moment."""
-    old = place.with_suffix(".old")
+    old = _old(place)
     if place.exists():
         if old.exists():
             shutil.rmtree(old)

@@ -6,11 +6,12 @@ from pathlib import Path
 from accelerate import PartialState
 from accelerate.utils import wait_for_everyone
 
-from vaer.claim import read_facts
-from vaer.config import Config, ModelConfig
+from vaer.config import Config, ModelConfig, resolve
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
-from vaer.training.run import claim, finished, train
+from vaer.runs.folder import RunFolder, fold_name
+from vaer.training.run import claim, train
+from vaer.weights.decide import decide
 
 
 def train_folds(config: Config) -> None:
@@ -31,7 +32,8 @@ def train_folds(config: Config) -> None:
     if config.train.refit:
         for run in runs:
             _train_once(refitted(run, config.output), config)
-    folders = [config.output, *([refit_folder(config.output)] if config.train.refit else [])]
+    folder = RunFolder(Path(config.output))
+    folders = [str(folder), *([str(folder.refit)] if config.train.refit else [])]
     if PartialState().is_main_process:
         print(f"score on the test speakers: python evaluate.py {' '.join(folders)}")
 
@@ -40,7 +42,8 @@ def expand(config: Config) -> list[Config]:
     """The settings of each fold; of weights to start from that stand in folds, each takes its own."""
     if config.data.fold != "all":
         return [config]
-    return [dataclasses.replace(config, output=f"{config.output}/fold{fold}",
+    folder = RunFolder(Path(config.output))
+    return [dataclasses.replace(config, output=str(folder.fold(fold)),
                                 data=dataclasses.replace(config.data, fold=fold), model=_of_fold(config.model, fold))
             for fold in range(num_folds(config.data.protocol))]
 
@@ -48,30 +51,29 @@ def expand(config: Config) -> list[Config]:
 def _of_fold(model: ModelConfig, fold: int) -> ModelConfig:
     """A network that starts, where it starts from a folder of folds, from the one that did not see who is tested."""
     def own(source: str | None) -> str | None:
-        return f"{source}/fold{fold}" if source is not None and (Path(source) / f"fold{fold}").is_dir() else source
+        if source is None or not RunFolder(Path(source)).fold(fold).path.is_dir():
+            return source
+        return f"{source}/{fold_name(fold)}"  # spelled as it was given: a run that goes on compares it
 
     return dataclasses.replace(
         model, init=own(model.init), video=dataclasses.replace(model.video, pretrained=own(model.video.pretrained)),
         audio=dataclasses.replace(model.audio, pretrained=own(model.audio.pretrained)))
 
 
-def refit_folder(output: str) -> str:
-    """Where the refit of a run stands."""
-    return f"{output}-refit"
-
-
 def refitted(run: Config, output: str) -> Config:
     """Settings of the refit of a run that ended: on validation clips too, up to the epoch that they chose."""
-    facts = read_facts(Path(run.output) / "run.json")
+    facts = RunFolder(Path(run.output)).facts()
     return dataclasses.replace(
-        run, output=refit_folder(output) + run.output.removeprefix(output),
+        run, output=str(RunFolder(Path(output)).refit) + run.output.removeprefix(output),
         data=dataclasses.replace(run.data, validation="train"),
         train=dataclasses.replace(run.train, refit=False, patience=0, stop_epoch=facts["best_epoch"]))
 
 
 def _train_once(run: Config, whole: Config) -> None:
-    if whole.data.fold == "all" and finished(Path(run.output)):
-        claim(Path(run.output), dataclasses.replace(run, train=dataclasses.replace(run.train, resume=True)))
+    folder = RunFolder(Path(run.output))
+    if whole.data.fold == "all" and folder.is_finished():
+        again = dataclasses.replace(run, train=dataclasses.replace(run.train, resume=True))
+        claim(folder, resolve(decide(again)))
         if PartialState().is_main_process:
             print(f"{run.output}: finished already, skipped")
         return

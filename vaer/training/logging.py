@@ -1,30 +1,24 @@
-"""What a run says of itself: a line an epoch on the screen, log.jsonl, TensorBoard, run.json."""
+"""What a run says while it learns: a line an epoch on the screen, log.jsonl, TensorBoard."""
 
 import json
-import platform
-import subprocess
-import sys
-from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
-LIBRARIES = ("vaer", "torch", "torchvision", "torchaudio", "accelerate", "timm", "decord", "torchcodec", "av",
-             "numpy")
+from vaer.runs.folder import RunFolder
 
 
 class RunLog:
     """The log of a run; on other processes than the main one every call does nothing."""
 
-    def __init__(self, folder: Path, *, main: bool, epochs_done: int) -> None:
-        self.main, self.path = main, folder / "log.jsonl"
+    def __init__(self, folder: RunFolder, *, main: bool, epochs_done: int) -> None:
+        self.main, self.path = main, folder.log_path
         if not main:
             return
         self._forget_after(epochs_done)
-        self.writer = SummaryWriter(str(folder / "tensorboard"), purge_step=epochs_done + 1)
+        self.writer = SummaryWriter(str(folder.curves), purge_step=epochs_done + 1)
         self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                             TimeRemainingColumn(), TextColumn("{task.fields[loss]}"), console=Console(), transient=True)
         self.task = self.bar.add_task("", loss="")
@@ -75,35 +69,3 @@ class RunLog:
             if row["epoch"] <= epochs_done:
                 kept.append(line + "\n")
         self.path.write_text("".join(kept), encoding="utf-8")
-
-
-def machine_facts() -> dict[str, Any]:
-    """Command, commit, versions and machine: what a reader needs to judge or repeat a figure."""
-    import torch
-
-    versions = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return {
-        "command": " ".join(sys.argv), "git_commit": git_commit(), "versions": versions,
-        "python": platform.python_version(), "machine": platform.platform(), "processor": platform.machine(),
-        "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
-        "torch_threads": torch.get_num_threads()}
-
-
-def git_commit() -> str | None:
-    """Commit of the clone the package lies in, with `+` where files differ from it; None outside of a clone."""
-    folder = Path(__file__).resolve().parent
-    try:
-        _git("ls-files", "--error-unmatch", __file__, cwd=folder)  # a virtual environment inside a foreign clone
-        changed = _git("status", "--porcelain", "-uno", cwd=folder)
-        return _git("rev-parse", "HEAD", cwd=folder) + ("+" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-def _git(*arguments: str, cwd: Path) -> str:
-    return subprocess.run(["git", *arguments], cwd=cwd, capture_output=True, text=True, check=True).stdout.strip()

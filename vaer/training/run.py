@@ -16,27 +16,30 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from vaer.claim import read_facts, write_whole
-from vaer.config import Config, differing, read_config, resolve, write_config
+from vaer.claim import write_whole
+from vaer.config import Config, differing, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.guard import ordered
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
-from vaer.data.protocols import SPLIT_FILE, is_file, read_split
+from vaer.data.protocols import is_file, read_split
 from vaer.errors import RunError, UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.network import VAER, network_settings
 from vaer.records import Split
+from vaer.runs.folder import RunFolder
+from vaer.runs.provenance import machine_facts
 from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
-from vaer.training.logging import RunLog, machine_facts
+from vaer.training.logging import RunLog
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.start import start_from, start_pretrained
 from vaer.weights.contamination import warnings_of
+from vaer.weights.decide import decide
 
 # between resumptions
 MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root",
@@ -45,9 +48,9 @@ MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data
 
 def train(config: Config) -> None:
     """Train one fold as `config` says, into the folder `config.output`; raises UserError or RunError."""
-    config = resolve(config)
+    config = resolve(decide(config))
     accelerator = build_accelerator(config)
-    claim(Path(config.output), config)
+    claim(RunFolder(Path(config.output)), config)
     Run(config, accelerator, *read_split(config.data)).learn()
 
 
@@ -64,41 +67,35 @@ def build_accelerator(config: Config) -> Accelerator:
     return accelerator
 
 
-def claim(folder: Path, config: Config) -> None:
+def claim(folder: RunFolder, config: Config) -> None:
     """Refuse a folder that holds a run, unless this run goes on with it under the same settings."""
-    known = folder / "config.yaml"
-    if not known.exists():
+    if not folder.is_begun():
         return
     if not config.train.resume:
         raise UserError(f"{folder}: holds a run already; choose another --output, or go on with it by "
                         f"--train.resume true.")
-    others = [name for name in differing(read_config(known), resolve(config)) if name not in MAY_DIFFER]
+    others = [name for name in differing(folder.settings(), config) if name not in MAY_DIFFER]
     if others:
         raise UserError(f"{folder}: this run began with other values of {', '.join(others)}; "
                         f"resume it with those of its config.yaml, or choose another --output.")
-    kept = folder / SPLIT_FILE
+    kept = folder.split_path
     if kept.is_file() and kept.read_bytes() != Path(config.data.protocol).read_bytes():
         raise UserError(f"{folder}: this run began with another content of {config.data.protocol}, kept in {kept}; "
                         f"restore it, or choose another --output.")
 
 
-def finished(folder: Path) -> bool:
-    """Whether a folder holds a run that came to its end."""
-    return bool(read_facts(folder / "run.json").get("finished"))
-
-
-def recorded(folder: Path) -> dict[str, Any]:
+def recorded(folder: RunFolder) -> dict[str, Any]:
     """What a run that goes on said of the weights it started from: those are needed no more."""
-    facts = read_facts(folder / "run.json")
+    facts = folder.facts()
     return {"started": facts.get("started"), "pretrained": facts.get("pretrained", {}),
             "warnings": facts.get("warnings", [])}
 
 
-def require_same(folder: Path, speakers: dict[str, list[str]], precision: str) -> None:
+def require_same(folder: RunFolder, speakers: dict[str, list[str]], precision: str) -> None:
     """Refuse to go on with what settings do not say: groups are dealt from the speakers whom the folder holds, and the
     launcher may choose the precision.
     """
-    facts = read_facts(folder / "run.json")
+    facts = folder.facts()
     before = facts.get("speakers", speakers)
     if before != speakers:
         raise UserError(f"{folder}: this run began with speakers {', '.join(before['train'])}, and --data.root now "
@@ -113,7 +110,7 @@ class Run:
 
     def __init__(self, config: Config, accelerator: Accelerator, classes: tuple[str, ...], split: Split) -> None:
         self.config, self.accelerator = config, accelerator
-        self.folder = Path(config.output)
+        self.folder = RunFolder(Path(config.output))
         set_seed(config.seed)
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
@@ -163,10 +160,10 @@ class Run:
         if self.state is not None:
             load_last(self.accelerator, self.state)
         if self.accelerator.is_main_process:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            write_config(self.config, self.folder / "config.yaml")
+            self.folder.path.mkdir(parents=True, exist_ok=True)
+            write_config(self.config, self.folder.config_path)
             if is_file(self.config.data.protocol):
-                shutil.copyfile(self.config.data.protocol, self.folder / SPLIT_FILE)
+                shutil.copyfile(self.config.data.protocol, self.folder.split_path)
             self._write_facts()
         log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch)
         try:
@@ -270,7 +267,7 @@ class Run:
             "started_from": self.config.model.init, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
-        write_whole(self.folder / "run.json", facts)
+        write_whole(self.folder.facts_path, facts)
 
     def _decoder(self) -> str | None:
         """What decodes the pictures, with its version; None without them."""
@@ -279,9 +276,9 @@ class Run:
 
     def _result(self) -> str:
         if self.validation is None:
-            return f"done after {self.progress.epoch} epochs: {self.folder}/best holds the last one"
+            return f"done after {self.progress.epoch} epochs: {self.folder.best} holds the last one"
         return (f"done after {self.progress.epoch} epochs: best validation UAR {self.progress.best_uar:.3f} in epoch "
-                f"{self.progress.best_epoch}, kept in {self.folder}/best")
+                f"{self.progress.best_epoch}, kept in {self.folder.best}")
 
 
 def _line(row: dict[str, float], epochs: int, best: bool) -> str:

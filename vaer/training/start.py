@@ -1,6 +1,5 @@
 """Starting from the weights of another run, or from published ones."""
 
-from pathlib import Path
 from typing import NamedTuple
 
 from torch import nn
@@ -9,8 +8,9 @@ from vaer.config import Config
 from vaer.errors import UserError
 from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
+from vaer.runs.folder import BestFolder, best_of
 from vaer.weights import read_audio, read_video
-from vaer.weights.own import best_of, classes_of, read_whole, require_same_colours
+from vaer.weights.own import read_whole, require_same_colours
 from vaer.weights.records import apply
 
 BRANCHES = ("video.", "audio.")
@@ -37,20 +37,20 @@ def start_from(network: VAER, run: str) -> Started:
     A branch that both have must fit whole: UserError, which names the first tensor that does not. So must one whose
     batch norms are frozen.
     """
-    folder = best_of(run)
-    if folder is None:
+    best = best_of(run)
+    if best is None:
         raise UserError(f"{run}: holds no best/config.json; --model.init wants the folder of a run that trained.")
     video = network.video
     if video is not None:
-        require_same_colours(folder, video.config, run)
-    theirs = read_whole(folder)
+        require_same_colours(best, video.config, run)
+    theirs = read_whole(best)
     ours = network.state_dict()
     fitting = {name: tensor for name, tensor in theirs.items() if name in ours and tensor.shape == ours[name].shape}
-    if classes_of(folder) != network.classes:  # as many would fit, and answer for others
+    if best.classes != network.classes:  # as many would fit, and answer for others
         fitting = {name: tensor for name, tensor in fitting.items() if CLASSIFIER not in name}
     for branch in BRANCHES:
         if any(name.startswith(branch) for name in ours) and any(name.startswith(branch) for name in theirs):
-            _require_whole(branch, ours, theirs, fitting, folder)
+            _require_whole(branch, ours, theirs, fitting, best)
     network.load_state_dict(fitting, strict=False)
     started = Started(sorted(fitting), sorted(set(theirs) - set(fitting)), sorted(set(ours) - set(fitting)))
     if video is not None and (video.config.freeze or video.config.freeze_batchnorm):
@@ -86,13 +86,13 @@ def _require_learned(branch: nn.Module, fresh: list[str], source: str) -> None:
                         f"{'' if 'slow' in unformed else ', or --model.video.pathways slow'}.")
 
 
-def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, folder: Path) -> None:
+def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, best: BestFolder) -> None:
     names = {name for name in {**ours, **theirs} if name.startswith(branch)}
     odd = sorted(names - set(fitting))
     if odd:
         shapes = [tuple(side[odd[0]].shape) if odd[0] in side else "absent" for side in (theirs, ours)]
-        raise UserError(f"{folder}: its {branch}* does not fit ({odd[0]} is {shapes[0]} there and {shapes[1]} here); "
-                        f"give --model.{branch}preset and its sizes the values in {folder}/config.json.")
+        raise UserError(f"{best}: its {branch}* does not fit ({odd[0]} is {shapes[0]} there and {shapes[1]} here); "
+                        f"give --model.{branch}preset and its sizes the values in {best.config_path}.")
 
 
 def _summary(names: list[str]) -> str:

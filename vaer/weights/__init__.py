@@ -5,11 +5,12 @@ from pathlib import Path
 
 from vaer.config import AudioConfig, Config, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
+from vaer.runs.folder import best_of
 from vaer.weights.bundles import BUNDLES, describe_bundle
 from vaer.weights.contamination import contamination
 from vaer.weights.folders import is_hub_name
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
-from vaer.weights.own import best_of, branches_of, read_own, require_same_colours
+from vaer.weights.own import branches_of, read_own, require_same_colours
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights, flags, summary
 from vaer.weights.slowfast import keep_pathways, read_slowfast, state_of

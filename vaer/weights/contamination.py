@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vaer.config import Config
-from vaer.weights.own import best_of, overlap, trained_with
+from vaer.runs.folder import best_of
+from vaer.weights.own import overlap, trained_with
 
 # What their model cards on the Hugging Face hub say they were fine-tuned on.
 KNOWN = {

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaer.errors import UserError
+from vaer.runs.folder import best_of
 
 HUB = "https://huggingface.co"
 SETTINGS = "config.json"
@@ -77,12 +78,12 @@ def fetch(name: str, patterns: list[str]) -> Path:
 
 def run_settings(source: str, kind: str) -> dict[str, Any] | None:
     """The same as `branch_settings` from an earlier run, named by its folder or that of `best`; None for others."""
-    for path in (Path(source) / "best" / SETTINGS, Path(source) / SETTINGS):
-        if path.is_file() and "settings" in (content := read_json(path)):
-            earlier = content["settings"]["model"]["audio"]
-            names = ("normalize", "architecture") if earlier["kind"] == kind else ()
-            return {name: earlier[name] for name in names if earlier.get(name) is not None}
-    return None
+    best = best_of(source)
+    if best is None:
+        return None
+    earlier = best.settings["model"]["audio"]
+    names = ("normalize", "architecture") if earlier["kind"] == kind else ()
+    return {name: earlier[name] for name in names if earlier.get(name) is not None}
 
 
 def branch_settings(source: str, kind: str) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """A branch of an earlier run, from its `best/`."""
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +10,7 @@ from vaer.data.corpora import name_of
 from vaer.data.protocols import published
 from vaer.errors import UserError
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
+from vaer.runs.folder import BestFolder, best_of, run_of
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights
 
@@ -20,51 +20,35 @@ DEFAULTS = {"video": VideoConfig(), "audio": AudioConfig()}
 ELSEWHERE = "another part of the network"
 
 
-def best_of(source: str) -> Path | None:
-    """The folder with settings and weights of a run, named by its own folder or by that of `best`; None for others."""
-    return next((folder for folder in (Path(source) / "best", Path(source))
-                 if (folder / "config.json").is_file() and _is_run(_json(folder / "config.json"))), None)
-
-
-def _is_run(content: dict[str, Any]) -> bool:
-    settings = content.get("settings")
-    return isinstance(settings, dict) and isinstance(settings.get("model"), dict)
-
-
-def branches_of(folder: Path) -> list[Branch]:
+def branches_of(best: BestFolder) -> list[Branch]:
     """Which branches a run has."""
-    model = _json(folder / "config.json")["settings"]["model"]
+    model = best.settings["model"]
     return [branch for branch in ("video", "audio") if model[branch]["enabled"]]
 
 
-def read_own(folder: Path, branch: Branch) -> Weights:
-    """A branch of the run whose `best` is `folder`; raises UserError where it has none or is not whole."""
-    settings = _json(folder / "config.json")["settings"]
-    if branch not in branches_of(folder):
-        raise UserError(f"{folder}: was trained without the {branch} branch; name a run that has one.")
-    values = read_whole(folder)
+def read_own(best: BestFolder, branch: Branch) -> Weights:
+    """A branch of a run; raises UserError where it has none or is not whole."""
+    settings = best.settings
+    if branch not in branches_of(best):
+        raise UserError(f"{best}: was trained without the {branch} branch; name a run that has one.")
+    values = read_whole(best)
     prefix = f"{branch}."
     tensors = {name.removeprefix(prefix): tensor for name, tensor in values.items() if name.startswith(prefix)}
     left = {name: ELSEWHERE for name in values if not name.startswith(prefix)}
     return Weights(tensors, left, f"the {branch} branch of a run", fitting_settings(settings["model"][branch], branch))
 
 
-def read_whole(folder: Path) -> dict[str, Any]:
-    """Every tensor of the run whose `best` is `folder`."""
-    path = folder / "model.safetensors"
+def read_whole(best: BestFolder) -> dict[str, Any]:
+    """Every tensor of a run's best network."""
+    path = best.weights_path
     if not path.is_file():
         raise UserError(f"{path}: there is no such file; name the folder of a run that trained.")
     return read_file(path)
 
 
-def classes_of(folder: Path) -> tuple[str, ...]:
-    """The classes of the run whose `best` is `folder`, in the order of its answers."""
-    return tuple(_json(folder / "config.json")["settings"]["classes"])
-
-
-def require_same_colours(folder: Path, config: VideoConfig, source: str) -> None:
+def require_same_colours(best: BestFolder, config: VideoConfig, source: str) -> None:
     """Refuse a run whose video branch learned from other colours than `config` says: shapes do not tell it."""
-    theirs = _json(folder / "config.json")["settings"]["model"]["video"]
+    theirs = best.settings["model"]["video"]
     learned = theirs.get("standardize", False)
     if theirs["enabled"] and config.standardize != learned:
         raise UserError(f"{source}: its video branch learned with --model.video.standardize {str(learned).lower()}; "
@@ -74,7 +58,7 @@ def require_same_colours(folder: Path, config: VideoConfig, source: str) -> None
 def trained_with(source: str) -> dict[str, Any]:
     """The settings that a run was trained with, as its `config.yaml` has them; empty where `source` is no such run."""
     best = best_of(source)
-    path = best.parent / "config.yaml" if best else Path()
+    path = run_of(best).config_path if best else Path()
     return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path.is_file() else {}
 
 
@@ -116,11 +100,3 @@ def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:
     usual |= PRESETS[branch].get(section["preset"], {})
     names = ["preset", *(name for name in usual if section.get(name, usual[name]) != usual[name])]
     return {f"model.{branch}.{name}": section[name] for name in names}
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: is not JSON ({error}); copy it again.") from error
-    return content if isinstance(content, dict) else {}
