@@ -30,8 +30,8 @@ ORIGINALS = {  # what create_slowfast is told for the networks of the zoo
                     "stage_conv_a_kernel_sizes": KERNELS_50_101},
 }
 SMALL = {"stem_dim_outs": (16, 2), "model_num_class": 5}  # the full depth at a quarter of the width
-IMPORT = "ignore:.*torch.jit.script.*:DeprecationWarning"  # fvcore, on which pytorchvideo stands
-pytestmark = pytest.mark.filterwarnings(IMPORT)
+pytestmark = [pytest.mark.filterwarnings(f"ignore:.*torch.jit.script.*:{kind}")  # fvcore, on which pytorchvideo stands
+              for kind in ("DeprecationWarning", "FutureWarning")]  # by the version of torch
 
 
 def settings_of(preset, **video):
