@@ -1,5 +1,8 @@
+import json
 import os
 import pickle
+import re
+import struct
 from collections import OrderedDict
 
 import numpy as np
@@ -122,6 +125,38 @@ def test_safetensors_are_read(tmp_path):
     assert torch.equal(read_file(tmp_path / "x.bin")["a"], torch.ones(3))
     torch.save({"a": torch.zeros(2)}, tmp_path / "y.safetensors")
     assert torch.equal(read_file(tmp_path / "y.safetensors")["a"], torch.zeros(2))
+
+
+def test_a_torch_checkpoint_cut_anywhere_is_one_sentence(tmp_path):
+    """Whatever the ending: torch takes a path that ends in `.safetensors` for such a file, whose errors are its own."""
+    for legacy in (True, False):
+        torch.save({"a": torch.ones(30)}, tmp_path / "whole", _use_new_zipfile_serialization=not legacy)
+        whole = (tmp_path / "whole").read_bytes()
+        for number, cut in enumerate(range(0, len(whole), 11)):
+            path = tmp_path / ("x.pt", "x.safetensors")[number % 2]
+            path.write_bytes(whole[:cut])
+            with pytest.raises(UserError, match=rf"^\S*{re.escape(path.name)}: [^\n]*\.$"):
+                read_file(path)
+
+
+@pytest.mark.parametrize("header", [
+    {"a": {"dtype": "F9", "shape": [1], "data_offsets": [0, 4]}}, {"a": {"dtype": "F32", "shape": [-1]}},
+    {"a": {"dtype": "F6_E2M3", "shape": [4], "data_offsets": [0, 3]}},
+    {"a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}, {"a": 1}, {"__metadata__": {"a": 1}}], ids=str)
+def test_a_table_of_contents_that_cannot_be_is_one_sentence(tmp_path, header):
+    text = json.dumps(header).encode()
+    (tmp_path / "x.bin").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
+    with pytest.raises(UserError, match=r"x\.bin: is not a whole safetensors file \([^\n]*\); copy or download"):
+        read_file(tmp_path / "x.bin")
+
+
+def test_an_old_checkpoint_whose_tensors_are_named_otherwise_than_its_numbers_is_one_sentence(tmp_path):
+    torch.save({"a": torch.ones(3)}, tmp_path / "x.pt", _use_new_zipfile_serialization=False)
+    content, count = re.subn(rb"(\]q\0X....)\d", rb"\1x", (tmp_path / "x.pt").read_bytes(), flags=re.DOTALL)
+    assert count == 1  # the list of the numbers that follow, by name
+    (tmp_path / "x.pt").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.pt: torch does not read it as weights alone"):
+        read_file(tmp_path / "x.pt")
 
 
 def test_an_array_without_its_numbers_is_said(tmp_path):

@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import struct
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,7 +20,7 @@ ZIP = b"PK\x03\x04"  # torch.save since 1.6
 LEGACY = pickle.dumps(0x1950A86A20F9469CFC6C, protocol=2)  # torch.save before: the number its files begin with
 # What a damaged pickle raises, besides its own error.
 DAMAGED = (pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, IndexError, KeyError, ImportError,
-           OverflowError, MemoryError, RuntimeError)
+           OverflowError, MemoryError, RuntimeError, AssertionError, struct.error)
 
 
 def read_file(path: Path) -> Any:
@@ -32,7 +33,7 @@ def read_file(path: Path) -> Any:
         start = file.read(16)
         file.seek(0)
         if start.startswith((ZIP, LEGACY)):
-            return _read_torch(path)
+            return _read_torch(path, file)
         if path.suffix == ".safetensors" or start[8:10] == SAFETENSORS:
             return _read_safetensors(path)
         return _read_arrays(path, file)
@@ -55,9 +56,9 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: is not a whole safetensors file ({error}); copy or download it again.") from error
 
 
-def _read_torch(path: Path) -> Any:
+def _read_torch(path: Path, file: BinaryIO) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)  # of a path it would believe the ending
     except DAMAGED as error:
         refused = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))  # behind a page of advice to run it
         reason = f"it asks for {refused[1]}" if refused else str(error).partition(". ")[0].partition("\n")[0]
@@ -74,7 +75,7 @@ def _read_arrays(path: Path, file: BinaryIO) -> Any:
                         f"download it again from its publisher.") from error
     except DAMAGED as error:
         raise UserError(f"{path}: is neither a safetensors file, nor a torch checkpoint, nor a pickle of arrays "
-                        f"({error}); copy or download it again.") from error
+                        f"({' '.join(str(error).split())}); copy or download it again.") from error
 
 
 class ForbiddenName(pickle.UnpicklingError):
