@@ -24,7 +24,8 @@ def outcomes(tmp_path_factory):
 
 
 def run(processes, out):
-    env = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(WORKER.parents[1])}
+    paths = os.pathsep.join(str(folder) for folder in WORKER.parents[1:3])  # of makers and of vaer
+    env = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -59,11 +60,19 @@ def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch
 
 
 def test_two_processes_know_of_speakers_what_one_does(outcomes):
+    """But for rounding, which this norm multiplies: it divides by deviations, of which the least is 0.006 here.
+
+    So one process that begins a bit off, in the last place of its parameters, ends 5e-4 off in them; that is the
+    bound. Processes that each learn of their own clips alone end 8 off, and 5 in what they know of speakers.
+    """
     one, two = (outcomes[processes]["speakers"] for processes in (1, 2))
+    nudged = outcomes[1]["speakers nudged"]
     assert one["known"]["0"][:, 0].tolist() == [5, 6]  # in each step one of the first speaker's clips has no pictures
     assert one["known"]["2"][:, 0].tolist() == [6, 6]
     for part in ("known", "parameters", "answers"):
-        assert largest_difference(two[part], one[part]) < 1e-5
+        rounding = largest_difference(nudged[part], one[part])
+        assert rounding < 1e-3
+        assert largest_difference(two[part], one[part]) < rounding
 
 
 def test_processes_without_clips_wait_for_nobody_and_all_would_answer_alike(outcomes):

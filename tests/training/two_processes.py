@@ -23,19 +23,25 @@ def main(out):
     outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
+    outcomes["speakers nudged"] = train(accelerator, "sgd", "mixed", speaker_norm=True, nudge=2 ** -23)
     outcomes["statistics"] = train(accelerator, "sgd", "mixed", freeze_batchnorm=False)
     if accelerator.is_main_process:
         torch.save(outcomes | {"processes": accelerator.num_processes}, out)
 
 
-def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True):
+def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True, nudge=0.0):
     """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
 
-    Each process in turn answers for all clips, while the others have none.
+    Each process in turn answers for all clips, while the others have none. Parameters begin off by `nudge` times their
+    value, up or down at random.
     """
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
                            fusion=FusionConfig(dim=16, heads=2, layers=1, dropout=0.0), speaker_norm=speaker_norm)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.mul_(1 + nudge * (2 * torch.randint(2, parameter.shape, generator=generator) - 1))
     norms = speaker_norms(network)
     for norm in norms:
         norm.remember(torch.tensor([6, 6]))  # ten clips of each come: the oldest ones fade
