@@ -3,7 +3,8 @@ import torch
 from hf_makers import KINDS, make_encoder, make_kind, small_builder
 
 from vaer.config import AudioConfig
-from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.models.audio.encoders import BUILDERS
+from vaer.models.audio.wav2vec import Wav2Vec
 from vaer.presets import AUDIO_PRESETS
 from vaer.weights.fit import facts_of, fitting_presets
 from vaer.weights.huggingface import facts_of_settings, to_torchaudio

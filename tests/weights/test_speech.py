@@ -8,8 +8,7 @@ from hf_makers import KINDS, SMALL_ENCODERS, make_encoder, make_kind, make_setti
 from vaer.config import AudioConfig, Config, ModelConfig, resolve
 from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
-from vaer.models.audio.wav2vec import BUILDERS
-from vaer.weights.bundles import BUNDLES
+from vaer.models.audio.encoders import BUILDERS, BUNDLES
 from vaer.weights.decide import decide
 from vaer.weights.records import Weights
 from vaer.weights.speech import describe_speech, read_speech

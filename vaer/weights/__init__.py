@@ -5,8 +5,9 @@ from pathlib import Path
 
 from vaer.config import AudioConfig, Config, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
+from vaer.models.audio.encoders import BUNDLES
 from vaer.runs.folder import best_of
-from vaer.weights.bundles import BUNDLES, describe_bundle
+from vaer.weights.bundles import describe_bundle
 from vaer.weights.contamination import contamination
 from vaer.weights.folders import is_hub_name
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm

@@ -4,19 +4,14 @@ import pickle
 from typing import Any
 
 import torch
-import torchaudio
-from torchaudio.pipelines import Wav2Vec2Bundle
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
+from vaer.models.audio.encoders import BUNDLES, Bundle
 from vaer.weights.fit import FIXED, fitting_presets, require_fit
 from vaer.weights.records import Weights, flags
 from vaer.weights.tensors import modern
 
-BUNDLES: dict[str, Wav2Vec2Bundle] = {name: bundle for name, bundle in vars(torchaudio.pipelines).items()
-                                      if isinstance(bundle, Wav2Vec2Bundle)}
-"""Those fine-tuned to write down speech (`*_ASR_*`) too: all are encoders that a preset builds."""
-ADDRESS = "https://download.pytorch.org/torchaudio/models/"
 HEAD = "aux."
 
 
@@ -25,7 +20,7 @@ def describe_bundle(name: str) -> list[str]:
     bundle = BUNDLES[name]
     presets = fitting_presets(facts_of_bundle(bundle), _family(name))  # several may be one network
     settings = {"model.audio.preset": name.lower() if name.lower() in presets else presets[0],
-                "model.audio.normalize": bundle._normalize_waveform}
+                "model.audio.normalize": bundle.normalize}
     return [f"{name}: torchaudio bundle of {size_of(bundle)}, downloaded when a run names it",
             f"  fits: --model.audio.pretrained {name} {flags(settings)}"]
 
@@ -39,38 +34,36 @@ def read_bundle(name: str, config: AudioConfig) -> Weights:
     require_fit(facts_of_bundle(bundle), config, _family(name), name)
     tensors = _fetch(name, bundle)
     left = {tensor: "task head" for tensor in tensors if tensor.startswith(HEAD)}
-    heard = "waveforms of mean 0 and variance 1" if bundle._normalize_waveform else "waveforms as they are"
+    heard = "waveforms of mean 0 and variance 1" if bundle.normalize else "waveforms as they are"
     about = f"torchaudio bundle {name}, for {heard}"
     return Weights({tensor: values for tensor, values in tensors.items() if tensor not in left}, left, about,
-                   {"model.audio.preset": config.preset, "model.audio.normalize": bundle._normalize_waveform})
+                   {"model.audio.preset": config.preset, "model.audio.normalize": bundle.normalize})
 
 
 def _family(name: str) -> str:
     return name.split("_")[0].lower()
 
 
-def facts_of_bundle(bundle: Wav2Vec2Bundle) -> dict[str, Any]:
+def facts_of_bundle(bundle: Bundle) -> dict[str, Any]:
     """How its network is built, as `vaer.weights.fit` names it."""
-    built = {name: value for name, value in bundle._params.items() if "drop" not in name and name != "aux_num_out"}
+    built = {name: value for name, value in bundle.sizes.items() if "drop" not in name and name != "aux_num_out"}
     return FIXED | built
 
 
-def _fetch(name: str, bundle: Wav2Vec2Bundle) -> dict[str, Any]:
+def _fetch(name: str, bundle: Bundle) -> dict[str, Any]:
     try:
-        return modern(bundle._get_state_dict({"map_location": "cpu", "weights_only": True}))
+        return modern(bundle.fetch())
     except OSError as error:
-        address = bundle._path if bundle._path.startswith("https") else ADDRESS + bundle._path
-        raise UserError(f"{name}: {address} ({size_of(bundle)}) could not be fetched ({error}); go online, or put the "
-                        f"file into the folder hub/checkpoints under TORCH_HOME (~/.cache/torch).") from error
+        raise UserError(f"{name}: {bundle.address} ({size_of(bundle)}) could not be fetched ({error}); go online, or "
+                        f"put the file into the folder hub/checkpoints under TORCH_HOME (~/.cache/torch).") from error
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise UserError(f"{name}: the file in torch's cache is not whole ({str(error).splitlines()[0]}); remove "
-                        f"{bundle._path} from the folder hub/checkpoints under TORCH_HOME (~/.cache/torch), and it is "
+                        f"{bundle.path} from the folder hub/checkpoints under TORCH_HOME (~/.cache/torch), and it is "
                         f"fetched again.") from error
 
 
-def size_of(bundle: Wav2Vec2Bundle) -> str:
+def size_of(bundle: Bundle) -> str:
     """About how large its file is, from the network: four bytes a weight."""
-    build = torchaudio.models.wavlm_model if bundle._model_type == "WavLM" else torchaudio.models.wav2vec2_model
     with torch.device("meta"):
-        network = build(**bundle._params)
+        network = bundle.build()
     return f"about {sum(4 * tensor.numel() for tensor in network.state_dict().values()) / 1e6:.0f} MB"

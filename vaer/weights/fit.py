@@ -7,7 +7,8 @@ from torch import nn
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
-from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.models.audio.encoders import BUILDERS
+from vaer.models.audio.wav2vec import Wav2Vec
 from vaer.presets import AUDIO_PRESETS
 
 FIXED = {"hidden_act": "gelu", "feat_extract_activation": "gelu", "layer_norm_eps": 1e-5, "feat_proj_layer_norm": True,

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
+from vaer.models.audio.encoders import BUNDLES
 from vaer.models.audio.hf_encoder import ENCODERS, build_encoder, require_waveform_encoder
-from vaer.weights.bundles import BUNDLES, read_bundle
+from vaer.weights.bundles import read_bundle
 from vaer.weights.fit import fitting_presets, nearest, require_fit
 from vaer.weights.folders import (
     SETTINGS,

@@ -11,7 +11,8 @@ from torchaudio.models.wav2vec2.components import FeatureExtractor
 from vaer.config import AudioConfig, Config, ModelConfig, resolve
 from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
-from vaer.models.audio.wav2vec import BUILDERS, Wav2Vec
+from vaer.models.audio.encoders import BUILDERS
+from vaer.models.audio.wav2vec import Wav2Vec
 from vaer.presets import AUDIO_PRESETS
 
 SMALL_NORM = {"wav2vec2_base", "wav2vec2_large", "hubert_base", "wavlm_base"}  # one norm, in the first convolution

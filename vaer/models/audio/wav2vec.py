@@ -3,35 +3,19 @@
 import math
 
 import torch
-import torchaudio
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from torchaudio.models import Wav2Vec2Model
-from torchaudio.models.wav2vec2.wavlm_attention import WavLMSelfAttention
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.convolutions import ConvolutionExtractor
+from vaer.models.audio.encoders import BUILDERS, build_network, has_relative_positions
 from vaer.models.audio.filterbank import FilterbankExtractor
 from vaer.models.audio.masking import length_mask
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.mix import LayerMix
 from vaer.presets import AUDIO_PRESETS
 from vaer.records import Tokens
-
-BUILDERS = {
-    "wav2vec2_base": torchaudio.models.wav2vec2_base,
-    "wav2vec2_large": torchaudio.models.wav2vec2_large,
-    "wav2vec2_large_lv60k": torchaudio.models.wav2vec2_large_lv60k,
-    "wav2vec2_xlsr_300m": torchaudio.models.wav2vec2_xlsr_300m,
-    "wav2vec2_xlsr_1b": torchaudio.models.wav2vec2_xlsr_1b,
-    "wav2vec2_xlsr_2b": torchaudio.models.wav2vec2_xlsr_2b,
-    "hubert_base": torchaudio.models.hubert_base,
-    "hubert_large": torchaudio.models.hubert_large,
-    "hubert_xlarge": torchaudio.models.hubert_xlarge,
-    "wavlm_base": torchaudio.models.wavlm_base,
-    "wavlm_large": torchaudio.models.wavlm_large,
-}
 
 
 class Wav2Vec(nn.Module):
@@ -59,7 +43,7 @@ class Wav2Vec(nn.Module):
         self.mix = LayerMix(num_layers=1 + len(transformer.layers))
         fallback = AUDIO_PRESETS[config.preset]["normalize"]  # settings of older runs do not say it
         self.normalize: bool = fallback if config.normalize is None else config.normalize
-        self.relative_positions = isinstance(transformer.layers[0].attention, WavLMSelfAttention)
+        self.relative_positions = has_relative_positions(transformer.layers[0].attention)
         self.checkpointing = config.gradient_checkpointing
         self.frozen = config.freeze
         if config.freeze:
@@ -124,7 +108,7 @@ class Wav2Vec(nn.Module):
         return layer(*arguments)
 
 
-def _build_pretrained(config: AudioConfig) -> Wav2Vec2Model:
+def _build_pretrained(config: AudioConfig) -> nn.Module:
     for name, fixed in AUDIO_PRESETS[config.preset].items():
         chosen = getattr(config, name)
         if chosen != fixed and name != "normalize":  # what the network hears, not what it is
@@ -135,9 +119,9 @@ def _build_pretrained(config: AudioConfig) -> Wav2Vec2Model:
         encoder_ff_interm_dropout=config.dropout, encoder_dropout=config.dropout, encoder_layer_drop=0.0)
 
 
-def _build_tiny(config: AudioConfig) -> Wav2Vec2Model:
+def _build_tiny(config: AudioConfig) -> nn.Module:
     narrow = config.dim // 2
-    return torchaudio.models.wav2vec2_model(
+    return build_network(
         extractor_mode="layer_norm",
         extractor_conv_layer_config=[(narrow, 10, 5), *[(narrow, 3, 2)] * 4, (narrow, 2, 2), (config.dim, 2, 2)],
         extractor_conv_bias=True,
