@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import os
+import struct
 import wave
 from fractions import Fraction
 from pathlib import Path
@@ -130,6 +131,49 @@ def write_wav(path: Path, sound: np.ndarray, rate: int = 16_000) -> Path:
         file.setframerate(rate)
         file.writeframes((channels.T * 32767).round().astype("<i2").tobytes())
     return path
+
+
+def write_samples(path: Path, samples: np.ndarray, rate: int = 16_000, *, mask: int | None = None) -> Path:
+    """A wav of (channels, samples) as they are, float or integer, with the mask of the channels' places or none."""
+    channels, width = len(samples), samples.dtype.itemsize
+    code = 3 if samples.dtype.kind == "f" else 1
+    layout = struct.pack("<HHIIHH", 0xFFFE if mask is not None else code, channels, rate, rate * channels * width,
+                         channels * width, 8 * width)
+    if mask is not None:
+        layout += struct.pack("<HHI", 22, 8 * width, mask) + bytes([code, 0]) + bytes.fromhex(
+            "000000001000800000aa00389b71")
+    data = np.ascontiguousarray(samples.T).tobytes()
+    content = b"WAVEfmt " + struct.pack("<I", len(layout)) + layout + b"data" + struct.pack("<I", len(data)) + data
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(content)) + content)
+    return path
+
+
+def write_encoded(path: Path, sound: np.ndarray, rate: int, codec: str, bit_rate: int | None = None) -> Path:
+    """Mono (samples,) within -1 and 1, by an encoder of FFmpeg's in the container of the ending."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate, layout="mono")
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
+        stream.codec_context.format = stream.codec_context.codec.audio_formats[0]
+        stream.codec_context.open()
+        resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate,
+                                      frame_size=stream.codec_context.frame_size or 1024)
+        whole = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
+        whole.sample_rate, whole.pts, whole.time_base = rate, 0, Fraction(1, rate)
+        for frame in [*resampler.resample(whole), *resampler.resample(None)]:
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def noise(seconds: float, rate: int = 16_000, seed: int = 0) -> np.ndarray:
+    """(samples,) noise between 150 Hz and 3 kHz within -0.5 and 0.5, every moment of which is unique."""
+    rng, count = np.random.default_rng(seed), round(seconds * rate)
+    hertz = np.fft.rfftfreq(count, 1 / rate)
+    spectrum = rng.standard_normal(len(hertz)) + 1j * rng.standard_normal(len(hertz))
+    sound = np.fft.irfft(spectrum * ((hertz > 150) & (hertz < 3000)), count)
+    return sound / np.abs(sound).max() / 2
 
 
 def tone(seconds: float, rate: int = 16_000, hertz: float = 440.0, level: float = 0.5) -> np.ndarray:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from makers import shared, tone, write_video, write_wav
+from makers import shared, tone, write_samples, write_video, write_wav
 
 from vaer.data.media import read_frames, read_sound
 from vaer.data.probe import probe
@@ -63,6 +63,16 @@ def test_sound_alone(tmp_path):
 @pytest.mark.parametrize(("level", "notes"), [(0.0, "silent"), (1e-4, "silent"), (1e-2, "")])
 def test_silence_is_flagged(tmp_path, level, notes):
     facts, _ = prepared(write_wav(tmp_path / "a.wav", tone(0.5, level=level)), "a.flac")
+    assert facts.notes == notes
+
+
+@pytest.mark.parametrize(("samples", "notes"), [
+    (np.stack([tone(0.5), -tone(0.5)]).astype("f4"), "channels cancel out; silent"),
+    (4 * tone(0.5).astype("f4")[None], "clipped"), (2 * tone(0.5).astype("f4")[None], ""),
+    (np.where(np.arange(24_000) // 75 % 2, 32767, -32768).astype("i2")[None], "")])
+def test_what_a_clip_loses_of_its_sound_is_flagged(tmp_path, samples, notes):
+    """Full scale is 1, of a tone of level 0.5 doubled: that is kept, and so is an integer square of full scale."""
+    facts, _ = prepared(write_samples(tmp_path / "a.wav", samples, rate=48_000), "a.flac")
     assert facts.notes == notes
 
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vaer.data.media import LEVEL_FRAME, nearest, read_sound
+from vaer.data.media import LEVEL_FRAME, nearest
 from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded, version
+from vaer.data.waveforms import Heard, hear
 from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.faces import Face, detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
@@ -20,6 +21,7 @@ from vaer.prepare.settings import PrepareConfig
 from vaer.prepare.track import Track, find_tracks
 
 SCALING = Image.Resampling.BILINEAR  # of Pillow: over all pixels that a smaller one covers, so fine detail stays calm
+CLIPPED = 10 ** (0.5 / 20)  # half a dB over full scale: less is the ringing of resampling and of lossy codecs
 OVERVIEW = 320  # pixels, the longer side of the picture in which the faces of a doubtful clip are framed
 
 
@@ -32,7 +34,8 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
     config, path, goal = PrepareConfig(**settings), os.path.join(source_root, source), Path(target_root, target)
     num_bytes, modified_ns = version(path)
     recording = probe(path)
-    sound = read_sound(path, 0.0, recording.duration_s) if recording.has_sound else None
+    heard = hear(path, 0.0, recording.duration_s) if recording.has_sound else None
+    sound = heard.waveform if heard is not None else None
     goal.parent.mkdir(parents=True, exist_ok=True)
     shown_s, tracks, notes, size = np.zeros(0), [], [], (0, 0)
     with _whole(goal) as part:
@@ -52,7 +55,7 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
             write_sound(part, sound, kind=goal.suffix[1:])
         content = part.read_bytes()
     loudness_db, loudest_db = _levels(sound)
-    notes += ["no sound"] if sound is None else ["silent"] if loudest_db < config.silence_db else []
+    notes += _notes_of_sound(heard, loudest_db, config)
     main = tracks[0] if tracks else None
     return list(Facts(
         path=target, source=source, notes="; ".join(notes), reason="", duration_s=round(recording.duration_s, 4),
@@ -101,6 +104,14 @@ def _decoded(path: str, indices: np.ndarray, num_frames: int) -> Iterator[np.nda
 
 def _notes_of_faces(faces: int) -> list[str]:
     return ["no face"] if faces == 0 else ["several faces"] if faces > 1 else []
+
+
+def _notes_of_sound(heard: Heard | None, loudest_db: float, config: PrepareConfig) -> list[str]:
+    if heard is None:
+        return ["no sound"]
+    clipped = len(heard.waveform) > 0 and bool(np.abs(heard.waveform).max() > CLIPPED)
+    return (["channels cancel out"] * heard.cancels + ["silent"] * (loudest_db < config.silence_db)
+            + ["clipped"] * clipped)
 
 
 def _size(width: int, height: int, tracks: list[Track], config: PrepareConfig) -> tuple[int, int]:

@@ -24,7 +24,7 @@ class Facts(NamedTuple):
     source: str
     """The recording, relative to its folder."""
     notes: str
-    """What is doubtful: no face, several faces, no sound, silent."""
+    """What is doubtful: no face, several faces, no sound, channels cancel out, silent, clipped."""
     reason: str
     """Why the recording could not be prepared."""
     duration_s: float = 0.0
