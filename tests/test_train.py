@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from makers import shared, tone, write_video
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +75,37 @@ def test_signals_to_the_whole_group_save_and_the_same_command_goes_on(two_clips,
         assert before < done < 20
     finish(start("train.py", *command))
     assert progress(tmp_path / "run") == 20
+
+
+def test_of_several_commands_at_once_one_trains(two_clips, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    command = [*TINY, "--data.root", two_clips, "--train.epochs", 2, "--data.protocol", "all_train",
+               "--train.batch_size", 2]
+    running = [start("train.py", *command, "--seed", seed, "--output", tmp_path / name)
+               for seed, name in enumerate(("run", "link"))]
+    ended = [(process.communicate(timeout=200)[1], process.returncode) for process in running]
+    assert sorted(status for _, status in ended) == [0, 2], ended
+    for err, status in ended:
+        assert status == 0 or re.search(r"\nvaer: \S+: (process \d+ on|holds a run already).*\n$", f"\n{err}")
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["finished"]
+    assert ended[facts["seed"]][1] == 0
+    assert {"best", "last"} <= {path.name for path in (tmp_path / "run").iterdir()}
+    assert len(losses(tmp_path / "run")) == 2
+
+
+def test_a_launcher_for_gpus_trains_nothing_twice_without_one(two_clips, tmp_path):
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--quiet", "--num_processes", "2",
+                "--config_file", str(ROOT / "configs" / "accelerate" / "many_gpus.yaml")]
+    done = subprocess.run([*launcher, str(ROOT / "train.py"), *TINY, "--data.root", str(two_clips), "--output",
+                           str(tmp_path / "run")], env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True,
+                          text=True, timeout=200, check=False)
+    assert done.returncode != 0
+    assert "vaer: WORLD_SIZE is 2, and accelerate joins 1 process: 2 runs would work side by side" in done.stderr
+    assert "ACCELERATE_USE_CPU=true" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_evaluate_scores_what_train_made(two_clips, tmp_path):

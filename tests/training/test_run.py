@@ -228,7 +228,7 @@ def test_a_precision_that_the_machine_lacks_is_one_sentence(corpus, tmp_path, mo
     def refuse(**_):
         raise ValueError("fp16 mixed precision requires a GPU")
 
-    monkeypatch.setattr(run_module, "Accelerator", refuse)
+    monkeypatch.setattr(run_module, "join_processes", refuse)
     with pytest.raises(UserError, match=r"--train\.mixed_precision fp16"):
         train(config(corpus, tmp_path / "run", train={"mixed_precision": "fp16"}))
 

@@ -22,6 +22,7 @@ from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.predict import Predictions, draw_clips, predict
 from vaer.evaluation.scored import CROSS_CORPUS, Answers, Scored, average, facts_of, pool
+from vaer.launch import join_processes
 from vaer.models.network import VAER, load_network
 from vaer.records import Batch, Item, Split
 from vaer.runs.folder import RunFolder
@@ -95,7 +96,7 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
     for group, folder in zip(groups, pooled, strict=True):
         if folder is not None:
             _require_alike(group, settings)
-    accelerator = Accelerator()
+    accelerator = join_processes()
     scored: list[list[Scored]] = []
     for group, folder in zip(groups, pooled, strict=True):
         scored.append([])

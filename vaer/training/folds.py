@@ -1,6 +1,7 @@
 """One fold or all of them, and the refit afterwards: which runs a command stands for."""
 
 import dataclasses
+from contextlib import nullcontext
 from pathlib import Path
 
 from accelerate import PartialState
@@ -10,7 +11,8 @@ from vaer.config import Config, ModelConfig, resolve
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, fold_name
-from vaer.training.run import claim, train
+from vaer.training.lock import held
+from vaer.training.run import build_accelerator, claim, train
 from vaer.weights.decide import decide
 
 
@@ -20,6 +22,7 @@ def train_folds(config: Config) -> None:
     Folds stand in OUTPUT/fold0, fold1, ...; refits in OUTPUT-refit in the same way. Raises UserError or RunError.
     """
     config = dataclasses.replace(config, output=str(Path(config.output)))
+    accelerator = build_accelerator(config)
     runs = expand(config)
     for run in runs:  # what is wrong with the last fold is said before the first one has trained for hours
         selects = bool(read_split(run.data)[1].validation)
@@ -27,14 +30,16 @@ def train_folds(config: Config) -> None:
             raise UserError(f"--train.refit wants validation clips that choose an epoch; fold {run.data.fold} of "
                             f"--data.protocol {config.data.protocol} with --data.validation {config.data.validation} "
                             f"leaves none.")
-    for run in runs:
-        _train_once(run, config)
-    if config.train.refit:
+    # The folder of all folds for the whole time, that of a single run in `train`.
+    with held(Path(config.output), accelerator) if config.data.fold == "all" else nullcontext():
         for run in runs:
-            _train_once(refitted(run, config.output), config)
+            _train_once(run, config)
+        if config.train.refit:
+            for run in runs:
+                _train_once(refitted(run, config.output), config)
     folder = RunFolder(Path(config.output))
     folders = [str(folder), *([str(folder.refit)] if config.train.refit else [])]
-    if PartialState().is_main_process:
+    if accelerator.is_main_process:
         print(f"score on the test speakers: python evaluate.py {' '.join(folders)}")
 
 

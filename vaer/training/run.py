@@ -28,12 +28,14 @@ from vaer.data.protocols import is_file, read_split
 from vaer.errors import RunError, UserError
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
+from vaer.launch import device_warnings, join_processes, require_precision
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.network import VAER, network_settings
 from vaer.records import Split
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
+from vaer.training.lock import held
 from vaer.training.logging import RunLog
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler, parts
@@ -50,16 +52,22 @@ def train(config: Config) -> None:
     """Train one fold as `config` says, into the folder `config.output`; raises UserError or RunError."""
     config = resolve(decide(config))
     accelerator = build_accelerator(config)
-    claim(RunFolder(Path(config.output)), config)
-    Run(config, accelerator, *read_split(config.data)).learn()
+    folder = RunFolder(Path(config.output))
+    with held(folder.path, accelerator):
+        claim(folder, config)
+        Run(config, accelerator, *read_split(config.data)).learn()
 
 
 def build_accelerator(config: Config) -> Accelerator:
     """The accelerator of this process; precision as the settings or else the launcher say."""
     try:
-        accelerator = Accelerator(mixed_precision=config.train.mixed_precision, step_scheduler_with_optimizer=False)
+        accelerator = join_processes(mixed_precision=config.train.mixed_precision, step_scheduler_with_optimizer=False)
+    except UserError:
+        raise
     except ValueError as error:
-        raise UserError(f"--train.mixed_precision {config.train.mixed_precision}: {error}") from error
+        raise UserError(f"--train.mixed_precision {config.train.mixed_precision}, or how this process was launched: "
+                        f"{error}") from error
+    require_precision(accelerator)
     if accelerator.device.type == "cpu":
         # Cores that decode do not compute: on two cores the demo trained at 33 clips/s so, at 24 otherwise.
         cores = usable_cores() // accelerator.num_processes - config.data.num_workers
@@ -239,6 +247,8 @@ class Run:
     def _introduce(self, log: RunLog) -> None:
         log.say(f"{self.folder}: {self.parameters:,} parameters, {self.accelerator.num_processes} process(es) on "
                 f"{self.accelerator.device.type}, precision {self.accelerator.mixed_precision}")
+        for warning in device_warnings(self.accelerator):
+            log.say(f"WARNING: {warning}")
         log.say(f"split {self.config.data.protocol} fold {self.config.data.fold}: {self.split.verdict}")
         if self.validation is None:
             log.say("no validation clips: the last epoch counts as the best")
