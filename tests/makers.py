@@ -14,11 +14,22 @@ import pandas as pd
 import pytest
 import torch
 
-from vaer.config import AudioConfig, Config, DataConfig, FusionConfig, ModelConfig, TrainConfig, VideoConfig, resolve
+from vaer.config import (
+    AudioConfig,
+    ClipConfig,
+    Config,
+    DataConfig,
+    FusionConfig,
+    ModelConfig,
+    TrainConfig,
+    VideoConfig,
+    resolve,
+)
 from vaer.data.readers import READERS, is_usable
 from vaer.evaluation.scored import Answers, Scored, facts_of
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch, Item, Tokens
+from vaer.runs.recipe import Lengths, Recipe
 
 DECODERS = [pytest.param(name, marks=pytest.mark.skipif(
     not is_usable(name), reason=f"{name} is not installed or does not find FFmpeg's shared libraries"))
@@ -234,6 +245,13 @@ def tiny_network(classes: int = 3, **model) -> VAER:
     """A tiny network from seed 0."""
     torch.manual_seed(0)
     return VAER(settings=network_settings(tiny_config(**model), tuple(f"class{number}" for number in range(classes))))
+
+
+def make_recipe(clip: ClipConfig | None = None, **other) -> Recipe:
+    """What `best/` says beside a tiny network that learned from whole scenes of two seconds."""
+    clip = tiny_config().data.clip if clip is None else clip
+    return Recipe(**{"clip": clip, "views": 1, "preparation": None, "lengths": Lengths(2.0, 2.5, 4), "corpus": "made",
+                     "remark": "", "temperature": 2.0} | other)
 
 
 def make_batch(seconds: list[float], *, video: list[bool] | None = None, seed: int = 0) -> Batch:

@@ -7,6 +7,7 @@ import yaml
 from vaer.config import (
     AudioConfig,
     AugmentConfig,
+    ClipConfig,
     Config,
     DataConfig,
     EvaluateConfig,
@@ -106,3 +107,14 @@ def test_a_file_that_is_no_config_is_named(tmp_path, content):
 def test_a_missing_config_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.yaml"):
         read_config(tmp_path / "nothing.yaml")
+
+
+def test_how_clips_are_cut_stands_by_itself_and_its_flags_stay(tmp_path):
+    (tmp_path / "old.yaml").write_text("data: {num_frames: 8, window_s: 1.5, fold: 2}\n")
+    data = read_config(tmp_path / "old.yaml").data
+    assert data.clip == ClipConfig(num_frames=8, window_s=1.5)
+    assert (data.clip.sample_rate, data.fold) == (16_000, 2)
+    write_config(Config(data=data), tmp_path / "new.yaml")
+    assert read_config(tmp_path / "new.yaml").data == data
+    with pytest.raises(UserError, match=r"--data\.num_frames is 0"):
+        ClipConfig(num_frames=0)

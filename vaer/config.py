@@ -4,7 +4,7 @@ import dataclasses
 from argparse import ArgumentError
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
@@ -14,6 +14,7 @@ from vaer.label_map import MODE, LabelMap
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 Settings = TypeVar("Settings")
+SAMPLE_RATE = 16_000  # Hz of every waveform
 
 
 def require(condition: bool, message: str) -> None:
@@ -59,7 +60,33 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class ClipConfig:
+    """How a clip is cut from a file: all that windows, decoding and prediction must know; `best/` keeps it."""
+
+    num_frames: int = 32
+    """Pictures of a window."""
+    size: int = 224
+    """Height and width of the pictures, pixels."""
+    window_s: float | None = None
+    """Length of a window in seconds (training: at a random place); none takes the whole clip."""
+    max_seconds: float = 10.0
+    """A whole clip longer than this is cut to its middle, seconds."""
+    trim_db: float | None = None
+    """Windows lie between the first and the last sound that is less than this many dB under the loudest; none
+    uses the whole clip."""
+    sample_rate: ClassVar[int] = SAMPLE_RATE
+    """Hz of the waveform; no other one is read."""
+
+    def __post_init__(self) -> None:
+        require_range("data.num_frames", self.num_frames, 1, 1024)
+        require_range("data.size", self.size, 16, 1024)
+        require_range("data.window_s", self.window_s, 0.1)
+        require_range("data.max_seconds", self.max_seconds, 0.1)
+        require_range("data.trim_db", self.trim_db, 1, 120)
+
+
+@dataclass(frozen=True)
+class DataConfig(ClipConfig):
     """Which corpus, who is tested, and how clips are cut."""
 
     corpus: Literal["ravdess", "demo", "csv"] = "ravdess"
@@ -87,17 +114,6 @@ class DataConfig:
     """Train although the corpus lacks takes of speakers that the protocol names."""
     lift_guard: bool = False
     """Train although a speaker, a take or a file stands on two sides of the split; every score says so."""
-    num_frames: int = 32
-    """Pictures of a window."""
-    size: int = 224
-    """Height and width of the pictures, pixels."""
-    window_s: float | None = None
-    """Length of a window in seconds (training: at a random place); none takes the whole clip."""
-    max_seconds: float = 10.0
-    """A whole clip longer than this is cut to its middle, seconds."""
-    trim_db: float | None = None
-    """Windows lie between the first and the last sound that is less than this many dB under the loudest; none
-    uses the whole clip."""
     bucketing: bool = False
     """Steps hold clips of like length, so that less of the sound is padding."""
     num_workers: int = 2
@@ -111,12 +127,8 @@ class DataConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_range("data.fold", None if self.fold == "all" else self.fold, 0)
-        require_range("data.num_frames", self.num_frames, 1, 1024)
-        require_range("data.size", self.size, 16, 1024)
-        require_range("data.window_s", self.window_s, 0.1)
-        require_range("data.max_seconds", self.max_seconds, 0.1)
-        require_range("data.trim_db", self.trim_db, 1, 120)
         require_range("data.num_workers", self.num_workers, 0, 256)
         if self.corpus != "ravdess":
             for name, value in (("channel", self.channel), ("labels", self.labels)):
@@ -126,6 +138,11 @@ class DataConfig:
                 f"--data.label_map is for --data.corpus csv, not {self.corpus}; leave it out.")
         require("" not in self.label_map.values(),
                 "--data.label_map gives a label the empty name; null leaves its clips out.")
+
+    @property
+    def clip(self) -> ClipConfig:
+        """How clips are cut, alone."""
+        return ClipConfig(**{part.name: getattr(self, part.name) for part in dataclasses.fields(ClipConfig)})
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,15 @@ class UserError(ValueError):
     """Something the user can mend; the command line shows its message alone and exits with status 2."""
 
 
+class NewerFormatError(UserError):
+    """A file that a newer vaer wrote, in a format that this one does not know."""
+
+    def __init__(self, path: str | Path, found: object, known: int) -> None:
+        super().__init__(f"{path}: was written by a newer vaer (format {found}; this one reads up to {known}); "
+                         f"update it, for example by `pip install -U vaer`.")
+        self.found, self.known = found, known
+
+
 class RunError(RuntimeError):
     """A run that cannot go on (a loss that is not finite, say); one sentence on stderr, exit status 1."""
 

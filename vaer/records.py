@@ -10,6 +10,10 @@ if TYPE_CHECKING:  # annotations only: reading settings and scanning folders mus
     from torch import Tensor
 
 
+BEST_FORMAT = 2
+"""Of what `best/config.json` holds: raise it with every change that an older reader would take for something else."""
+
+
 class Item(NamedTuple):
     """One clip of a corpus, as its folder names it; nothing has been opened yet."""
 

@@ -6,7 +6,8 @@ from makers import tiny_config, tiny_network
 
 from vaer.claim import write_whole
 from vaer.config import write_config
-from vaer.errors import UserError
+from vaer.errors import NewerFormatError, UserError
+from vaer.models.network import load_network
 from vaer.runs.folder import BestFolder, RunFolder, best_of, run_of
 
 
@@ -26,7 +27,6 @@ def test_a_trained_run_says_what_it_is(trained):
     assert trained.folds() == [trained]
     assert str(trained) == str(trained.path)
     assert trained.best.classes == ("class0", "class1", "class2")
-    assert trained.best.clip["num_frames"] == 8
     assert trained.best.is_whole()
     assert run_of(best_of(trained.path)) == trained
 
@@ -51,6 +51,17 @@ def test_settings_that_are_none_are_refused(tmp_path, content, message):
     best.config_path.write_text(content)
     with pytest.raises(UserError, match=rf"config.json: {message}"):
         best.classes  # noqa: B018
+
+
+def test_settings_that_a_newer_vaer_wrote_are_an_error_of_their_own(trained):
+    content = json.loads(trained.best.config_path.read_text())
+    content["settings"]["format"] = 99
+    trained.best.config_path.write_text(json.dumps(content))
+    with pytest.raises(NewerFormatError, match=r"best/config.json: was written by a newer vaer \(format 99; this one"):
+        trained.best.classes  # noqa: B018
+    with pytest.raises(NewerFormatError, match=r"best: was written by a newer vaer \(format 99"):
+        load_network(trained.best.path)
+    assert best_of(trained.path) == trained.best  # it is a run all the same
 
 
 def test_folds_are_those_of_the_protocol_and_all_of_them(trained, tmp_path):

@@ -1,8 +1,9 @@
 import pytest
-from makers import tiny_network
+from makers import make_recipe, tiny_network
 
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
+from vaer.runs.recipe import read_recipe
 from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
 
 
@@ -48,7 +49,9 @@ def test_another_number_of_processes_is_refused(accelerator, tmp_path):
 
 
 def test_best_is_replaced_whole(accelerator, tmp_path):
-    save_best(accelerator, tiny_network(), RunFolder(tmp_path))
-    save_best(accelerator, tiny_network(classes=4), RunFolder(tmp_path))
+    save_best(accelerator, tiny_network(), RunFolder(tmp_path), make_recipe())
+    save_best(accelerator, tiny_network(classes=4), RunFolder(tmp_path), make_recipe())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["best"]
+    assert RunFolder(tmp_path).best.classes == ("class0", "class1", "class2", "class3")
+    assert read_recipe(RunFolder(tmp_path).best) == make_recipe()
     assert {"config.json", "model.safetensors"} <= {path.name for path in (tmp_path / "best").iterdir()}

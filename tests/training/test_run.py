@@ -2,6 +2,7 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
@@ -12,6 +13,8 @@ from safetensors.torch import load_file
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
 from vaer.data.decoders import described
 from vaer.errors import MediaError, RunError, UserError
+from vaer.runs.folder import RunFolder
+from vaer.runs.recipe import read_recipe
 from vaer.training import run as run_module
 from vaer.training.run import train
 
@@ -135,7 +138,7 @@ def test_validation_picks_the_best_epoch_and_patience_ends_the_run(corpus, tmp_p
     nlls = iter([1.0, 1.0, 0.5, 2.0, 0.1])
 
     class Told:
-        probabilities = labels = None
+        probabilities, labels = np.array([[0.8, 0.2], [0.8, 0.2]]), np.array([0, 1])
 
         def __init__(self):
             self.nll = next(nlls)
@@ -148,6 +151,10 @@ def test_validation_picks_the_best_epoch_and_patience_ends_the_run(corpus, tmp_p
     train(config(corpus, tmp_path / "run", train={"epochs": 9, "patience": 2}))
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (run["epochs"], run["best_epoch"], run["best_validation_uar"]) == (4, 2, 0.5)
+    recipe = read_recipe(RunFolder(tmp_path / "run").best)
+    assert recipe.temperature == pytest.approx(20.0, rel=0.01)  # half are right: as soft as is looked for
+    assert recipe.preparation is None
+    assert 0 < recipe.lengths.median_s <= recipe.lengths.longest_s
 
 
 def test_init_starts_from_another_run_with_frozen_statistics(corpus, tmp_path):

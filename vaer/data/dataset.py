@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from torch.utils.data import Dataset
 
-from vaer.config import DataConfig
+from vaer.config import ClipConfig, DataConfig
 from vaer.data import augment, media, windows
 from vaer.data.packed import PackedItems
 from vaer.records import Clip, Item
@@ -75,7 +75,7 @@ def speaker_places(items: Sequence[Item]) -> np.ndarray:
     return np.unique([item.speaker for item in items], return_inverse=True)[1]
 
 
-def span(item: Item, config: DataConfig) -> tuple[float, float]:
+def span(item: Item, config: ClipConfig) -> tuple[float, float]:
     """Start and end in seconds of the part of a clip in which windows may lie."""
     if config.trim_db is not None and item.sound is not None and media.probe(item.sound).has_sound:
         return media.sound_span(item.sound, config.trim_db)

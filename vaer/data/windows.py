@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.random import Generator
 
-from vaer.config import DataConfig
+from vaer.config import ClipConfig, DataConfig
 from vaer.records import Window
 
 
@@ -17,19 +17,19 @@ def training_window(span: tuple[float, float], config: DataConfig, rng: Generato
     return Window(start_s, start_s + length_s, _times(start_s, length_s, config.num_frames, rng.uniform), speed)
 
 
-def evaluation_window(span: tuple[float, float], config: DataConfig, view: int, views: int) -> Window:
+def evaluation_window(span: tuple[float, float], config: ClipConfig, view: int, views: int) -> Window:
     """Window number `view` of `views` evenly spread ones; the only one of one stands in the middle."""
     start_s, length_s, slack_s = _limits(span, config, speed=1.0)
     start_s += slack_s * (view / (views - 1) if views > 1 else 0.5)
     return Window(start_s, start_s + length_s, _times(start_s, length_s, config.num_frames, _middle))
 
 
-def length_s(span: tuple[float, float], config: DataConfig) -> float:
+def length_s(span: tuple[float, float], config: ClipConfig) -> float:
     """How long a window of `span` is, seconds; where the playing speed changes, at its mean."""
     return _limits(span, config, speed=1.0)[1]
 
 
-def _limits(span: tuple[float, float], config: DataConfig, speed: float) -> tuple[float, float, float]:
+def _limits(span: tuple[float, float], config: ClipConfig, speed: float) -> tuple[float, float, float]:
     """Earliest start, length and room to move of a window, seconds."""
     start_s, end_s = span
     whole_s = end_s - start_s

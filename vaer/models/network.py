@@ -11,26 +11,26 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from vaer.config import AudioConfig, Config, FusionConfig, ModelConfig, VideoConfig
-from vaer.errors import UserError
+from vaer.errors import NewerFormatError, UserError
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.fusion import FUSIONS
 from vaer.models.heads import UnimodalHead
 from vaer.models.layers.pooling import masked_mean
 from vaer.models.layers.speaker_norm import SpeakerNorm
 from vaer.models.video import VIDEO_BRANCHES
-from vaer.records import Batch, Embedded, Output, Stream, Tokens
+from vaer.records import BEST_FORMAT, Batch, Embedded, Output, Stream, Tokens
 
 
 def network_settings(config: Config, classes: tuple[str, ...]) -> dict[str, Any]:
     """What a network is rebuilt from, and what must be known to give it a new video: plain types alone.
 
-    `config` is resolved. Seconds, frames, size and trimming are those of training.
+    `config` is resolved. The clip recipe is that of training; `best/` holds more beside it (`vaer.runs.recipe`).
     """
     model = dataclasses.asdict(config.model)
     del model["init"], model["modality_dropout"]  # how it was trained, not what it is
     del model["video"]["pretrained"], model["audio"]["pretrained"]
-    clip = {name: getattr(config.data, name) for name in ("num_frames", "size", "window_s", "max_seconds", "trim_db")}
-    return {"classes": list(classes), "model": model, "clip": clip}
+    clip = dataclasses.asdict(config.data.clip) | {"sample_rate": config.data.sample_rate}
+    return {"format": BEST_FORMAT, "classes": list(classes), "model": model, "clip": clip}
 
 
 class VAER(nn.Module, PyTorchModelHubMixin):
@@ -41,6 +41,8 @@ class VAER(nn.Module, PyTorchModelHubMixin):
 
     def __init__(self, *, settings: dict[str, Any]) -> None:
         super().__init__()
+        if settings.get("format", 1) > BEST_FORMAT:
+            raise NewerFormatError("settings of a network", settings["format"], BEST_FORMAT)
         self.settings = settings
         self.classes = tuple(settings["classes"])
         model = _model_config(settings["model"])
@@ -115,6 +117,8 @@ def load_network(folder: Path) -> VAER:
     try:
         with contextlib.redirect_stdout(None):  # huggingface_hub prints where it loads from
             return VAER.from_pretrained(folder)
+    except NewerFormatError as error:
+        raise NewerFormatError(folder, error.found, error.known) from error
     except (OSError, ValueError, TypeError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{folder}: config.json and model.safetensors are not those of a whole network "
                         f"({' '.join(str(error).split())[:200]}); copy the run again.") from error

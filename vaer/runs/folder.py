@@ -8,7 +8,8 @@ from typing import Any
 from vaer.claim import read_facts
 from vaer.config import Config, DataConfig, read_config
 from vaer.data.protocols import num_folds
-from vaer.errors import UserError
+from vaer.errors import NewerFormatError, UserError
+from vaer.records import BEST_FORMAT
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,17 +38,14 @@ class BestFolder:
         if not isinstance(found, dict) or not isinstance(found.get("model"), dict):
             raise UserError(f"{self.config_path}: holds no settings of a network; name the folder of a run that "
                             f"trained.")
+        if found.get("format", 1) > BEST_FORMAT:
+            raise NewerFormatError(self.config_path, found["format"], BEST_FORMAT)
         return found
 
     @property
     def classes(self) -> tuple[str, ...]:
         """In the order of the network's answers."""
         return tuple(self.settings["classes"])
-
-    @property
-    def clip(self) -> dict[str, Any]:
-        """How the clips were cut that the network learned from."""
-        return self.settings["clip"]
 
     def is_whole(self) -> bool:
         """Whether settings and weights are there."""

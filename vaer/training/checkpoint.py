@@ -9,6 +9,7 @@ from torch import nn
 
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
+from vaer.runs.recipe import Recipe
 
 
 class Progress:
@@ -62,10 +63,11 @@ def load_last(accelerator: Accelerator, found: Path) -> None:
     accelerator.load_state(str(found))
 
 
-def save_best(accelerator: Accelerator, network: nn.Module, folder: RunFolder) -> None:
-    """Write `best/`: settings and weights, enough to predict a new video."""
-    if accelerator.is_main_process:
-        accelerator.unwrap_model(network).save_pretrained(folder.best.path.with_suffix(".new"))
+def save_best(accelerator: Accelerator, network: nn.Module, folder: RunFolder, recipe: Recipe | None) -> None:
+    """Write `best/`: settings, recipe and weights, enough to predict a new video; the main process alone has them."""
+    if accelerator.is_main_process and recipe is not None:
+        bare = accelerator.unwrap_model(network)
+        bare.save_pretrained(folder.best.path.with_suffix(".new"), config={"settings": bare.settings | recipe.plain()})
         _swap(folder.best.path.with_suffix(".new"), folder.best.path)
 
 

@@ -1,5 +1,6 @@
 """A training run: build everything, learn epoch by epoch, keep the best and the last."""
 
+import dataclasses
 import shutil
 import signal
 from collections.abc import Iterator
@@ -23,9 +24,11 @@ from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.guard import ordered
+from vaer.data.lengths import window_lengths
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.data.protocols import is_file, read_split
 from vaer.errors import RunError, UserError
+from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
 from vaer.launch import device_warnings, join_processes, require_precision
@@ -34,6 +37,7 @@ from vaer.models.network import VAER, network_settings
 from vaer.records import Split
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
+from vaer.runs.recipe import recipe_of
 from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
 from vaer.training.lock import held
 from vaer.training.logging import RunLog
@@ -118,7 +122,7 @@ class Run:
 
     def __init__(self, config: Config, accelerator: Accelerator, classes: tuple[str, ...], split: Split) -> None:
         self.config, self.accelerator = config, accelerator
-        self.folder = RunFolder(Path(config.output))
+        self.folder, self._is_main = RunFolder(Path(config.output)), accelerator.is_main_process
         set_seed(config.seed)
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
@@ -157,6 +161,7 @@ class Run:
         self.sampler = StepSampler(len(clips), batch_size=config.train.batch_size, seed=config.seed,
                                    accumulation=config.train.accumulation, seconds=seconds, **ranks)
         self.batches = Batches(clips, self.sampler, **loading)
+        self.recipe = recipe_of(config, window_lengths(split.train, config.data.clip)) if self._is_main else None
         self.validation = None
         if split.validation:
             clips = EvaluationClips(split.validation, classes, config=config.data, wanted=wanted,
@@ -234,14 +239,17 @@ class Run:
         progress = self.progress
         if self.validation is None:
             progress.best_epoch = progress.epoch
-            save_best(self.accelerator, self.network, self.folder)
+            save_best(self.accelerator, self.network, self.folder, self.recipe)
             return {}
         clips = self.validation.clips
         predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views)
         metrics = score(predictions.probabilities, predictions.labels)
         if (metrics.uar, -predictions.nll) > (progress.best_uar, -progress.best_nll):
             progress.best_uar, progress.best_nll, progress.best_epoch = metrics.uar, predictions.nll, progress.epoch
-            save_best(self.accelerator, self.network, self.folder)
+            if self.recipe is not None:
+                temperature = fit_temperature(predictions.probabilities, predictions.labels)
+                self.recipe = dataclasses.replace(self.recipe, temperature=temperature)
+            save_best(self.accelerator, self.network, self.folder, self.recipe)
         return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll}
 
     def _introduce(self, log: RunLog) -> None:

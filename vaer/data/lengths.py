@@ -1,0 +1,19 @@
+"""How long the windows are that training sees."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vaer.config import ClipConfig
+from vaer.data import windows
+from vaer.data.dataset import span
+from vaer.records import Item
+
+MOST = 500
+"""Files that are opened for it, evenly spread: of a million clips nobody would wait for all."""
+
+
+def window_lengths(items: Sequence[Item], config: ClipConfig) -> np.ndarray:
+    """(at most 500,) seconds of the windows that clips give, evenly spread over `items`; raises MediaError."""
+    chosen = np.unique(np.linspace(0, len(items) - 1, min(MOST, len(items))).round().astype(int))
+    return np.array([windows.length_s(span(items[number], config), config) for number in chosen])
