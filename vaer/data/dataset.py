@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from vaer.config import ClipConfig, DataConfig
 from vaer.data import augment, media, windows
+from vaer.data.durations import duration_of
 from vaer.data.packed import PackedItems
 from vaer.records import Clip, Item
 
@@ -35,7 +36,7 @@ class TrainingClips(Dataset):
         epoch, index = key
         rng = np.random.default_rng((self.seed, epoch, index))
         item, config = self.items[index], self.config
-        window = windows.training_window(span(item, config), config, rng)
+        window = windows.training_window(true_span(item, config), config, rng)
         lost = rng.choice(["video", "audio"]) if rng.uniform() < self.modality_dropout else None
         size = augment.draw_size(config.size, config.augment, rng)
         clip = media.decode(item, window, size=size, video=self.wanted.video, audio=self.wanted.audio,
@@ -64,7 +65,7 @@ class EvaluationClips(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> Clip:
         view, index = key
         item, config = self.items[index], self.config
-        window = windows.evaluation_window(span(item, config), config, view, self.views)
+        window = windows.evaluation_window(true_span(item, config), config, view, self.views)
         clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio,
                             device=config.decode_device, decoder=config.decoder)
         return clip._replace(label=self.labels[index], index=index, speaker=int(self.speakers[index]))
@@ -76,10 +77,15 @@ def speaker_places(items: Sequence[Item]) -> np.ndarray:
 
 
 def span(item: Item, config: ClipConfig) -> tuple[float, float]:
-    """Start and end in seconds of the part of a clip in which windows may lie."""
+    """Start and end in seconds of the part of a clip in which windows may lie, as long as the corpus tells it."""
     if config.trim_db is not None and item.sound is not None and media.probe(item.sound).has_sound:
         return media.sound_span(item.sound, config.trim_db)
     return 0.0, item.duration_s if item.duration_s is not None else media.probe(item.path).duration_s
+
+
+def true_span(item: Item, config: ClipConfig) -> tuple[float, float]:
+    """The `span` of a clip that is opened anyway: as long as its file is. Raises MediaError."""
+    return span(item._replace(duration_s=duration_of(item)), config)
 
 
 def without(clip: Clip, modality: str) -> Clip:

@@ -1,0 +1,32 @@
+"""How long a clip is: as its file says, whatever a table or a manifest says of it."""
+
+import logging
+
+from vaer.data.probe import probe
+from vaer.errors import MediaError
+from vaer.records import Item
+
+CLOSE_S, CLOSE = 0.1, 0.02
+"""Seconds, or share of the duration, that programs may differ in for one file."""
+GROSS_S, GROSS = 0.5, 1.5
+"""Beyond both, a difference and a ratio, the figure is of another unit or of another file."""
+log = logging.getLogger("vaer")
+_warned: list[str] = []
+
+
+def duration_of(item: Item) -> float:
+    """Seconds of a clip by its file; a `duration_s` that says something else is warned of, once in a process.
+
+    Raises MediaError where that is far from it: whatever else the row says may be another file's, too.
+    """
+    seconds, told = probe(item.path).duration_s, item.duration_s
+    if told is None or abs(told - seconds) <= max(CLOSE_S, CLOSE * seconds):
+        return seconds
+    said = f"lasts {seconds:.2f} s, and the column duration_s of its table or manifest.csv says {told:g} s"
+    if abs(told - seconds) > GROSS_S and max(told / seconds, seconds / told) > GROSS:
+        unit = " (milliseconds, it seems)" * (900 < told / seconds < 1100)
+        raise MediaError(item.path, f"{said}{unit}; correct the column, or leave it out: the file is asked then")
+    if not _warned:
+        _warned.append(item.path)
+        log.warning("%s: %s; the file's own is taken, here and wherever else they differ.", item.path, said)
+    return seconds
