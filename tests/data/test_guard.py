@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from makers import make_item, shared
 
@@ -40,6 +42,32 @@ def test_a_speaker_on_two_sides_is_named(items):
     leaks = find_leaks(sides([one], [two], [three._replace(speaker="0")]))
     assert leaks == ["speakers 0 stand in train and in test"]
     assert find_leaks(sides([one], [two], [three._replace(speaker="0")]), speakers=False) == []
+
+
+@pytest.mark.parametrize(("name", "other", "told"), [
+    ("7", "07", "'7' and '07'"), ("Anna", "anna\u00a0", r"'Anna' and 'anna\\xa0'"),
+    ("Ma\u00dfe", "MASSE", "and 'MASSE'"), ("M\u00fcller", "Mu\u0308ller", r"'M\\xfcller' and 'Mu\\u0308ller'")])
+def test_a_speaker_in_two_spellings_is_named(items, name, other, told):
+    one, two, three = items(b"a", b"ab", b"abc")
+    split = sides([one._replace(speaker=name)], [two], [three._replace(speaker=other)])
+    [leak] = find_leaks(split)
+    assert re.search(rf"speakers .*{told}, spellings of one name, stand in train and in test \(write the name", leak)
+    assert find_leaks(split, speakers=False) == []
+
+
+def test_unknown_speakers_are_on_no_side(items):
+    one, two = (item._replace(speaker="") for item in items(b"a", b"ab"))
+    assert find_leaks(sides([one], [], [two])) == []
+    assert names([one, two]) == "unknown"
+
+
+def test_very_many_speakers_are_counted(items):
+    many = [make_item("a", speaker=str(number)) for number in range(5000)]
+    assert names(many).endswith("58, 59 and 4940 more")
+    [file] = items(b"a")
+    everywhere = [one._replace(path=file.path, sound=None) for one in many]
+    leaks = find_leaks(sides(everywhere, [], everywhere))
+    assert leaks[0].endswith("59 and 4940 more stand in train and in test")
 
 
 def test_a_take_on_two_sides_is_named(items):

@@ -45,13 +45,25 @@ def config(corpus, output, *, train=None, protocol="repetition", **model) -> Con
     return Config(output=str(output), data=data, model=model, train=train)
 
 
+def test_clips_of_one_label_are_nothing_to_learn(tmp_path):
+    for repetition in "12":
+        write_wav(tmp_path / f"03-01-03-01-01-0{repetition}-01.wav", tone(0.1 * int(repetition)))
+    settings = config(tmp_path, tmp_path / "run")
+    with pytest.raises(UserError, match="the 1 training clips all have the label 'happy', so that there is nothing to"):
+        train(settings)
+    assert not (tmp_path / "run" / "config.yaml").exists()
+
+
 def weights(folder):
     return load_file(folder / "best" / "model.safetensors")
 
 
-def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path):
+def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path, capsys):
     settings = config(corpus, tmp_path / "run")
     train(settings)
+    said = capsys.readouterr().out
+    assert "8 classes, clips that train + are tested: neutral 1+1, calm 0+0, happy 1+1," in said
+    assert "speakers that train: 1, 3 clips each: 1\n" in said
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["finished"]
     assert run["best_epoch"] == 2  # without validation clips the last epoch counts as the best

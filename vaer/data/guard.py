@@ -9,11 +9,14 @@ from functools import lru_cache
 from itertools import combinations
 from typing import BinaryIO
 
+from vaer.data.spelling import plain, shown
 from vaer.errors import MediaError, UserError
 from vaer.records import Item, Split
 
 SIDES = ("train", "validation", "test")
 NAMED = 5  # culprits of a kind that the message names
+MOST = 60  # speakers that a list names
+UNKNOWN = ""  # the speaker of a clip of which the corpus tells none
 END = 4096  # bytes; files that differ mostly do so in the first or the last page
 File = tuple[str, tuple[int, int]]  # path, size and date
 
@@ -27,16 +30,31 @@ def find_leaks(split: Split, *, speakers: bool = True) -> list[str]:
     """
     leaks = []
     files = {side: _by_size(getattr(split, side)) for side in SIDES}
+    people = {side: {item.speaker for item in getattr(split, side)} - {UNKNOWN} for side in SIDES}
     for one, other in combinations(SIDES, 2):
         left, right = getattr(split, one), getattr(split, other)
-        if speakers and (shared := {item.speaker for item in left} & {item.speaker for item in right}):
-            leaks.append(f"speakers {', '.join(ordered(shared))} stand in {one} and in {other}")
+        if speakers:
+            leaks += _shared_speakers(people[one], people[other], one, other)
         takes = {item.take for item in left} & {item.take for item in right}
         if takes:
             leaks.append(f"takes {_listed(sorted(takes))} stand in {one} and in {other}")
         pairs = [f"{first} ({one}) and {second} ({other})" for first, second in _same_files(files[one], files[other])]
         if pairs:
             leaks.append(f"the same bytes are in {_listed(pairs)}")
+    return leaks
+
+
+def _shared_speakers(left: set[str], right: set[str], one: str, other: str) -> list[str]:
+    """Speakers on two sides, and those whose names are spellings of one."""
+    leaks = []
+    if shared := left & right:
+        leaks.append(f"speakers {_listed(ordered(shared), most=MOST)} stand in {one} and in {other}")
+    names = {plain(name): name for name in left}
+    if pairs := [(names[plain(name)], name) for name in ordered(right - left) if plain(name) in names
+                 and names[plain(name)] not in shared]:
+        told = [f"{shown(pair)}" for pair in pairs]
+        leaks.append(f"speakers {_listed(told)}, spellings of one name, stand in {one} and in {other} (write the name "
+                     f"of a person in one way)")
     return leaks
 
 
@@ -48,8 +66,9 @@ def require_none(leaks: list[str]) -> None:
 
 
 def names(items: list[Item]) -> str:
-    """The speakers of some clips, numbers in their order."""
-    return ", ".join(ordered({item.speaker for item in items}))
+    """The speakers of some clips, numbers in their order; of very many the first."""
+    known = {item.speaker for item in items} - {UNKNOWN}
+    return _listed(ordered(known), most=MOST) if known else "unknown"
 
 
 def ordered(speakers: set[str]) -> list[str]:
@@ -57,8 +76,8 @@ def ordered(speakers: set[str]) -> list[str]:
     return sorted(speakers, key=lambda name: (len(name), name))
 
 
-def _listed(parts: list[str]) -> str:
-    return ", ".join(parts[:NAMED]) + (f" and {len(parts) - NAMED} more" if len(parts) > NAMED else "")
+def _listed(parts: list[str], most: int = NAMED) -> str:
+    return ", ".join(parts[:most]) + (f" and {len(parts) - most} more" if len(parts) > most else "")
 
 
 def _same_files(left: dict[int, list[File]], right: dict[int, list[File]]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from accelerate import PartialState
 from accelerate.utils import wait_for_everyone
 
 from vaer.config import Config, ModelConfig, resolve
+from vaer.data.census import require_classes
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, fold_name
@@ -25,8 +26,9 @@ def train_folds(config: Config) -> None:
     accelerator = build_accelerator(config)
     runs = expand(config)
     for run in runs:  # what is wrong with the last fold is said before the first one has trained for hours
-        selects = bool(read_split(run.data)[1].validation)
-        if config.train.refit and not selects:
+        split = read_split(run.data)[1]
+        require_classes(run.data.root, split)
+        if config.train.refit and not split.validation:
             raise UserError(f"--train.refit wants validation clips that choose an epoch; fold {run.data.fold} of "
                             f"--data.protocol {config.data.protocol} with --data.validation {config.data.validation} "
                             f"leaves none.")

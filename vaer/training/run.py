@@ -22,6 +22,7 @@ from vaer.config import Config, differing, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
+from vaer.data.census import census, require_classes
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.guard import ordered
 from vaer.data.lengths import window_lengths
@@ -59,7 +60,9 @@ def train(config: Config) -> None:
     folder = RunFolder(Path(config.output))
     with held(folder.path, accelerator):
         claim(folder, config)
-        Run(config, accelerator, *read_split(config.data)).learn()
+        classes, split = read_split(config.data)
+        require_classes(config.data.root, split)
+        Run(config, accelerator, classes, split).learn()
 
 
 def build_accelerator(config: Config) -> Accelerator:
@@ -138,6 +141,7 @@ class Run:
                          for side in ("train", "validation")}
         if self.state is not None:
             require_same(self.folder, self.speakers, accelerator.mixed_precision)
+        self.census = census(classes, split)
         self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
@@ -258,6 +262,8 @@ class Run:
         for warning in device_warnings(self.accelerator):
             log.say(f"WARNING: {warning}")
         log.say(f"split {self.config.data.protocol} fold {self.config.data.fold}: {self.split.verdict}")
+        for line in self.census:
+            log.say(line)
         if self.validation is None:
             log.say("no validation clips: the last epoch counts as the best")
         elif self.config.model.speaker_norm:

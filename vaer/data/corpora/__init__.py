@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from vaer.config import DataConfig
 from vaer.data import manifest
+from vaer.data.census import warn_of_spellings
 from vaer.data.corpora import demo, ravdess, table
 from vaer.errors import UserError
 from vaer.records import Item
@@ -38,6 +39,7 @@ def read_corpus(config: DataConfig) -> Corpus:
     left_out = Counter(item.label for item in items if item.label not in classes)
     if left_out:
         items = [item for item in items if item.label in classes]
+    warn_of_spellings(config.root, classes, items)
     folder = root.parent if root.is_file() else root
     return Corpus(classes, manifest.with_durations(items, folder), dict(sorted(left_out.items())))
 

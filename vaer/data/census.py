@@ -1,0 +1,74 @@
+"""Who is in a corpus and in a split: its classes and speakers with their numbers, and what is odd about them."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from vaer.data.guard import SIDES, UNKNOWN, ordered
+from vaer.data.spelling import alike, shown
+from vaer.errors import UserError, warn_once
+from vaer.records import Item, Split
+
+WIDTH = 80
+LINES = 3
+"""How many lines a list takes at most."""
+NAMED = 3
+LONGEST = 40
+VERBS = dict(zip(SIDES, ("train", "select", "are tested"), strict=True))
+
+
+def census(classes: tuple[str, ...], split: Split) -> list[str]:
+    """Lines of at most 80 characters: clips of each class and side, and speakers of each side with their clips."""
+    sides = {side: getattr(split, side) for side in SIDES if getattr(split, side)}
+    counts = [Counter(item.label for item in items) for items in sides.values()]
+    lines = _listed(f"{len(classes)} classes, clips that {' + '.join(VERBS[side] for side in sides)}:",
+                    [f"{name} {'+'.join(str(count[name]) for count in counts)}" for name in classes])
+    for side, items in sides.items():
+        lines += _speakers(f"speakers that {VERBS[side]}", Counter(item.speaker for item in items))
+    return lines
+
+
+def _speakers(head: str, clips: Counter[str]) -> list[str]:
+    """A side's speakers; how many clips each has stands in front where it is one number."""
+    if UNKNOWN in clips:
+        return [f"{head}: unknown"]
+    low, high = min(clips.values()), max(clips.values())
+    span = f"{low} clips each" if low == high else f"{low} to {high} clips each"
+    names = ordered(set(clips))
+    return _listed(f"{head}: {len(clips)}, {span}:", names if low == high else [f"{name} ({clips[name]})"
+                                                                                for name in names])
+
+
+def _listed(head: str, parts: Iterable[str]) -> list[str]:
+    """Words behind a head, in `LINES` lines at most; what has no room is counted."""
+    parts = [part if len(part) <= LONGEST else f"{part[:LONGEST - 3]}..." for part in parts]
+    lines = [head]
+    for number, part in enumerate(parts):
+        left = len(parts) - number
+        word = f" {part}{',' if left > 1 else ''}"
+        if len(lines[-1]) + len(word) > WIDTH and len(lines) < LINES:
+            lines.append(" ")
+        if len(lines[-1]) + len(word) > WIDTH - len(f" and {left} more") * (len(lines) == LINES and left > 1):
+            lines[-1] = f"{lines[-1].rstrip(',')} and {left} more"
+            break
+        lines[-1] += word
+    return lines
+
+
+def warn_of_spellings(root: str, classes: tuple[str, ...], items: list[Item]) -> None:
+    """Warn, once, of labels and of speakers that are spelled in two ways, as those count as two."""
+    for group in alike(classes)[:NAMED]:
+        warn_once(f"{root}: the labels {shown(group)} are spellings of one name and count as {len(group)} classes; if "
+                  f"they are one, give both one name, by the label map or in the corpus.")
+    people = alike({item.speaker for item in items} - {UNKNOWN})
+    if people:
+        more = f" ({len(people) - NAMED} more names have several spellings)" * (len(people) > NAMED)
+        warn_once(f"{root}: the speakers {', '.join(shown(group) for group in people[:NAMED])} are spellings of one "
+                  f"name and count as different people{more}; write the name of a person in one way.")
+
+
+def require_classes(root: str, split: Split) -> None:
+    """Refuse to train on clips of one label."""
+    found = {item.label for item in split.train}
+    if len(found) < 2:
+        raise UserError(f"{root}: the {len(split.train)} training clips all have the label {', '.join(found)!r}, so "
+                        f"that there is nothing to learn; correct the labels, the label map or the protocol.")
