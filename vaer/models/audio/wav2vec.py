@@ -3,6 +3,7 @@
 import math
 
 import torch
+from einops import repeat
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -92,7 +93,7 @@ class Wav2Vec(nn.Module):
         # A clip without any token may look at all of its zeros: a softmax over nothing is NaN.
         visible = mask | ~mask.any(1, keepdim=True)
         padding = torch.zeros_like(visible, dtype=self.mix.weights.dtype).masked_fill(~visible, -math.inf)
-        square = visible[:, None, None].expand(-1, 1, visible.shape[1], -1)  # (batch, 1, time, time)
+        square = repeat(visible, "batch key -> batch 1 query key", query=visible.shape[1])
         position_bias = None
         for layer in transformer.layers:
             masks = (None, position_bias, padding) if self.relative_positions else (square, None, None)

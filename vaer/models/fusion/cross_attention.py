@@ -3,6 +3,7 @@
 import math
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -95,20 +96,19 @@ class TimedAttention(nn.Module):
 
     def forward(self, queries: Tokens, keys: Tokens) -> tuple[Tensor, Tensor]:
         """Values (batch, query time, dim) and weights (batch, heads, query time, key time)."""
-        q, k, v = (self._split(layer(tokens.values)) for layer, tokens in
-                   ((self.query, queries), (self.key, keys), (self.value, keys)))  # (batch, heads, time, dim / heads)
-        logits = (q @ k.transpose(2, 3)).float() / math.sqrt(q.shape[3]) + self._preference(queries, keys)
-        logits = logits.masked_fill(~keys.mask[:, None, None, :], torch.finfo(logits.dtype).min)
-        heard = keys.mask.any(1)[:, None, None, None]
+        q, k, v = (rearrange(layer(tokens.values), "batch time (heads dim) -> batch heads time dim", heads=self.heads)
+                   for layer, tokens in ((self.query, queries), (self.key, keys), (self.value, keys)))
+        logits = (q @ k.mT).float() / math.sqrt(q.shape[3]) + self._preference(queries, keys)
+        hidden = ~rearrange(keys.mask, "batch key -> batch 1 1 key")
+        logits = logits.masked_fill(hidden, torch.finfo(logits.dtype).min)  # (batch, heads, query time, key time)
+        heard = rearrange(keys.mask.any(1), "batch -> batch 1 1 1")
         weights = F.softmax(logits, dim=3) * heard
-        values = (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)  # (batch, query time, dim)
+        values = rearrange(weights.to(v.dtype) @ v, "batch heads time dim -> batch time (heads dim)")
         return self.out(values) * heard[:, 0], weights
-
-    def _split(self, values: Tensor) -> Tensor:
-        return values.unflatten(2, (self.heads, -1)).transpose(1, 2)
 
     def _preference(self, queries: Tokens, keys: Tokens) -> Tensor:
         """(batch, heads, query time, key time), 0 where a key stands exactly where the head looks."""
-        distance_s = keys.times[:, None, None, :] - queries.times[:, None, :, None]
-        offset_s, width_s = (part[None, :, None, None] for part in (self.offset_s, self.log_width_s.exp()))
+        distance_s = (rearrange(keys.times, "batch key -> batch 1 1 key")
+                      - rearrange(queries.times, "batch query -> batch 1 query 1"))
+        offset_s, width_s = (rearrange(part, "heads -> heads 1 1") for part in (self.offset_s, self.log_width_s.exp()))
         return -((distance_s - offset_s) ** 2) / (2 * width_s ** 2)

@@ -6,6 +6,7 @@ one vector for a clip, the mean over space is given for every point in time.
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from torch import Tensor, nn
 
 from vaer.config import VideoConfig, require
@@ -228,7 +229,8 @@ def slow_index(num_frames: int, alpha: int) -> Tensor:
 
 def nearest_index(times: Tensor, slow_times: Tensor) -> Tensor:
     """Where the nearest of `slow_times` (batch, slow time) stands, for each of `times` (batch, time)."""
-    return (times.unsqueeze(2) - slow_times.unsqueeze(1)).abs().argmin(dim=2)
+    apart_s = rearrange(times, "batch time -> batch time 1") - rearrange(slow_times, "batch slow -> batch 1 slow")
+    return apart_s.abs().argmin(dim=2)
 
 
 def normalise(frames: Tensor, *, standardize: bool = False) -> Tensor:
@@ -236,7 +238,7 @@ def normalise(frames: Tensor, *, standardize: bool = False) -> Tensor:
 
     `standardize` gives each colour of a clip mean 0 and deviation 1.
     """
-    pictures = frames.permute(0, 4, 1, 2, 3) / 255
+    pictures = rearrange(frames, "batch time height width colour -> batch colour time height width") / 255
     if not standardize:
         return pictures.sub_(MEAN).div_(STD)
     variance, mean = torch.var_mean(pictures, dim=(2, 3, 4), keepdim=True, correction=0)
@@ -245,7 +247,7 @@ def normalise(frames: Tensor, *, standardize: bool = False) -> Tensor:
 
 def mean_over_space(values: Tensor) -> Tensor:
     """Features (batch, dim, time, height, width) averaged to (batch, time, dim)."""
-    return values.mean(dim=(3, 4)).transpose(1, 2)
+    return rearrange(values.mean(dim=(3, 4)), "batch dim time -> batch time dim")
 
 
 def tokens(values: Tensor, times: Tensor) -> Tokens:
