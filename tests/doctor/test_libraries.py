@@ -1,6 +1,8 @@
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -40,7 +42,7 @@ def test_the_sentence_names_the_pair_and_the_command_that_mends_it(tmp_path, mon
     break_torchaudio(tmp_path, monkeypatch, "unloadable")
     said = what_does_not_load()
     assert f"does not load beside torch {torch.__version__.split('+')[0]}" in said
-    assert "pip install --force-reinstall 'torch>=2.12' 'torchvision>=0.27' 'torchaudio>=2.11.1'" in said
+    assert re.search(r"pip install --force-reinstall 'torch>=[\d.]+' 'torchvision>=[\d.]+' 'torchaudio>=[\d.]+'", said)
     assert "\n" not in said
 
 
@@ -71,7 +73,8 @@ def test_the_remedy_of_a_lone_library_leaves_torch_alone():
 
 
 def test_ranges_are_those_of_the_installed_project():
-    assert requirements()["torch"] == ">=2.12"
+    declared = (Path(__file__).parents[2] / "setup.cfg").read_text()
+    assert f"torch{requirements()['torch']}\n" in declared, "install the clone anew: setup.cfg has changed"
     assert "pytest" not in requirements(), "extras are not needed"
     assert unmet() == []
 
