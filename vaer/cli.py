@@ -128,7 +128,7 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
     parser.add_argument("--root", type=str | None, default=None,
                         help="Where the corpus lies now, if not where it lay in training; or where --corpus lies.")
     parser.add_argument("--label_map", type=LabelMap, default={},
-                        help="--corpus csv only: the network's names for labels of its table; null leaves clips out.")
+                        help="--corpus csv and folders: the network's names for labels there; null leaves clips out.")
     parser.add_argument("--allow_missing", type=bool, default=False,
                         help="Score although the corpus lacks takes of speakers that the protocol names.")
     parser.add_argument("--decoder", type=Literal["auto", "decord", "torchcodec", "pyav"], default="auto",

@@ -1,6 +1,7 @@
 """Every setting of a run: name, type, default and one sentence, from which flags, YAML and help are made."""
 
 import dataclasses
+import re
 from argparse import ArgumentError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,14 @@ def require_range(flag: str, value: float | None, low: float, high: float = floa
     if value is not None and not low <= value <= high:
         span = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
         raise UserError(f"--{flag} is {value}; it must be {span}.")
+
+
+def has_group(pattern: str) -> bool:
+    """Whether a text is a regular expression with one group."""
+    try:
+        return re.compile(pattern).groups == 1
+    except re.error:
+        return False
 
 
 @dataclass(frozen=True)
@@ -89,8 +98,9 @@ class ClipConfig:
 class DataConfig(ClipConfig):
     """Which corpus, who is tested, and how clips are cut."""
 
-    corpus: Literal["ravdess", "demo", "csv"] = "ravdess"
-    """How the folder is read; csv: a table of one's own with the columns path, label and speaker."""
+    corpus: Literal["ravdess", "demo", "csv", "folders"] = "ravdess"
+    """How the folder is read; csv: a table of one's own with the columns path, label and, if known, speaker; folders: a
+    folder for each label."""
     root: str = "data/ravdess"
     """The folder of the corpus; csv: the folder that holds table.csv, or a table itself."""
     channel: Literal["speech", "song", "both"] = "speech"
@@ -99,8 +109,11 @@ class DataConfig(ClipConfig):
     """ravdess only: all eight emotions, seven without neutral, seven with calm counted as neutral, or seven without
     calm."""
     label_map: LabelMap = field(default_factory=dict)
-    """csv only: new names for labels of the table, such as {anger: angry}, all taken as they are written; null leaves
+    """csv and folders: new names for labels, such as {anger: angry}, all taken as they are written; null leaves
     the clips of a label out, and "null" in quotes is a name."""
+    speaker_pattern: str | None = None
+    """folders only: a regular expression whose group is the speaker, searched in the path of a clip below the folder of
+    its label, such as (S\\d+)_; none: speakers are unknown."""
     protocol: str = "ravdess_contig6"
     """Who trains and who is tested: a name of vaer/data/protocols.json, a CSV file of id, side (train, validation or
     test) and, if it has several, fold; `speakersK` (K folds, in each of which one K-th of the speakers is tested and
@@ -134,8 +147,13 @@ class DataConfig(ClipConfig):
             for name, value in (("channel", self.channel), ("labels", self.labels)):
                 usual = DataConfig.__dataclass_fields__[name].default
                 require(value == usual, f"--data.{name} {value} is for --data.corpus ravdess; leave it out.")
-        require(self.corpus == "csv" or not self.label_map,
-                f"--data.label_map is for --data.corpus csv, not {self.corpus}; leave it out.")
+        require(self.corpus in ("csv", "folders") or not self.label_map,
+                f"--data.label_map is for --data.corpus csv and folders, not {self.corpus}; leave it out.")
+        require(self.corpus == "folders" or self.speaker_pattern is None,
+                f"--data.speaker_pattern is for --data.corpus folders, not {self.corpus}; leave it out.")
+        require(self.speaker_pattern is None or has_group(self.speaker_pattern),
+                f"--data.speaker_pattern {self.speaker_pattern} is no regular expression with one group in round "
+                f"brackets; write one such as (S\\d+)_.")
         require("" not in self.label_map.values(),
                 "--data.label_map gives a label the empty name; null leaves its clips out.")
 

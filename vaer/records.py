@@ -14,6 +14,10 @@ BEST_FORMAT = 2
 """Of what `best/config.json` holds: raise it with every change that an older reader would take for something else."""
 
 
+UNKNOWN_SPEAKER = ""
+"""The speaker of a clip whose corpus names none: people cannot be told apart."""
+
+
 class Item(NamedTuple):
     """One clip of a corpus, as its folder names it; nothing has been opened yet."""
 

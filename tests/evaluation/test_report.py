@@ -5,7 +5,7 @@ from makers import make_scored
 from matplotlib.axes import Axes
 
 from vaer.evaluation.report import show, write
-from vaer.evaluation.scored import pool
+from vaer.evaluation.scored import Answers, Scored, facts_of, pool
 
 
 def test_files_carry_the_suffix_and_come_back(tmp_path):
@@ -70,3 +70,15 @@ def test_what_was_drawn_stands_in_the_table_and_in_the_pictures(capsys, tmp_path
     assert [title.splitlines()[1] for title in titles] == ["redrawn faces, recorded voices"] * 2
     show([[scored]], "both")
     assert "redrawn faces, recorded voices" in " ".join(capsys.readouterr().out.split())
+
+
+def test_unknown_speakers_are_said(capsys, tmp_path):
+    known = make_scored(tmp_path / "run").answers
+    answers = Answers(known.table.assign(speaker=""), known.classes, known.setting, known.temperatures)
+    scored = Scored(tmp_path / "run", answers, facts_of(answers))
+    show([[scored]], "both")
+    shown = capsys.readouterr().out
+    assert "no interval: speakers unknown" in shown
+    assert "unknown" in shown.split("no interval")[0]
+    write(scored, "")
+    assert (tmp_path / "run" / "speakers.png").read_bytes().startswith(b"\x89PNG")

@@ -233,8 +233,8 @@ def test_a_corpus_that_the_weights_may_have_seen_is_warned_of(run, other, tmp_pa
     ({"root": None}, "--corpus csv needs --root"),
     ({"root": "some/audio"}, r"--root some/audio: .* those of --modality audio; rename the folder"),
     ({"corpus": "ravdess"}, r"run: learned from ravdess; leave --corpus out"),
-    ({"corpus": "demo", "label_map": {"a": "b"}}, r"--label_map is for --corpus csv"),
-    ({"corpus": None, "label_map": {"a": "b"}}, r"--label_map is for --corpus csv"),
+    ({"corpus": "demo", "label_map": {"a": "b"}}, r"--label_map is for --corpus csv and folders"),
+    ({"corpus": None, "label_map": {"a": "b"}}, r"--label_map is for --corpus csv and folders"),
 ])
 def test_another_corpus_that_does_not_go_is_said(run, other, changes, message):
     with pytest.raises(UserError, match=message):

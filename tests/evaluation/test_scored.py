@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from makers import make_scored
@@ -5,7 +7,7 @@ from sklearn.metrics import recall_score
 
 from vaer.errors import UserError
 from vaer.evaluation.calibration import calibration_error, scale
-from vaer.evaluation.scored import average, compare, pool
+from vaer.evaluation.scored import Answers, Scored, average, compare, facts_of, pool
 
 
 def test_pooled_scores_are_those_of_all_clips_and_the_mean_of_folds_stands_beside():
@@ -103,3 +105,15 @@ def test_speakers_with_unlike_numbers_of_clips_are_told_as_a_span():
         "adapted to each test speaker over its 6 to 12 unlabelled clips")
     told = compare(parts[0], make_scored("c"))
     assert "c against a (adapted to each test speaker over its 6 unlabelled clips): UAR" in told
+
+
+def test_unknown_speakers_leave_scores_without_intervals():
+    known = make_scored(speakers=9)
+    unknown = [Answers(scored.answers.table.assign(speaker=""), *list(vars(scored.answers).values())[1:])
+               for scored in (known, make_scored("runs/b", speakers=9, seed=1))]
+    facts = facts_of(unknown[0])
+    assert (facts["speakers"], facts["intervals"], facts["per_speaker"]) == (0, None, {})
+    assert facts["uar"] == known.facts["uar"]
+    assert known.facts["intervals"] is not None
+    first, other = (Scored(Path(name), answers, facts_of(answers)) for name, answers in zip("ab", unknown, strict=True))
+    assert compare(first, other).endswith(", no interval (speakers unknown)")

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from vaer.data.guard import SIDES, UNKNOWN, ordered
+from vaer.data.guard import SIDES, ordered
 from vaer.data.spelling import alike, shown
 from vaer.errors import UserError, warn_once
-from vaer.records import Item, Split
+from vaer.records import UNKNOWN_SPEAKER, Item, Split
 
 WIDTH = 80
 LINES = 3
@@ -29,7 +29,7 @@ def census(classes: tuple[str, ...], split: Split) -> list[str]:
 
 def _speakers(head: str, clips: Counter[str]) -> list[str]:
     """A side's speakers; how many clips each has stands in front where it is one number."""
-    if UNKNOWN in clips:
+    if UNKNOWN_SPEAKER in clips:
         return [f"{head}: unknown"]
     low, high = min(clips.values()), max(clips.values())
     span = f"{low} clips each" if low == high else f"{low} to {high} clips each"
@@ -59,7 +59,7 @@ def warn_of_spellings(root: str, classes: tuple[str, ...], items: list[Item]) ->
     for group in alike(classes)[:NAMED]:
         warn_once(f"{root}: the labels {shown(group)} are spellings of one name and count as {len(group)} classes; if "
                   f"they are one, give both one name, by the label map or in the corpus.")
-    people = alike({item.speaker for item in items} - {UNKNOWN})
+    people = alike({item.speaker for item in items} - {UNKNOWN_SPEAKER})
     if people:
         more = f" ({len(people) - NAMED} more names have several spellings)" * (len(people) > NAMED)
         warn_once(f"{root}: the speakers {', '.join(shown(group) for group in people[:NAMED])} are spellings of one "
@@ -72,3 +72,10 @@ def require_classes(root: str, split: Split) -> None:
     if len(found) < 2:
         raise UserError(f"{root}: the {len(split.train)} training clips all have the label {', '.join(found)!r}, so "
                         f"that there is nothing to learn; correct the labels, the label map or the protocol.")
+
+
+def require_speakers(root: str, items: Iterable[Item], flag: str) -> None:
+    """Refuse what `flag` asks for, which adapts to speakers, where the corpus does not name them."""
+    if any(item.speaker == UNKNOWN_SPEAKER for item in items):
+        raise UserError(f"{root}: names no speakers, and {flag} adapts to each of them; add a column speaker to the "
+                        f"table (or --data.speaker_pattern to folders), or leave it out.")

@@ -11,12 +11,11 @@ from typing import BinaryIO
 
 from vaer.data.spelling import plain, shown
 from vaer.errors import MediaError, UserError
-from vaer.records import Item, Split
+from vaer.records import UNKNOWN_SPEAKER, Item, Split
 
 SIDES = ("train", "validation", "test")
 NAMED = 5  # culprits of a kind that the message names
 MOST = 60  # speakers that a list names
-UNKNOWN = ""  # the speaker of a clip of which the corpus tells none
 END = 4096  # bytes; files that differ mostly do so in the first or the last page
 File = tuple[str, tuple[int, int]]  # path, size and date
 
@@ -30,7 +29,7 @@ def find_leaks(split: Split, *, speakers: bool = True) -> list[str]:
     """
     leaks = []
     files = {side: _by_size(getattr(split, side)) for side in SIDES}
-    people = {side: {item.speaker for item in getattr(split, side)} - {UNKNOWN} for side in SIDES}
+    people = {side: {item.speaker for item in getattr(split, side)} - {UNKNOWN_SPEAKER} for side in SIDES}
     for one, other in combinations(SIDES, 2):
         left, right = getattr(split, one), getattr(split, other)
         if speakers:
@@ -67,7 +66,7 @@ def require_none(leaks: list[str]) -> None:
 
 def names(items: list[Item]) -> str:
     """The speakers of some clips, numbers in their order; of very many the first."""
-    known = {item.speaker for item in items} - {UNKNOWN}
+    known = {item.speaker for item in items} - {UNKNOWN_SPEAKER}
     return _listed(ordered(known), most=MOST) if known else "unknown"
 
 

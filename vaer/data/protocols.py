@@ -15,7 +15,7 @@ from vaer.data.corpora import CORPORA, ravdess, read_corpus, remark, told
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.data.rows import read_rows
 from vaer.errors import UserError, warn_once
-from vaer.records import Item, Split
+from vaer.records import UNKNOWN_SPEAKER, Item, Split
 
 SPEAKER_DEPENDENT = ("repetition", "all_train")
 BY_SPEAKERS = re.compile(r"speakers([1-9]\d*)")
@@ -40,7 +40,7 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
     leaks = find_leaks(parts, speakers=config.protocol not in SPEAKER_DEPENDENT)
     if not config.lift_guard:
         require_none(leaks)
-    kept = "" if config.protocol in SPEAKER_DEPENDENT else "no speaker, take or file on two sides: "
+    kept = _kept_apart(items) if config.protocol not in SPEAKER_DEPENDENT else ""
     head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
     facts = [remark(config.root), head + parts.verdict, foreign, _missing(items, config),
              f"left out: {told(left_out)}" * bool(left_out)]
@@ -48,6 +48,13 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
         parts = parts._replace(train=parts.train + parts.validation, validation=[])
         facts.append("validation clips train too")
     return classes, parts._replace(verdict="; ".join(filter(None, facts)), leaks=tuple(leaks))
+
+
+def _kept_apart(items: list[Item]) -> str:
+    """What the guard has seen to, as the head of its verdict."""
+    if any(item.speaker == UNKNOWN_SPEAKER for item in items):
+        return "no take or file on two sides, but speakers are unknown, so that people may stand on both: "
+    return "no speaker, take or file on two sides: "
 
 
 def num_folds(protocol: str) -> int:
@@ -103,6 +110,10 @@ def _published(protocol: str) -> dict[str, Any]:
 def _by_speakers(items: list[Item], protocol: str, fold: int) -> Split:
     """Speakers in their order, dealt out to as many groups as there are folds; the group after the tested selects."""
     count, speakers = num_folds(protocol), ordered({item.speaker for item in items})
+    if UNKNOWN_SPEAKER in speakers:
+        raise UserError(f"--data.protocol {protocol} deals out speakers, and --data.root names none; add a column "
+                        f"speaker to the table (or --data.speaker_pattern to folders), or give the sides by a CSV "
+                        f"file of id and side.")
     if not 3 <= count <= len(speakers):
         raise UserError(f"--data.protocol {protocol} wants {count} groups of speakers, at least 3 to test, to select "
                         f"and to train; --data.root holds {len(speakers)} speakers ({names(items)}).")

@@ -7,6 +7,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+MOST_INCHES = 100
+"""Wider pictures, of thousands of speakers, cannot be drawn."""
+
 
 def draw_confusion(facts: dict[str, Any], path: Path, title: str) -> None:
     """Write a PNG of the confusion: colour is the share of a label's clips, the figure in a field their number."""
@@ -34,7 +37,7 @@ def draw_confusion(facts: dict[str, Any], path: Path, title: str) -> None:
 def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
     """Write a PNG of the UAR of every test speaker, the hardest first, with the score of all as a line."""
     speakers = sorted(facts["per_speaker"].items(), key=lambda pair: pair[1]["uar"])
-    figure = Figure(figsize=(max(4.0, 1.5 + 0.3 * len(speakers)), 3.2), layout="constrained")
+    figure = Figure(figsize=(min(MOST_INCHES, max(4.0, 1.5 + 0.3 * len(speakers))), 3.2), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.bar([name for name, _ in speakers], [row["uar"] for _, row in speakers], color="#3b6ea5")
@@ -42,7 +45,7 @@ def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
     if facts["intervals"] is not None:
         axes.axhspan(*facts["intervals"]["uar"], color="black", alpha=0.12)
     axes.set_ylim(0, 1)
-    axes.set_xlabel("test speaker")
+    axes.set_xlabel("test speaker" if speakers else "speakers unknown")
     axes.set_ylabel("UAR")
     axes.set_title(_title(facts, title), fontsize="medium")
     figure.savefig(path, dpi=120)

@@ -57,7 +57,7 @@ def _overview(groups: list[list[Scored]], modality: str) -> Table:
             protocol = f"{facts['protocol']}, {facts['remark']}" if facts["remark"] else facts["protocol"]
             table.add_row(str(scored.folder) + told, protocol, fold,
                           *(_with_interval(facts, name) for name in ("uar", "war", "macro_f1")), str(facts["clips"]),
-                          str(facts["speakers"]), str(facts["classes_present"]))
+                          str(facts["speakers"] or "unknown"), str(facts["classes_present"]))
         if "mean_of_folds" in group[-1].facts:
             mean, folds = group[-1].facts["mean_of_folds"], group[-1].facts["folds"].values()
             table.add_row("  mean of its folds", "", "", *(f"{mean[name]:.3f}" for name in mean), "", "", "")
@@ -87,7 +87,9 @@ def _classes(scored: Scored) -> Table:
 def _details(scored: Scored) -> list[str]:
     facts, calibration = scored.facts, scored.facts["calibration"]
     by_uar = sorted(facts["per_speaker"].items(), key=lambda pair: pair[1]["uar"])
-    if facts["intervals"] is None:
+    if not facts["per_speaker"]:
+        lines = ["no interval: speakers unknown, and the clips of one speaker are right and wrong together"]
+    elif facts["intervals"] is None:
         lines = [f"no interval: {facts['speakers']} test speakers, {facts['intervals_need_speakers']} are needed; "
                  "UAR of each: " + ", ".join(f"{name} {row['uar']:.3f}" for name, row in facts["per_speaker"].items())]
     else:

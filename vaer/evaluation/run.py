@@ -12,11 +12,13 @@ from accelerate import Accelerator
 from rich.progress import track
 
 from vaer.config import Config, DataConfig, check_views, differing, require, require_range
-from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
+from vaer.data.census import require_speakers
+from vaer.data.corpora import CORPORA, OWN, name_of, read_corpus, remark, told
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
 from vaer.data.protocols import SPEAKER_DEPENDENT, read_split
+from vaer.data.spelling import plain
 from vaer.errors import UserError
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
@@ -117,7 +119,8 @@ def _write(part: Scored, accelerator: Accelerator, options: Options) -> None:
 
 def _check_corpus(options: Options) -> None:
     """Refuse flags of another corpus that do not go together."""
-    require(options.corpus == "csv" or not options.label_map, "--label_map is for --corpus csv; leave it out.")
+    require(options.corpus in OWN or not options.label_map,
+            "--label_map is for --corpus csv and folders; leave it out.")
     if options.corpus is not None:
         require(options.root is not None, f"--corpus {options.corpus} needs --root, where that corpus lies.")
         name = name_of(options.corpus, options.root)
@@ -162,6 +165,8 @@ def open_run(run: RunFolder, config: Config, accelerator: Accelerator, options: 
 def _score(run: RunFolder, config: Config, accelerator: Accelerator, options: Options) -> Scored:
     network, tested = open_run(run, config, accelerator, options)
     split, fold = tested.split, config.data.fold
+    if config.model.speaker_norm and options.adapt_clips != 0:
+        require_speakers(options.root or config.data.root, split.test, f"{run} (--model.speaker_norm)")
     predictions = _predict(split.test, f"{run}, test", network, tested.classes, config, accelerator, options)
     temperature = None
     if split.validation:
@@ -187,9 +192,9 @@ def _own(run: RunFolder, config: Config, learned: tuple[str, ...]) -> Tested:
     if not split.test:
         raise UserError(f"{run}: its protocol {config.data.protocol} leaves no test clip ({split.verdict}).")
     recorded = run.facts()
-    learned_from = {speaker for side in recorded.get("speakers", {}).values() for speaker in side}
+    learned_from = {plain(speaker) for side in recorded.get("speakers", {}).values() for speaker in side}
     met = [] if split.leaks or data.protocol in SPEAKER_DEPENDENT else sorted(
-        learned_from & {item.speaker for item in split.test})
+        speaker for speaker in {item.speaker for item in split.test} if plain(speaker) in learned_from)
     require(not met, f"{config.data.root}: {config.data.protocol} now tests speakers {', '.join(met)}, of whom {run} "
                      f"has learned; score it on the speakers that were there when it trained.")
     return Tested(classes, split, {"protocol": config.data.protocol, **_corpus_facts(data)},
@@ -200,7 +205,8 @@ def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options
     """Every clip of another corpus whose label the network knows; it chooses among the classes that both have."""
     usual = DataConfig()
     data = dataclasses.replace(config.data, corpus=options.corpus, root=options.root, label_map=options.label_map,
-                               channel=usual.channel, labels=usual.labels, protocol=CROSS_CORPUS)
+                               channel=usual.channel, labels=usual.labels, speaker_pattern=None,
+                               protocol=CROSS_CORPUS)
     name, own = name_of(data.corpus, data.root), name_of(config.data.corpus, config.data.root)
     require(name != own, f"{run}: learned from {own}; leave --corpus out to score those whom it did not see.")
     classes, items, left_out = read_corpus(data)

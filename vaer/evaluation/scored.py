@@ -11,6 +11,7 @@ from vaer.errors import UserError
 from vaer.evaluation.calibration import calibration_error, scale
 from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score, score_classes, score_speakers
+from vaer.records import UNKNOWN_SPEAKER
 
 OF_A_FOLD = {"fold", "seed", "split", "leaks", "warnings"}
 CROSS_CORPUS, ENSEMBLE = "cross_corpus", "ensemble"
@@ -64,12 +65,13 @@ class Scored(NamedTuple):
 def facts_of(answers: Answers) -> dict[str, Any]:
     """Every score of some answers, in plain types."""
     probabilities, labels, speakers = answers.probabilities, answers.labels, answers.speakers
-    intervals = speaker_intervals(answers.predictions, labels, speakers, len(answers.classes))
-    per_speaker = score_speakers(probabilities, labels, speakers)
+    known = UNKNOWN_SPEAKER not in speakers  # else nobody can say whose clips are right and wrong together
+    intervals = speaker_intervals(answers.predictions, labels, speakers, len(answers.classes)) if known else None
+    per_speaker = score_speakers(probabilities, labels, speakers) if known else {}
     return score(probabilities, labels)._asdict() | answers.setting | {
         "adaptation": _adaptation(answers.setting, [row["clips"] for row in per_speaker.values()]),
         "classes": list(answers.classes),
-        "speakers": len(set(speakers.tolist())),
+        "speakers": len(per_speaker),
         "level": LEVEL,
         "intervals": None if intervals is None else {name: list(span) for name, span in intervals.items()},
         "intervals_need_speakers": FEWEST_SPEAKERS,
@@ -182,6 +184,8 @@ def compare(first: Scored, other: Scored) -> str:
     difference = other.facts["uar"] - first.facts["uar"]
     answers = [dataclasses.replace(scored.answers, table=table)
                for scored, table in zip((first, other), (one, two), strict=True)]
+    if UNKNOWN_SPEAKER in answers[0].speakers:
+        return f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}, no interval (speakers unknown)"
     spans = paired_intervals(answers[0].predictions, answers[1].predictions, answers[0].labels, answers[0].speakers,
                              len(first.answers.classes))
     told = f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}"

@@ -22,7 +22,7 @@ from vaer.config import Config, differing, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
-from vaer.data.census import census, require_classes
+from vaer.data.census import census, require_classes, require_speakers
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.guard import ordered
 from vaer.data.lengths import window_lengths
@@ -35,7 +35,7 @@ from vaer.evaluation.predict import predict
 from vaer.launch import device_warnings, join_processes, require_precision
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.network import VAER, network_settings
-from vaer.records import Split
+from vaer.records import UNKNOWN_SPEAKER, Split
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
@@ -62,6 +62,8 @@ def train(config: Config) -> None:
         claim(folder, config)
         classes, split = read_split(config.data)
         require_classes(config.data.root, split)
+        if config.model.speaker_norm:
+            require_speakers(config.data.root, split.train + split.validation, "--model.speaker_norm true")
         Run(config, accelerator, classes, split).learn()
 
 
@@ -137,7 +139,7 @@ class Run:
         self.parts = parts(network, config.train)
         self.parameters = sum(parameter.numel() for parameter in network.parameters())
         self._build_data(split, classes, Wanted(config.model.video.enabled, config.model.audio.enabled))
-        self.speakers = {side: ordered({item.speaker for item in getattr(split, side)})
+        self.speakers = {side: ordered({item.speaker for item in getattr(split, side)} - {UNKNOWN_SPEAKER})
                          for side in ("train", "validation")}
         if self.state is not None:
             require_same(self.folder, self.speakers, accelerator.mixed_precision)

@@ -39,6 +39,23 @@ def test_a_row_is_a_clip_and_further_columns_are_attributes(tmp_path):
     assert film.sound == film.path  # whether it has any is seen when it is opened
 
 
+def test_speakers_need_not_be_known(tmp_path):
+    write(tmp_path, "a.wav,sad", "b.wav,happy", head="path,label")
+    (tmp_path / "sides.csv").write_text("id,side\na,train\nb,test\n")
+    split = read_split(config_of(tmp_path, protocol=str(tmp_path / "sides.csv")))[1]
+    assert [item.speaker for item in split.train + split.test] == ["", ""]
+    assert split.verdict.startswith("no take or file on two sides, but speakers are unknown, so that people may stand")
+    with pytest.raises(UserError, match=r"speakers3 deals out speakers, and --data\.root names none; add a column"):
+        read_split(config_of(tmp_path, protocol="speakers3"))
+
+
+def test_labels_and_speakers_are_text(tmp_path):
+    write(tmp_path, "a.wav,NA,001", "b.wav,null,nan", "c.wav,None,1e3", "d.wav,nan,true")
+    classes, items, _ = read_corpus(config_of(tmp_path))
+    assert classes == ("NA", "None", "nan", "null")
+    assert [item.speaker for item in items] == ["001", "nan", "1e3", "true"]
+
+
 def test_without_takes_every_clip_is_one(tmp_path):
     write(tmp_path, "x/a.wav,sad,1", "x/b.wav,sad,1")
     assert [item.take for item in scan(tmp_path)] == ["x/a", "x/b"]
@@ -121,11 +138,11 @@ def test_a_class_that_predictions_could_not_name_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize(("head", "rows", "message"), [
-    ("path,label", ["a.wav,sad"], "lacks the column speaker; a corpus of one's own wants"),
+    ("path,speaker", ["a.wav,1"], "lacks the column label; a corpus of one's own wants"),
     ("path,label,speaker,label", ["a.wav,sad,1,sad"], "names the column 'label' more than once"),
     (HEAD, [], "holds no rows"),
     (HEAD, ["a.wav,sad,1", "b.wav,,1"], "line 3 has no label; fill it in"),
-    (HEAD, ["a.wav,sad"], "line 2 has no speaker"),
+    (HEAD, ["a.wav,sad"], "line 2 has no speaker; fill it in, or take .* the column, where nobody knows the speakers"),
     (f"{HEAD},take", ["a.wav,sad,1, "], "line 2 has no take"),
     (HEAD, ["a.wav,sad,1,2"], "line 2 has more cells than the first line"),
     (HEAD, ["a.txt,sad,1"], "line 2 names a.txt, whose ending is that of no recording"),
@@ -155,7 +172,7 @@ def test_what_is_no_table_is_said(tmp_path, content):
 
 
 def test_a_folder_without_a_table_is_said(tmp_path):
-    with pytest.raises(UserError, match=r"table\.csv: there is no such file; .* columns path, label, speaker"):
+    with pytest.raises(UserError, match=r"table\.csv: there is no such file; .* columns path, label"):
         scan(tmp_path)
 
 
@@ -173,7 +190,8 @@ def test_a_protocol_of_another_corpus_names_those_that_fit(tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "message"), [
-    ({"corpus": "ravdess", "label_map": {"a": "b"}}, r"--data\.label_map is for --data\.corpus csv, not ravdess"),
+    ({"corpus": "ravdess", "label_map": {"a": "b"}},
+     r"--data\.label_map is for --data\.corpus csv and folders, not ravdess"),
     ({"corpus": "csv", "label_map": {"a": ""}}, "the empty name"),
     ({"corpus": "csv", "channel": "song"}, r"--data\.channel song is for --data\.corpus ravdess")])
 def test_settings_of_another_corpus_are_refused(changes, message):

@@ -11,12 +11,14 @@ from typing import NamedTuple
 from vaer.config import DataConfig
 from vaer.data import manifest
 from vaer.data.census import warn_of_spellings
-from vaer.data.corpora import demo, ravdess, table
+from vaer.data.corpora import demo, folders, ravdess, table
 from vaer.errors import UserError
 from vaer.records import Item
 
-CORPORA: dict[str, ModuleType] = {"csv": table, "demo": demo, "ravdess": ravdess}
+CORPORA: dict[str, ModuleType] = {"csv": table, "demo": demo, "folders": folders, "ravdess": ravdess}
 
+OWN = ("csv", "folders")
+"""Corpora of one's own, which are called as their folders are."""
 REDRAWN = "redrawn.json"
 """What `vaer redraw` leaves in its folder."""
 
@@ -45,8 +47,8 @@ def read_corpus(config: DataConfig) -> Corpus:
 
 
 def name_of(corpus: str, root: str) -> str:
-    """What a corpus is called: as its kind; a csv one like its folder, or like its table where that is no table.csv."""
-    if corpus != "csv":
+    """What a corpus is called: as its kind; one's own like its folder, or like its table where that is no table.csv."""
+    if corpus not in OWN:
         return corpus
     path = Path(os.path.abspath(root))
     if path.name == table.NAME:

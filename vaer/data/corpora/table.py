@@ -1,19 +1,19 @@
-"""Corpora of one's own: a table of clips with the columns path, label and speaker, beside its recordings."""
+"""Corpora of one's own: a table of clips with the columns path, label and, if known, speaker, beside its recordings."""
 
 import math
 import os
 from pathlib import Path
 
 from vaer.config import DataConfig
+from vaer.data.corpora.relabel import classes_of, relabel
 from vaer.data.files import is_recording, slashed
 from vaer.data.rows import Rows, read_rows
 from vaer.errors import UserError
-from vaer.records import Item
+from vaer.records import UNKNOWN_SPEAKER, Item
 
 NAME = "table.csv"
-REQUIRED = ("path", "label", "speaker")
-NOT_EMPTY = (*REQUIRED, "take")
-NO_CLASSES = ("id", "take", "path", "fold", "speaker", "label", "prediction")  # predictions.csv has them beside classes
+REQUIRED = ("path", "label")
+NOT_EMPTY = (*REQUIRED, "speaker", "take")
 OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
 KNOWN = (*OF_ITS_OWN, "repetition")
 
@@ -21,11 +21,7 @@ KNOWN = (*OF_ITS_OWN, "repetition")
 def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
     """What the label map makes of the labels of the table, in the order of the alphabet."""
     path = table_of(root)
-    classes = sorted({new for new in _renamed(path, _rows(path), config).values() if new is not None})
-    if taken := [name for name in classes if name in NO_CLASSES]:
-        raise UserError(f"{path}: has the label {taken[0]!r}, which is a column of predictions.csv; give it another "
-                        f"name by --data.label_map.")
-    return tuple(classes)
+    return classes_of(str(path), _renamed(path, _rows(path), config))
 
 
 def scan(root: Path, config: DataConfig) -> list[Item]:
@@ -68,25 +64,14 @@ def _rows(path: Path) -> Rows:
     for line, row in rows.items():
         empty = [name for name in NOT_EMPTY if not row.get(name, "filled")]
         if empty:
-            raise UserError(f"{path}: line {line} has no {' and no '.join(empty)}; fill it in, or take the line out.")
+            raise UserError(f"{path}: line {line} has no {' and no '.join(empty)}; fill it in, or take the line out"
+                            + " (or the column, where nobody knows the speakers)." * ("speaker" in empty)
+                            + "." * ("speaker" not in empty))
     return rows
 
 
 def _renamed(path: Path, rows: Rows, config: DataConfig) -> dict[str, str | None]:
-    """What becomes of each label of the table: None where its clips are left out."""
-    found = sorted({row["label"] for row in rows.values()})
-    unknown = sorted(set(config.label_map) - set(found))
-    if unknown:
-        raise UserError(f"{path}: the label map names {', '.join(unknown)}, and the labels here are "
-                        f"{', '.join(found)}; correct the map.")
-    renamed = {name: config.label_map.get(name, name) for name in found}
-    out = {name for name, new in renamed.items() if new is None}
-    if both := out & set(renamed.values()):
-        raise UserError(f"{path}: the label map leaves {', '.join(sorted(both))} out and gives that name to another "
-                        f"label; choose another name.")
-    if len(out) == len(found):
-        raise UserError(f"{path}: the label map leaves out every label ({', '.join(found)}); keep some.")
-    return renamed
+    return relabel(str(path), (row["label"] for row in rows.values()), config)
 
 
 def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | None]) -> Item:
@@ -95,7 +80,8 @@ def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | N
         raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
                         f"of pictures or sound, such as .mp4 or .wav.")
     name, place = os.path.splitext(file)[0].replace(os.sep, "/"), os.path.join(path.parent, file)
-    return Item(id=name, path=place, sound=place, label=renamed[row["label"]] or row["label"], speaker=row["speaker"],
+    return Item(id=name, path=place, sound=place, label=renamed[row["label"]] or row["label"],
+                speaker=row.get("speaker", UNKNOWN_SPEAKER),
                 take=row.get("take", name), duration_s=_seconds(path, line, row.get("duration_s")),
                 attributes={column: cell for column, cell in row.items() if column not in OF_ITS_OWN})
 

@@ -1,0 +1,76 @@
+"""Corpora of one's own without a table: a folder for each label, which holds its recordings at any depth."""
+
+import os
+import re
+from pathlib import Path
+
+from vaer.config import DataConfig
+from vaer.data.corpora.relabel import classes_of, relabel
+from vaer.data.files import files_under, is_recording
+from vaer.errors import UserError, warn_once
+from vaer.records import UNKNOWN_SPEAKER, Item
+
+NAMED = 5
+
+
+def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
+    """What the label map makes of the names of the folders, in the order of the alphabet."""
+    return classes_of(str(root), relabel(str(root), _files(root), config))
+
+
+def scan(root: Path, config: DataConfig) -> list[Item]:
+    """A clip a recording, by label and path; no file is opened. Clips that the label map leaves out keep their label.
+
+    A clip's id is its path below `root` without ending. Raises UserError where there is none, where two differ in
+    their endings alone, or where `config.speaker_pattern` finds no speaker in a path.
+    """
+    files = _files(root)
+    renamed = relabel(str(root), files, config)
+    items: dict[str, Item] = {}
+    for label, paths in files.items():
+        for path in paths:
+            name = os.path.splitext(os.path.relpath(path, root))[0].replace(os.sep, "/")
+            if name in items:
+                raise UserError(f"{path}: differs from {items[name].path} in its ending alone; move one of the two "
+                                f"elsewhere, or rename it.")
+            items[name] = Item(id=name, path=path, sound=path, label=renamed[label] or label, take=name,
+                               speaker=_speaker(path, os.path.relpath(path, root / label), config))
+    return list(items.values())
+
+
+def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
+    """Nothing: what is in the folders is the corpus."""
+    return ""
+
+
+def _files(root: Path) -> dict[str, list[str]]:
+    """The recordings of every folder of `root` that holds some, by its name; raises UserError where none does."""
+    if not root.is_dir():
+        raise UserError(f"{root}: there is no such folder; set --data.root to the folder that has a folder for each "
+                        f"label.")
+    folders = sorted(name for name in os.listdir(root) if (root / name).is_dir() and not name.startswith("."))
+    files = {name: [path for path in files_under(root / name) if is_recording(path)] for name in folders}
+    beside = sorted(name for name in os.listdir(root) if is_recording(name) and (root / name).is_file())
+    if beside:
+        warn_once(f"{root}: {len(beside)} recordings lie in no folder of a label and are left out: "
+                  f"{', '.join(beside[:NAMED])}{' and more' * (len(beside) > NAMED)}")
+    if empty := [name for name in folders if not files[name] and not (name == "report" and "manifest.csv" in
+                                                                      os.listdir(root))]:
+        warn_once(f"{root}: these folders hold no recording and are no label: {', '.join(empty[:NAMED])}"
+                  f"{' and more' * (len(empty) > NAMED)}")
+    found = {name: paths for name, paths in files.items() if paths}
+    if not found:
+        raise UserError(f"{root}: holds no folder with recordings; --data.corpus folders wants a folder for each "
+                        f"label, such as {root / 'happy' / 'clip.mp4'}.")
+    return found
+
+
+def _speaker(path: str, below: str, config: DataConfig) -> str:
+    """Whoever the pattern finds in the path below the label's folder; unknown without a pattern."""
+    if config.speaker_pattern is None:
+        return UNKNOWN_SPEAKER
+    match = re.search(config.speaker_pattern, below.replace(os.sep, "/"))
+    if match is None or not match[1]:
+        raise UserError(f"{path}: --data.speaker_pattern {config.speaker_pattern} finds no speaker in "
+                        f"{below!r}; correct the pattern, or leave it out where nobody knows the speakers.")
+    return match[1]
