@@ -1,4 +1,5 @@
 import dataclasses
+import os
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,11 @@ def test_how_clips_are_cut_stands_by_itself_and_its_flags_stay(tmp_path):
     assert read_config(tmp_path / "new.yaml").data == data
     with pytest.raises(UserError, match=r"--data\.num_frames is 0"):
         ClipConfig(num_frames=0)
+
+
+@pytest.mark.parametrize(("where", "settings"), [
+    ("output", lambda name: {"output": name}), ("data.root", lambda name: {"data": DataConfig(root=name)}),
+    ("model.init", lambda name: {"model": ModelConfig(init=name)})])
+def test_names_that_no_config_yaml_can_hold_are_refused_before_any_work(where, settings):
+    with pytest.raises(UserError, match=rf"--{where} caf\\xe9: its name holds bytes that are not UTF-8"):
+        Config(**settings(os.fsdecode(b"caf\xe9")))

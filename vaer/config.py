@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, TypeVar
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
-from vaer.errors import UserError
+from vaer.errors import UserError, as_text
 from vaer.label_map import MODE, LabelMap
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
@@ -420,6 +420,10 @@ class Config:
 
     def __post_init__(self) -> None:
         require_range("seed", self.seed, 0, 2**32 - 2)  # the one after it is used as well
+        for name, path in (("output", self.output), ("data.root", self.data.root), ("model.init", self.model.init)):
+            require(path is None or as_text(path) == path,
+                    f"--{name} {as_text(path or '')}: its name holds bytes that are not UTF-8, and no config.yaml can "
+                    f"hold them; rename it, or name a link to it.")
 
 
 def check_views(views: int, data: DataConfig) -> None:

@@ -1,6 +1,7 @@
 """What goes wrong because of the input, not because of us: one sentence with what, where and the remedy."""
 
 import logging
+import os
 from functools import cache
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class MediaError(UserError):
     """A file that cannot be read as pictures or sound; keeps `path` and `reason`."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(f"{path}: {reason}")
+        super().__init__(f"{as_text(path)}: {reason}")
         self.path = str(path)
         self.reason = reason
 
@@ -40,3 +41,8 @@ class MediaError(UserError):
 def warn_once(message: str) -> None:
     """Log a warning, once however often a corpus is read."""
     log.warning(message)
+
+
+def as_text(path: str | Path) -> str:
+    """A path as text that any file and screen takes: bytes of a name that are not UTF-8 stand as \\xNN."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,16 +1,19 @@
 import dataclasses
 import json
+import os
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 from accelerate.state import AcceleratorState
-from makers import replace, tiny_config, tone, write_video, write_wav
+from makers import make_item, replace, tiny_config, tone, write_video, write_wav
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 from vaer.config import TrainConfig, read_config, write_config
 from vaer.errors import UserError
+from vaer.evaluation import run as evaluation_run
+from vaer.evaluation.predict import Predictions
 from vaer.evaluation.run import Options, evaluate
 from vaer.training.run import train
 
@@ -55,6 +58,13 @@ def adapted(corpus):
 
 def read(run, suffix=""):
     return json.loads((run / f"metrics{suffix}.json").read_text()), pd.read_csv(run / f"predictions{suffix}.csv")
+
+
+def test_names_that_are_not_utf8_stand_in_the_predictions(tmp_path):
+    item = make_item(os.fsdecode(b"caf\xe9.mp4"))
+    table = evaluation_run._table([item], ("happy", "sad"), Predictions(np.array([[0.25, 0.75]]), np.array([0])), 0)
+    table.to_csv(tmp_path / "predictions.csv", index=False)
+    assert r"caf\xe9.mp4,0,1,happy,sad,0.25,0.75" in (tmp_path / "predictions.csv").read_text()
 
 
 def test_metrics_can_be_computed_again_from_the_predictions(run, capsys):

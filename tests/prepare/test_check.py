@@ -1,11 +1,15 @@
 """`vaer check`: a line for every broken recording, and on it goes."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
-from makers import tone, write_video, write_wav
+from makers import tone, write_samples, write_video, write_wav
 
+from vaer.data.waveforms import CANCELS
 from vaer.errors import RunError, UserError
-from vaer.prepare.check import check
+from vaer.prepare.check import check, check_one
 
 
 def test_whole_recordings_have_no_line(tmp_path, capsys):
@@ -52,3 +56,32 @@ def test_one_file_and_none(tmp_path):
     for settings, message in (({"processes": 0}, "--processes is 0"), ({"timeout_s": -1}, "--timeout_s is -1")):
         with pytest.raises(UserError, match=message):
             check(tmp_path, **settings)
+
+
+def test_any_name_is_a_file(tmp_path, monkeypatch, capsys):
+    """FFmpeg takes what stands before a colon for a protocol; bytes that are not UTF-8 are no text."""
+    monkeypatch.chdir(tmp_path)
+    names = ["12:30.wav", "concat:a.wav", "http:a.wav", "pipe:.wav", "a%03d.wav", "-a.wav", "a*[b]{c,d}?.wav",
+             os.fsdecode(b"caf\xe9.wav")]
+    for name in names:
+        write_wav(tmp_path / name, tone(0.2))
+        assert check_one(name) == ""
+    (tmp_path / os.fsdecode(b"\xff:broken.wav")).write_bytes(b"")
+    with pytest.raises(RunError, match="1 of 9 recordings are broken"):
+        check(Path(), processes=2)
+    assert capsys.readouterr().out == "./\\xff:broken.wav: is empty; make or download the file again\n"
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(RunError, match="1 of 1 recordings"):
+        check(tmp_path, processes=1, timeout_s=20)
+    assert capsys.readouterr().out == f"{tmp_path}/pipe.mp4: is no file; name one, or take it out of the folder\n"
+
+
+def test_sound_that_cancels_out_is_said(tmp_path, capsys):
+    write_samples(tmp_path / "a.wav", np.stack([tone(1.0), -tone(1.0)]).astype("f4"))
+    check(tmp_path, processes=1)
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path}/a.wav: {CANCELS}\n"
+    assert err.endswith(f"{tmp_path}: 1 of 1 recordings decode to their end, 1 has something to say\n")

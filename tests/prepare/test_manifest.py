@@ -40,14 +40,14 @@ def test_a_row_is_current_while_recording_and_clip_are_as_they_were(tmp_path):
     recording.write_bytes(b"film")
     clip.touch()
     row = ROW._replace(source_bytes=4, source_modified_ns=recording.stat().st_mtime_ns)
-    assert manifest.is_current(row, source, target)
-    assert not manifest.is_current(None, source, target)
-    assert not manifest.is_current(row._replace(source_bytes=5), source, target)
+    assert manifest.is_current(row, source / row.source, target)
+    assert not manifest.is_current(None, source / row.source, target)
+    assert not manifest.is_current(row._replace(source_bytes=5), source / row.source, target)
     clip.unlink()
-    assert not manifest.is_current(row, source, target)
-    assert manifest.is_current(row._replace(path=""), source, target)  # it is known to be broken
+    assert not manifest.is_current(row, source / row.source, target)
+    assert manifest.is_current(row._replace(path=""), source / row.source, target)  # it is known to be broken
     recording.unlink()
-    assert not manifest.is_current(row._replace(path=""), source, target)
+    assert not manifest.is_current(row._replace(path=""), source / row.source, target)
 
 
 def test_what_cannot_be_prepared_has_a_row_with_the_reason(tmp_path):

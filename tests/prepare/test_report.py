@@ -15,14 +15,15 @@ def rows(root, good=2, broken=1):
 
 
 def test_a_summary_counts_every_kind(tmp_path):
-    assert summary(rows(tmp_path), ["a.zip"], []) == [
+    assert summary(rows(tmp_path), ["a.zip"], ["__MACOSX", "._a.mp4"], []) == [
         "2 recordings without anything to say", "1 cannot be prepared", "1 no face", "1 silent",
-        "1 other files were not taken over: a.zip"]
+        "1 other files were not taken over: a.zip",
+        "2 files or folders that an operating system left were passed over: __MACOSX, ._a.mp4"]
 
 
 @pytest.mark.parametrize(("broken", "pages"), [(1, 1), (COLUMNS * ROWS, 2)])
 def test_everything_doubtful_is_on_a_page(tmp_path, capsys, broken, pages):
-    write_report(tmp_path, rows(tmp_path, broken=broken), others=[], gone=["old.mp4"], prepared=7)
+    write_report(tmp_path, rows(tmp_path, broken=broken), others=[], litter=[], gone=["old.mp4"], prepared=7)
     assert len(list((tmp_path / "report").glob("doubtful-*.png"))) == pages
     assert (tmp_path / "report/sample.png").stat().st_size > 1000
     text = (tmp_path / "report/report.md").read_text()
@@ -33,6 +34,6 @@ def test_everything_doubtful_is_on_a_page(tmp_path, capsys, broken, pages):
 
 
 def test_pages_of_an_earlier_report_go(tmp_path):
-    write_report(tmp_path, rows(tmp_path, broken=40), others=[], gone=[], prepared=0)
-    write_report(tmp_path, rows(tmp_path)[:2], others=[], gone=[], prepared=0)
+    write_report(tmp_path, rows(tmp_path, broken=40), others=[], litter=[], gone=[], prepared=0)
+    write_report(tmp_path, rows(tmp_path)[:2], others=[], litter=[], gone=[], prepared=0)
     assert sorted(path.name for path in (tmp_path / "report").glob("*.png")) == ["sample.png"]

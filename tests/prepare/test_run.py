@@ -40,6 +40,23 @@ def test_every_recording_is_accounted_for(tmp_path):
     assert (tmp_path / "to/report/doubtful-01.png").exists()
 
 
+def test_names_that_are_not_utf8_are_prepared_once(tmp_path):
+    write_wav(tmp_path / "from" / os.fsdecode(b"caf\xe9.wav"), tone(0.2))
+    (tmp_path / "from" / os.fsdecode(b"\xe9.wav")).write_bytes(b"")
+    (tmp_path / "from" / os.fsdecode(b"\xe9.zip")).touch()
+    write_wav(tmp_path / "from/._a.wav", tone(0.2))
+    for _ in range(2):
+        rows = prepare(tmp_path / "from", tmp_path / "to", SMALL, processes=1)
+        before = (tmp_path / "to/manifest.csv").stat().st_mtime_ns
+        assert [(row.source, row.path) for row in rows] == [(r"\xe9.wav", ""), (r"caf\xe9.wav", r"caf\xe9.flac")]
+    table = pd.read_csv(tmp_path / "to/manifest.csv", keep_default_na=False)
+    assert table.source.tolist() == [r"\xe9.wav", r"caf\xe9.wav"]
+    assert (tmp_path / "to" / r"caf\xe9.flac").stat().st_mtime_ns < before, "not done a second time"
+    report = (tmp_path / "to/report/report.md").read_text()
+    assert r"1 other files were not taken over: \xe9.zip" in report
+    assert "1 files or folders that an operating system left were passed over: ._a.wav" in report
+
+
 def test_a_link_into_nothing_is_reported(tmp_path):
     write_wav(tmp_path / "from/a.wav", tone(0.2))
     (tmp_path / "from/b.wav").symlink_to(tmp_path / "gone.wav")

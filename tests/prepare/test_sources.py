@@ -1,5 +1,7 @@
 """Recordings, tables and other files of a folder."""
 
+import os
+
 import pytest
 
 from vaer.errors import UserError
@@ -71,3 +73,18 @@ def test_a_table_of_a_subfolder_names_clips_from_there(tmp_path):
     assert text.split() == ["path", "c.flac", "../a.mp4", "../a.mp4", "../d.mp4"]
     (tmp_path / "old.csv").write_bytes("path\n\xe9.avi\n".encode("latin1"))
     assert beside_clips(tmp_path, "old.csv", {}) == (tmp_path / "old.csv").read_bytes()
+
+
+def test_a_folder_with_several_links_is_prepared_once_and_tables_name_its_clips(tmp_path):
+    touch(tmp_path, "v2/a.avi")
+    (tmp_path / "current").symlink_to(tmp_path / "v2", target_is_directory=True)
+    (tmp_path / "table.csv").write_text("path\ncurrent/a.avi\nv2/a.avi\n")
+    found = find(tmp_path)
+    assert found.targets == {"v2/a.avi": "v2/a.mp4"}
+    assert beside_clips(tmp_path, "table.csv", found.targets).decode().split() == ["path", "v2/a.mp4", "v2/a.mp4"]
+
+
+def test_names_that_are_not_utf8_become_text_in_the_clip_s_name(tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    touch(tmp_path, name, "._a.mp4")
+    assert find(tmp_path)[:1] + find(tmp_path)[3:] == ({name: r"caf\xe9.flac"}, ["._a.mp4"])

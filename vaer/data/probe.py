@@ -5,6 +5,7 @@ Nothing is decoded but the first picture, which alone tells how a phone was held
 
 import contextlib
 import os
+import stat
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple, TypeVar
@@ -55,6 +56,8 @@ def version(path: str) -> tuple[int, int]:
         status = os.stat(path)
     except OSError as error:
         raise MediaError(path, f"cannot be opened ({error.strerror}); check the path and its permissions") from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited for without an end
+        raise MediaError(path, "is no file; name one, or take it out of the folder")
     return status.st_size, status.st_mtime_ns
 
 
@@ -62,7 +65,8 @@ def version(path: str) -> tuple[int, int]:
 def opened(path: str) -> Iterator[av.container.InputContainer]:
     """The container, closed afterwards; whatever FFmpeg says on the way becomes a MediaError."""
     try:
-        with av.open(path, metadata_errors="replace") as container:
+        # From the root on: FFmpeg takes what stands before a colon (12:30.wav) for a protocol.
+        with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             yield container
     except av.FFmpegError as error:
         raise MediaError(path, _reason(path, error)) from error

@@ -43,10 +43,11 @@ def read_with_decord(request: Request) -> np.ndarray:
     kind, _, number = request.device.partition(":")
     where = decord.gpu(int(number)) if kind == "cuda" else decord.cpu()
     try:
-        reader = decord.VideoReader(request.path, where, width=request.width, height=request.height, num_threads=1)
+        reader = decord.VideoReader(os.path.abspath(request.path), where, width=request.width, height=request.height,
+                                    num_threads=1)
         _require_count(request.path, len(reader))
         return reader.get_batch(request.indices.tolist()).asnumpy()
-    except (decord.DECORDError, RuntimeError) as error:
+    except (decord.DECORDError, RuntimeError, UnicodeEncodeError) as error:
         raise RefusedError(str(error)) from error
 
 
@@ -55,7 +56,8 @@ def read_with_torchcodec(request: Request) -> np.ndarray:
     from torchcodec.decoders import VideoDecoder
 
     try:
-        decoder = VideoDecoder(request.path, device=request.device, seek_mode="exact", num_ffmpeg_threads=1)
+        decoder = VideoDecoder(os.path.abspath(request.path), device=request.device, seek_mode="exact",
+                               num_ffmpeg_threads=1)
         _require_count(request.path, len(decoder))
         parts = np.array_split(request.indices, math.ceil(len(request.indices) / AT_ONCE))
         return np.concatenate([_scaled(decoder.get_frames_at(part.tolist()).data, request) for part in parts])

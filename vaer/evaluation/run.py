@@ -19,7 +19,7 @@ from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
 from vaer.data.protocols import SPEAKER_DEPENDENT, read_split
 from vaer.data.spelling import plain
-from vaer.errors import UserError
+from vaer.errors import UserError, as_text
 from vaer.evaluation import report
 from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.predict import Predictions, draw_clips, predict
@@ -258,8 +258,7 @@ def _predict(items: list[Item], description: str, network: VAER, classes: tuple[
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:
     names = np.array(classes)
     table = pd.DataFrame({
-        "id": [item.id for item in items], "take": [item.take for item in items],
-        "path": [item.path for item in items], "fold": str(fold),
-        "speaker": [item.speaker for item in items], "label": names[predictions.labels],
+        **{name: [as_text(getattr(item, name)) for item in items] for name in ("id", "take", "path")},
+        "fold": str(fold), "speaker": [as_text(item.speaker) for item in items], "label": names[predictions.labels],
         "prediction": names[predictions.probabilities.argmax(axis=1)]})
     return table.join(pd.DataFrame(predictions.probabilities, columns=list(classes)))

@@ -11,7 +11,8 @@ from vaer.config import require_range
 from vaer.data import media
 from vaer.data.files import files_under, is_recording
 from vaer.data.probe import probe
-from vaer.errors import MediaError, RunError, UserError
+from vaer.data.waveforms import CANCELS, hear
+from vaer.errors import MediaError, RunError, UserError, as_text
 from vaer.prepare.isolated import each_isolated
 
 SIZE = 32  # pixels: decoding is the point, not the pictures
@@ -19,7 +20,10 @@ AT_ONCE = 64  # pictures in memory
 
 
 def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0) -> None:
-    """Print a line for every recording under `root` that does not decode; raises RunError where there was one."""
+    """Print a line for every recording under `root` that does not decode; raises RunError where there was one.
+
+    Recordings that decode and whose channels cancel out have a line as well.
+    """
     require_range("processes", processes, 1)
     require_range("timeout_s", timeout_s, 0.1)
     if not root.exists():
@@ -28,24 +32,30 @@ def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0)
     if not paths:
         raise UserError(f"{root}: holds no recording; name a folder of media files, or one of them.")
     jobs = [(path, (path,)) for path in paths]
-    broken = 0
+    broken = remarked = 0
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"checking {root}", total=len(jobs))
-        for _, result in each_isolated(check_one, jobs, processes=processes, timeout_s=timeout_s):
+        for path, result in each_isolated(check_one, jobs, processes=processes, timeout_s=timeout_s):
             bar.advance(task)
             if isinstance(result, MediaError):
                 broken += 1
                 print(result, flush=True)
-    print(f"{root}: {len(paths) - broken} of {len(paths)} recordings decode to their end", file=sys.stderr)
+            elif result:
+                remarked += 1
+                print(f"{as_text(path)}: {result}", flush=True)
+    print(f"{as_text(root)}: {len(paths) - broken} of {len(paths)} recordings decode to their end"
+          + f", {remarked} {'has' if remarked == 1 else 'have'} something to say" * bool(remarked), file=sys.stderr)
     if broken:
         raise RunError(f"{root}: {broken} of {len(paths)} recordings are broken, named above; make them again or leave "
                        f"them out.")
 
 
-def check_one(path: str) -> None:
-    """Decode the pictures of a recording with the decoder that trains, and its sound; raises MediaError."""
+def check_one(path: str) -> str:
+    """Decode the pictures of a recording with the decoder that trains, and its sound; raises MediaError.
+
+    What is to be said of a whole recording, a clause; empty where there is nothing.
+    """
     facts = probe(path)
     for first in range(0, len(facts.frame_times), AT_ONCE):
         media.read_frames(path, np.arange(first, min(first + AT_ONCE, len(facts.frame_times))), SIZE)
-    if facts.has_sound:
-        media.read_sound(path, 0.0, facts.duration_s)
+    return CANCELS if facts.has_sound and hear(path, 0.0, facts.duration_s).cancels else ""

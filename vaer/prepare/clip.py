@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 from vaer.data.media import LEVEL_FRAME, nearest
 from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded, version
 from vaer.data.waveforms import Heard, hear
+from vaer.errors import as_text
 from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.faces import Face, detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
@@ -58,8 +59,8 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
     notes += _notes_of_sound(heard, loudest_db, config)
     main = tracks[0] if tracks else None
     return list(Facts(
-        path=target, source=source, notes="; ".join(notes), reason="", duration_s=round(recording.duration_s, 4),
-        frames=len(shown_s), fps=round(_rate(shown_s), 3),
+        path=target, source=as_text(source), notes="; ".join(notes), reason="",
+        duration_s=round(recording.duration_s, 4), frames=len(shown_s), fps=round(_rate(shown_s), 3),
         width=size[0], height=size[1], faces=len(tracks),
         detected=round(float(main.detected.mean()), 4) if main else 0.0,
         confidence=round(main.confidence, 4) if main else 0.0, loudness_db=round(loudness_db, 2),

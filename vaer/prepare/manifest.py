@@ -22,7 +22,7 @@ class Facts(NamedTuple):
     path: str
     """The clip, relative to the manifest; empty where the recording could not be prepared."""
     source: str
-    """The recording, relative to its folder."""
+    """The recording, relative to its folder; bytes of its name that are not UTF-8 as \\xNN, as in the clip's name."""
     notes: str
     """What is doubtful: no face, several faces, no sound, channels cancel out, silent, clipped."""
     reason: str
@@ -85,11 +85,11 @@ def write(root: Path, rows: dict[str, Facts]) -> None:
     (root / JOURNAL).unlink(missing_ok=True)
 
 
-def is_current(facts: Facts | None, source_root: Path, target_root: Path) -> bool:
-    """Whether a row tells of the recording as it is now, and its clip is there."""
+def is_current(facts: Facts | None, source: Path, target_root: Path) -> bool:
+    """Whether a row tells of the recording `source` as it is now, and its clip is there."""
     if facts is None or (facts.path and not (target_root / facts.path).exists()):
         return False
     try:
-        return version(str(source_root / facts.source)) == (facts.source_bytes, facts.source_modified_ns)
+        return version(str(source)) == (facts.source_bytes, facts.source_modified_ns)
     except MediaError:
         return False

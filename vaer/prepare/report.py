@@ -12,6 +12,7 @@ from rich.console import Console
 
 from vaer.data.media import read_frames
 from vaer.data.probe import probe
+from vaer.errors import as_text
 from vaer.prepare.manifest import MANIFEST, OVERVIEWS, REPORT, Facts
 
 COLUMNS, ROWS = 6, 5
@@ -20,10 +21,12 @@ TILE = 160  # pixels
 BROKEN = "cannot be prepared"
 
 
-def write_report(root: Path, rows: list[Facts], *, others: list[str], gone: list[str], prepared: int) -> None:
+def write_report(root: Path, rows: list[Facts], *, others: list[str], litter: list[str],
+                 gone: list[str], prepared: int) -> None:
     """`report/report.md` with its contact sheets, and a summary on the screen.
 
-    `others` are files beside the recordings that were not taken over, `gone` recordings whose clips are still here.
+    `others` are files beside the recordings that were not taken over, `litter` is what an operating system left there,
+    `gone` are recordings whose clips are still here.
     """
     folder = root / REPORT
     folder.mkdir(exist_ok=True)
@@ -37,7 +40,7 @@ def write_report(root: Path, rows: list[Facts], *, others: list[str], gone: list
         _sheet(root, doubtful[page * COLUMNS * ROWS:(page + 1) * COLUMNS * ROWS], folder / name)
     if sample:
         _sheet(root, sample, folder / "sample.png")
-    lines = summary(rows, others, gone)
+    lines = summary(rows, others, litter, gone)
     unseen = len(doubtful) - PAGES * COLUMNS * ROWS
     text = ["# Preparation", "", *(f"- {line}" for line in lines), ""]
     text += [f"![doubtful and broken recordings]({name})" for name in pages]
@@ -51,7 +54,7 @@ def write_report(root: Path, rows: list[Facts], *, others: list[str], gone: list
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def summary(rows: list[Facts], others: list[str], gone: list[str]) -> list[str]:
+def summary(rows: list[Facts], others: list[str], litter: list[str], gone: list[str]) -> list[str]:
     """How many recordings are fine, and how many are not, by kind; what was left alone."""
     kinds = Counter(kind for row in rows for kind in ([BROKEN] if row.reason else row.notes.split("; ")) if kind)
     fine = sum(not row.notes and not row.reason for row in rows)
@@ -59,13 +62,15 @@ def summary(rows: list[Facts], others: list[str], gone: list[str]) -> list[str]:
              *(f"{count} {kind}" for kind, count in sorted(kinds.items()))]
     if others:
         lines.append(f"{len(others)} other files were not taken over: {_named(others)}")
+    if litter:
+        lines.append(f"{len(litter)} files or folders that an operating system left were passed over: {_named(litter)}")
     if gone:
         lines.append(f"{len(gone)} recordings are no longer there, their clips are: {_named(gone)}")
     return lines
 
 
 def _named(names: list[str]) -> str:
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    return ", ".join(map(as_text, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def _kind(row: Facts) -> str:

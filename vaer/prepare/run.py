@@ -10,7 +10,7 @@ from rich.progress import track
 
 from vaer.claim import Content, claim
 from vaer.config import require_range
-from vaer.errors import MediaError, UserError
+from vaer.errors import MediaError, UserError, as_text
 from vaer.prepare import manifest
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.isolated import Job, each_isolated
@@ -35,7 +35,8 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
     sources = find(source)
     _claim(source, target, config)
     rows = manifest.read(target)
-    todo = [name for name in sources.targets if not manifest.is_current(rows.get(name), source, target)]
+    todo = [name for name in sources.targets
+            if not manifest.is_current(rows.get(as_text(name)), source / name, target)]
     settings = dataclasses.asdict(config)
     # Paths as all machines of a cluster know them; the longest recordings first, so that no core waits at the end.
     roots = os.path.abspath(source), os.path.abspath(target)
@@ -50,7 +51,7 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
         done = each_on_cluster(scheduler, prepare_one, jobs, timeout_s=config.timeout_s)
     with open(target / manifest.JOURNAL, "a", encoding="utf-8") as journal:
         for path, result in track(done, f"preparing {target}", len(jobs), console=Console(stderr=True)):
-            name = os.path.relpath(path, source)
+            name = as_text(os.path.relpath(path, source))
             facts = manifest.failed(name, path, result) if isinstance(result, MediaError) else Facts(*result)
             rows[name] = facts
             journal.write(json.dumps(facts) + "\n")
@@ -83,6 +84,6 @@ def _finish(source: Path, target: Path, sources: Sources, rows: dict[str, Facts]
         left.unlink()
     manifest.write(target, rows)
     facts = [rows[name] for name in sorted(rows)]
-    write_report(target, facts, others=sources.others, gone=sorted(set(rows) - set(sources.targets)),
-                 prepared=prepared)
+    gone = sorted(set(rows) - set(map(as_text, sources.targets)))
+    write_report(target, facts, others=sources.others, litter=sources.litter, gone=gone, prepared=prepared)
     return facts

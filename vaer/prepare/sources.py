@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaer.data.encoding import read_text
-from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, files_under, is_recording, slashed
+from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, is_recording, slashed, walk
 from vaer.data.rows import layout_of
-from vaer.errors import UserError
+from vaer.errors import UserError, as_text
 from vaer.prepare.manifest import JOURNAL, MANIFEST, REPORT, SETTINGS
 
 TABLE_ENDINGS = (".csv", ".tsv", ".json", ".txt", ".md")
@@ -24,18 +24,21 @@ class Sources(NamedTuple):
     tables: list[str]
     """Small files that say something about the recordings."""
     others: list[str]
+    litter: list[str]
+    """What an operating system left there."""
 
 
 def find(root: Path) -> Sources:
     """Every file under `root`, at any depth; raises UserError where there is no recording, or two have one target."""
     if not root.is_dir():
         raise UserError(f"{root}: there is no such folder; name the folder of the recordings.")
-    found = Sources({}, [], [])
+    found = Sources({}, [], [], [])
     taken: dict[str, str] = {}
-    for path in sorted(os.path.relpath(path, root) for path in files_under(root)):
+    under = walk(root)
+    for path in sorted(os.path.relpath(path, root) for path in under.files):
         stem, ending = os.path.splitext(path)
         if is_recording(path):
-            target = stem + (".flac" if ending.lower() in SOUND_ENDINGS else ".mp4")
+            target = as_text(stem) + (".flac" if ending.lower() in SOUND_ENDINGS else ".mp4")
             if target in taken:
                 raise UserError(f"{root / path}: would be prepared as {target}, like {root / taken[target]}; rename "
                                 f"one of the two, or prepare them from different folders.")
@@ -44,6 +47,7 @@ def find(root: Path) -> Sources:
         else:
             written = path in RESERVED or path.startswith(REPORT + os.sep)
             (found.tables if ending.lower() in TABLE_ENDINGS and not written else found.others).append(path)
+    found.litter.extend(os.path.relpath(path, root) for path in under.litter)
     if not found.targets:
         raise UserError(f"{root}: holds no recording ({', '.join(MEDIA_ENDINGS)}); name the folder of the recordings.")
     return found
@@ -67,9 +71,15 @@ def beside_clips(root: Path, name: str, targets: dict[str, str]) -> bytes:
     for row in rows[1:]:
         cell = slashed(folder, row[place].strip()) if len(row) > place else ""
         source = os.path.relpath(folder / cell, root) if cell else ""
-        target = targets.get(source)
+        target = targets.get(source) or targets.get(_beyond_links(root, source))
         if target is not None and (target != source or os.path.isabs(cell)):
             row[place], changed = os.path.relpath(root / target, folder), True
     text = io.StringIO(newline="")
     csv.writer(text, delimiter=layout.delimiter, lineterminator="\n").writerows(rows)
     return text.getvalue().encode() if changed else content
+
+
+def _beyond_links(root: Path, source: str) -> str:
+    """The path of a file without the links to folders in it: a folder to which several lead is prepared once."""
+    folder, name = os.path.split(source)
+    return os.path.relpath(os.path.join(os.path.realpath(root / folder), name), os.path.realpath(root))

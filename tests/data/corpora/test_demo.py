@@ -27,6 +27,11 @@ def write(root, **changes):
     (root / "demo.json").write_text(json.dumps(settings | changes))
 
 
+def test_what_macos_leaves_is_no_clip(root):
+    (root / "Actor_02/._01-01-01-01-01-01-02.mp4").touch()
+    assert len(demo.scan(root, CONFIG)) == 9
+
+
 def test_scan_reads_names(root):
     items = demo.scan(root, CONFIG)
     assert [item.id for item in items] == sorted(item.id for item in items)

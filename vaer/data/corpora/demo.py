@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from vaer.config import DataConfig
+from vaer.data.files import is_litter
 from vaer.errors import UserError
 from vaer.records import Item
 
@@ -15,7 +16,7 @@ NAME = re.compile(r"(01-01)-(\d\d)-(01)-(\d\d)-(\d\d)-(\d\d)")
 def scan(root: Path, config: DataConfig) -> list[Item]:
     """Every clip under `root`, sorted by id; nothing is opened but `demo.json`."""
     settings = _settings(root)
-    items = [_item(path, settings["classes"]) for path in root.glob("Actor_*/*.mp4")]
+    items = [_item(path, settings["classes"]) for path in root.glob("Actor_*/*.mp4") if not is_litter(path.name)]
     if len(items) != settings["files"]:
         raise UserError(f"{root}: holds {len(items)} clips where demo.json speaks of {settings['files']}; "
                         f"render what is missing with `{_remedy(root, settings)}`, or delete the folder first.")
