@@ -4,8 +4,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from makers import make_batch, tiny_network
+from makers import make_batch, make_item, tiny_network
 
+from vaer.errors import RunError
 from vaer.evaluation.predict import Predictions, draw_clips, predict
 
 
@@ -127,3 +128,49 @@ def test_classes_that_are_not_asked_for_share_their_probability_out(accelerator)
 def test_likelihood_by_hand():
     predictions = Predictions(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 0]))
     assert predictions.nll == pytest.approx((math.log(2) + math.log(4)) / 2)
+
+
+NAMED = [make_item(f"folder/{name}.mp4") for name in ("first", "second", "third")]
+
+
+def poisoned(name, value, **settings):
+    """A network one weight of which is `value`."""
+    network = tiny_network(**settings)
+    with torch.no_grad():
+        network.get_parameter(name).view(-1)[0] = value
+    return network
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("head", ["fusion", "video_head", "audio_head"])
+def test_an_answer_that_is_no_number_is_refused_with_clip_and_weights(accelerator, value, head):
+    """-inf in one class would leave probabilities of 0, 0.5 and 0.5; a head beside the fused answer none at all."""
+    network = poisoned(f"{head}.classifier.bias", value)
+    with pytest.raises(RunError, match=rf"NaN or infinity to 3 clips, first to clip first \(folder/first\.mp4\); its "
+                                       rf"weights are NaN or infinite themselves \({head}\.classifier\.bias\): train"):
+        predict(network, [with_ids([2, 0], 0), with_ids([1], 1)], accelerator, num_clips=3, views=1, items=NAMED)
+
+
+@pytest.mark.parametrize("speaker_norm", [False, True])
+def test_one_clip_alone_that_gets_no_number_is_named_and_not_its_speakers_others(accelerator, speaker_norm):
+    batch = of_speakers([0, 1, 2], [0, 0, 0], seed=0)
+    batch.waveform[1, 50] = math.nan
+    with pytest.raises(RunError, match=r"NaN or infinity to 1 clips, first to clip second \(folder/second\.mp4\); its "
+                                       r"weights are finite: listen to and look at that clip"):
+        predict(tiny_network(speaker_norm=speaker_norm), [batch], accelerator, num_clips=3, views=1, items=NAMED)
+    with pytest.raises(RunError, match="first to clip number 1; its weights are finite"):
+        predict(tiny_network(speaker_norm=speaker_norm), [batch], accelerator, num_clips=3, views=1)
+
+
+def test_statistics_that_are_no_numbers_are_refused_too(accelerator):
+    network = tiny_network()
+    name = next(name for name, _ in network.named_buffers() if name.endswith("running_var"))
+    network.get_buffer(name).fill_(math.nan)
+    with pytest.raises(RunError, match=f"infinite themselves \\({name}\\)"):
+        predict(network, [with_ids([0], 0)], accelerator, num_clips=1, views=1)
+
+
+def test_a_class_that_is_not_asked_for_must_be_a_number_too(accelerator):
+    with pytest.raises(RunError, match="first to clip number 0"):
+        predict(poisoned("fusion.classifier.bias", math.inf), [with_ids([0], 0)], accelerator, num_clips=1, views=1,
+                among=[1, 2])

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from accelerate.state import AcceleratorState
 from makers import make_item, replace, tiny_config, tone, write_video, write_wav
+from safetensors.torch import load_file, save_file
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 from vaer.config import TrainConfig, read_config, write_config
-from vaer.errors import UserError
+from vaer.errors import RunError, UserError
 from vaer.evaluation import run as evaluation_run
 from vaer.evaluation.predict import Predictions
 from vaer.evaluation.run import Options, evaluate
@@ -264,6 +265,20 @@ def test_a_run_that_is_not_whole_is_said(run, tmp_path, name, content):
     (copy / "best" / name).write_bytes(content)
     with pytest.raises(UserError, match=r"damaged/best: config\.json and model\.safetensors are not those of a whole"):
         evaluate([copy], OPTIONS)
+
+
+@pytest.mark.parametrize(("name", "modality"), [
+    ("fusion.classifier.weight", "both"), ("video_head.classifier.bias", "both"),
+    ("audio_head.classifier.bias", "audio")])
+def test_a_network_that_answers_no_number_is_neither_scored_nor_written(run, tmp_path, name, modality):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("metrics*", "predictions*"))
+    path = tmp_path / "run" / "best" / "model.safetensors"
+    tensors = load_file(path)
+    tensors[name].view(-1)[-1] = float("nan")
+    save_file(tensors, path)
+    with pytest.raises(RunError, match=rf"to 3 clips, first to clip 01-01-01-01-01-02-01 \(.*\.mp4\).*\({name}\)"):
+        evaluate([tmp_path / "run"], OPTIONS._replace(modality=modality))
+    assert not [*(tmp_path / "run").glob("metrics*"), *(tmp_path / "run").glob("predictions*")]
 
 
 def test_a_folder_without_a_trained_network_is_named(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from makers import make_scored
 from sklearn.metrics import recall_score
 
-from vaer.errors import UserError
+from vaer.errors import RunError, UserError
 from vaer.evaluation.calibration import calibration_error, scale
 from vaer.evaluation.scored import Answers, Scored, average, compare, facts_of, pool
 
@@ -117,3 +117,11 @@ def test_unknown_speakers_leave_scores_without_intervals():
     assert known.facts["intervals"] is not None
     first, other = (Scored(Path(name), answers, facts_of(answers)) for name, answers in zip("ab", unknown, strict=True))
     assert compare(first, other).endswith(", no interval (speakers unknown)")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_probabilities_that_are_no_numbers_are_not_scored(value):
+    answers = make_scored().answers
+    answers.table.loc[3, "b"] = value
+    with pytest.raises(RunError, match="1 clips have NaN or infinite probabilities, first 0-3: they cannot"):
+        facts_of(answers)

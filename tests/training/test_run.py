@@ -145,6 +145,39 @@ def test_a_loss_that_is_not_finite_ends_the_run(corpus, tmp_path):
                                                       "epochs": 20}))
 
 
+@pytest.mark.parametrize("selects", [False, True])
+@pytest.mark.parametrize("name", ["fusion.classifier.bias", "video_head.classifier.bias"])
+def test_a_network_that_becomes_nan_at_the_end_of_an_epoch_is_not_kept(corpus, tmp_path, monkeypatch, selects, name):
+    """As where the last gradient overflows: the loss before was a number."""
+    epochs = []
+
+    def spoil(network, *arguments):
+        train_epoch(network, *arguments)
+        epochs.append(len(epochs))
+        if len(epochs) == 2:
+            network.get_parameter(name).data[0] = float("nan")
+
+    train_epoch = run_module.train_epoch
+    monkeypatch.setattr(run_module, "train_epoch", spoil)
+    if selects:
+        read = run_module.read_split
+        monkeypatch.setattr(run_module, "read_split", lambda data: (read(data)[0], read(data)[1]._replace(
+            validation=read(data)[1].train)))
+    told = r"first to clip 0.-01-\S+ \(.*" if selects else "weights became NaN or infinite "
+    with pytest.raises(RunError, match=rf"{told}.*{name}"):
+        train(config(corpus, tmp_path / "run", train={"epochs": 3, "batch_size": 3}))
+    assert len(epochs) == 2
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path / "run").values())
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "run/last/model.safetensors").values())
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_gradient_that_is_not_finite_ends_the_run(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(Accelerator, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
+    with pytest.raises(RunError, match=r"The gradient's norm became inf \(loss .*\) on the training clips number \["):
+        train(config(corpus, tmp_path / "run"))
+
+
 def test_validation_picks_the_best_epoch_and_patience_ends_the_run(corpus, tmp_path, monkeypatch):
     uars = iter([0.2, 0.5, 0.4, 0.5, 0.9])
     nlls = iter([1.0, 1.0, 0.5, 2.0, 0.1])

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from makers import tiny_audio, tiny_config, tiny_network, tiny_video
+from safetensors.torch import load_file, save_file
 
 from vaer.config import AudioConfig, FusionConfig, VideoConfig
 from vaer.errors import UserError
@@ -113,3 +114,27 @@ def test_statistics_that_no_data_formed_are_not_frozen(monkeypatch, frozen):
         start_pretrained(network, tiny_config(**sections))
     sections = {"video": tiny_video(pretrained="x", freeze_batchnorm=False)}
     assert "as built: fast.stem.conv.weight" in start_pretrained(network, tiny_config(**sections))["video"]
+
+
+@pytest.mark.parametrize(("name", "value"), [("fusion.classifier.bias", float("nan")), ("video_head.classifier.bias",
+                                                                                      float("inf"))])
+def test_weights_that_are_no_numbers_are_not_started_from(run, tmp_path, name, value):
+    path = tmp_path / "best" / "model.safetensors"
+    tensors = load_file(path)
+    tensors[name][0] = value
+    save_file(tensors, path)
+    network = tiny_network(classes=3)
+    with pytest.raises(UserError, match=rf"best: holds NaN or infinite weights \({name}\); start from weights of ano"):
+        start_from(network, run)
+    assert all(parameter.isfinite().all() for parameter in network.parameters())
+    start_from(tiny_network(classes=4), run)  # classifiers of other classes are left in the file
+
+
+def test_a_branch_that_holds_no_numbers_is_not_started_from(monkeypatch):
+    tensors = dict(tiny_network().video.state_dict())
+    first = next(iter(tensors))
+    tensors[first] = torch.full_like(tensors[first], float("nan"))
+    monkeypatch.setattr(start_module, "read_video", lambda *_: Weights(tensors, {}, "a test", {}))
+    config = tiny_config(video=tiny_video(pretrained="weights.pt"))
+    with pytest.raises(UserError, match=rf"weights\.pt: holds NaN or infinite weights \({first}\)"):
+        start_pretrained(tiny_network(), config)

@@ -9,7 +9,9 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
 
-from vaer.records import Batch, Embedded
+from vaer.errors import RunError
+from vaer.finite import listed, odd_tensors
+from vaer.records import Batch, Embedded, Item, Output
 
 
 class Predictions(NamedTuple):
@@ -49,19 +51,23 @@ class Seen(NamedTuple):
     """(batch, classes), by a network that knows nothing of the speakers."""
     embedded: Embedded | None
     """What to answer from once they are known; None where the network does not ask."""
+    odd: Tensor
+    """(batch,) bool: the answer or that of a branch's own head is NaN or infinite."""
 
 
 def predict(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, *, num_clips: int, views: int,
             modality: str = "both", adapting: np.ndarray | None = None,
-            among: Sequence[int] | None = None) -> Predictions:
+            among: Sequence[int] | None = None, items: Sequence[Item] | None = None) -> Predictions:
     """Probabilities of `num_clips` clips, each of which comes `views` times in the batches of all processes together.
 
     `modality` video or audio takes the other one away. A network with `speaker_norm` is told of each speaker what the
     clips at hand tell without their labels: all of them, or those that `adapting` (clips,) bool names. `among` are the
-    places of the classes among which the network chooses, None all; labels count in those.
+    places of the classes among which the network chooses, None all; labels count in those. An answer that is NaN or
+    infinite, also that of a branch's own head, raises RunError with the clip's name in `items`.
     """
     seen = look(network, batches, accelerator, modality)
-    return answer(network, seen, accelerator, num_clips=num_clips, views=views, adapting=adapting, among=among)
+    return answer(network, seen, accelerator, num_clips=num_clips, views=views, adapting=adapting, among=among,
+                  items=items)
 
 
 @torch.inference_mode()
@@ -80,13 +86,14 @@ def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator,
             batch = batch._replace(has_video=torch.zeros_like(batch.has_video))
         output = bare(batch)
         seen.append(Seen(batch.ids, batch.labels, batch.speakers, output.logits,
-                         output.embedded if bare.norms else None))
+                         output.embedded if bare.norms else None, _odd(output)))
     return seen
 
 
 @torch.inference_mode()
 def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, num_clips: int, views: int,
-           adapting: np.ndarray | None = None, among: Sequence[int] | None = None) -> Predictions:
+           adapting: np.ndarray | None = None, among: Sequence[int] | None = None,
+           items: Sequence[Item] | None = None) -> Predictions:
     """The probabilities of what `look` has seen; the settings are those of `predict`."""
     bare = accelerator.unwrap_model(network)
     among = list(range(len(bare.classes)) if among is None else among)
@@ -95,16 +102,43 @@ def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, nu
         known = _know(bare, seen, accelerator, torch.from_numpy(weight / views).to(accelerator.device))
         seen = [part._replace(logits=bare.answer(
             part.embedded, {name: sums[part.speakers] for name, sums in known.items()})) for part in seen]
-    rows = [torch.cat([part.ids[:, None], part.labels[:, None],
+    rows = [torch.cat([part.ids[:, None], part.labels[:, None], part.odd[:, None], _infinite(part.logits)[:, None],
                        part.logits[:, among].float().softmax(1).double()], dim=1) for part in seen]
-    width = 2 + len(among)
+    width = 4 + len(among)
     mine = torch.cat([torch.zeros(0, width, dtype=torch.float64, device=accelerator.device), *rows])
     table = accelerator.gather(accelerator.pad_across_processes(mine, pad_index=-1)).cpu().numpy()
     table = table[table[:, 0] >= 0]  # without the padding of processes that had fewer clips
     table = table[np.argsort(table[:, 0], kind="stable")]
+    _require_finite(bare, table, items)
     assert np.array_equal(table[:, 0], np.repeat(np.arange(num_clips), views)), "a clip was lost or scored twice"
     table = table.reshape(num_clips, views, width).mean(axis=1)
-    return Predictions(table[:, 2:], table[:, 1].astype(np.int64))
+    return Predictions(table[:, 4:], table[:, 1].astype(np.int64))
+
+
+def _infinite(logits: Tensor) -> Tensor:
+    """(batch,) bool: rows that hold NaN or an infinity, from which a softmax would make probabilities all the same."""
+    return ~logits.isfinite().all(1)
+
+
+def _odd(output: Output) -> Tensor:
+    return torch.stack([_infinite(logits) for logits in (output.logits, output.video_logits, output.audio_logits)
+                        if logits is not None]).any(0)
+
+
+def _require_finite(network: nn.Module, table: np.ndarray, items: Sequence[Item] | None) -> None:
+    """Raise RunError where an answer is none: an argmax over NaN would be the first class.
+
+    Named are the clips that are odd by themselves, if there are any, not those whose speakers they spoil.
+    """
+    odd = table[table[:, 2] > 0 if table[:, 2].any() else table[:, 3] > 0, 0].astype(int)
+    if not len(odd):
+        return
+    first = f"clip number {odd[0]}" if items is None else f"clip {items[odd[0]].id} ({items[odd[0]].path})"
+    tensors = odd_tensors(network.state_dict())
+    cause = (f"its weights are NaN or infinite themselves ({listed(tensors)}): train anew with a lower --train.lr, or "
+             f"start from other weights" if tensors else
+             "its weights are finite: listen to and look at that clip, or train with --train.mixed_precision no")
+    raise RunError(f"The network answers NaN or infinity to {len(set(odd.tolist()))} clips, first to {first}; {cause}.")
 
 
 def _know(network: nn.Module, seen: list[Seen], accelerator: Accelerator, weight: Tensor) -> dict[str, Tensor]:

@@ -252,7 +252,7 @@ def _predict(items: list[Item], description: str, network: VAER, classes: tuple[
     adapting = None if options.adapt_clips is None else draw_clips(clips.speakers, options.adapt_clips, config.seed)
     learned = accelerator.unwrap_model(network).classes
     return predict(network, batches, accelerator, num_clips=len(clips), views=clips.views, modality=options.modality,
-                   adapting=adapting, among=[learned.index(name) for name in classes])
+                   items=items, adapting=adapting, among=[learned.index(name) for name in classes])
 
 
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:

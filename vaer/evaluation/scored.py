@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from vaer.errors import UserError
+from vaer.errors import RunError, UserError
 from vaer.evaluation.calibration import calibration_error, scale
 from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score, score_classes, score_speakers
@@ -65,6 +65,11 @@ class Scored(NamedTuple):
 def facts_of(answers: Answers) -> dict[str, Any]:
     """Every score of some answers, in plain types."""
     probabilities, labels, speakers = answers.probabilities, answers.labels, answers.speakers
+    odd = ~np.isfinite(probabilities).all(axis=1)
+    if odd.any():
+        first = answers.table["id"][odd].iloc[0]
+        raise RunError(f"{odd.sum()} clips have NaN or infinite probabilities, first {first}: "
+                       f"they cannot be scored; train or predict anew.")
     known = UNKNOWN_SPEAKER not in speakers  # else nobody can say whose clips are right and wrong together
     intervals = speaker_intervals(answers.predictions, labels, speakers, len(answers.classes)) if known else None
     per_speaker = score_speakers(probabilities, labels, speakers) if known else {}

@@ -1,5 +1,6 @@
 """The states of a run on disk: `best/`, which predicts, and `last/`, from which the run goes on."""
 
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 from accelerate import Accelerator
 from torch import nn
 
-from vaer.errors import UserError
+from vaer.errors import RunError, UserError
+from vaer.finite import listed, odd_tensors
 from vaer.runs.folder import RunFolder
 from vaer.runs.recipe import Recipe
 
@@ -34,10 +36,26 @@ class Progress:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` gave."""
         vars(self).update(state)
+        if math.isnan(self.best_nll):  # of a network that answered NaN: nothing would ever be better
+            self.best_uar, self.best_nll, self.best_epoch = -1.0, float("inf"), 0
+
+
+def require_finite(network: nn.Module, folder: RunFolder) -> None:
+    """Raise RunError for weights that are NaN or infinite, before they take the place of sound ones."""
+    odd = odd_tensors(network.state_dict())
+    if odd:
+        raise RunError(f"{folder}: weights became NaN or infinite ({listed(odd)}) and are not kept, what was saved "
+                       f"before is; lower --train.lr, lengthen --train.warmup, or try --train.mixed_precision bf16 or "
+                       f"no instead of fp16.")
 
 
 def save_last(accelerator: Accelerator, folder: RunFolder) -> None:
-    """Write model, optimizer, scheduler, progress and generators of every process; the old state lives until then."""
+    """Write model, optimizer, scheduler, progress and generators of every process; the old state lives until then.
+
+    Raises RunError where the network is not finite.
+    """
+    for network in accelerator._models:
+        require_finite(network, folder)
     fresh = folder.last.with_suffix(".new")
     if accelerator.is_main_process and fresh.exists():
         shutil.rmtree(fresh)
@@ -64,7 +82,11 @@ def load_last(accelerator: Accelerator, found: Path) -> None:
 
 
 def save_best(accelerator: Accelerator, network: nn.Module, folder: RunFolder, recipe: Recipe | None) -> None:
-    """Write `best/`: settings, recipe and weights, enough to predict a new video; the main process alone has them."""
+    """Write `best/`: settings, recipe and weights, enough to predict a new video; the main process alone has them.
+
+    Raises RunError where the weights are not finite.
+    """
+    require_finite(network, folder)
     if accelerator.is_main_process and recipe is not None:
         bare = accelerator.unwrap_model(network)
         bare.save_pretrained(folder.best.path.with_suffix(".new"), config={"settings": bare.settings | recipe.plain()})

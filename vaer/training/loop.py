@@ -23,7 +23,7 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
-    the step over all processes. A loss that is not finite raises RunError.
+    the step over all processes. A loss or a gradient that is not finite raises RunError.
     """
     network.train()
     for step in _steps(batches, config.accumulation):
@@ -38,7 +38,9 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
         if not torch.isfinite(total):
             raise RunError(_not_finite(total.item(), step, config))
         if config.clip_norm:
-            accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
+            norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
+            if accelerator.scaler is None and norm is not None and not torch.isfinite(norm):  # fp16 skips such a step
+                raise RunError(_not_finite(total.item(), step, config, gradient=norm.item()))
         optimizer.step()
         if not accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
             scheduler.step()
@@ -54,7 +56,8 @@ def _steps(batches: Iterable[Batch], accumulation: int) -> Iterator[list[Batch]]
         yield step
 
 
-def _not_finite(loss: float, step: list[Batch], config: TrainConfig) -> str:
+def _not_finite(loss: float, step: list[Batch], config: TrainConfig, gradient: float | None = None) -> str:
+    what = f"The loss became {loss}" if gradient is None else f"The gradient's norm became {gradient} (loss {loss:.3g})"
     ids = sorted(int(index) for batch in step for index in batch.ids)
-    return (f"The loss became {loss} on the training clips number {ids}: lower --train.lr (now {config.lr}), lengthen "
+    return (f"{what} on the training clips number {ids}: lower --train.lr (now {config.lr}), lengthen "
             f"--train.warmup (now {config.warmup}), or try --train.mixed_precision bf16 or no instead of fp16.")

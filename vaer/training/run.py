@@ -248,7 +248,8 @@ class Run:
             save_best(self.accelerator, self.network, self.folder, self.recipe)
             return {}
         clips = self.validation.clips
-        predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views)
+        predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views,
+                              items=clips.items)
         metrics = score(predictions.probabilities, predictions.labels)
         if (metrics.uar, -predictions.nll) > (progress.best_uar, -progress.best_nll):
             progress.best_uar, progress.best_nll, progress.best_epoch = metrics.uar, predictions.nll, progress.epoch

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from torch import nn
+from torch import Tensor, nn
 
 from vaer.config import Config
 from vaer.errors import UserError
+from vaer.finite import listed, odd_tensors
 from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
 from vaer.runs.folder import BestFolder, best_of
@@ -51,6 +52,7 @@ def start_from(network: VAER, run: str) -> Started:
     for branch in BRANCHES:
         if any(name.startswith(branch) for name in ours) and any(name.startswith(branch) for name in theirs):
             _require_whole(branch, ours, theirs, fitting, best)
+    _require_finite(best, fitting)
     network.load_state_dict(fitting, strict=False)
     started = Started(sorted(fitting), sorted(set(theirs) - set(fitting)), sorted(set(ours) - set(fitting)))
     if video is not None and (video.config.freeze or video.config.freeze_batchnorm):
@@ -69,10 +71,19 @@ def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
         if branch is None or section.pretrained is None:
             continue
         loaded = apply(branch, read(section.pretrained, section), section.pretrained)
+        _require_finite(section.pretrained, branch.state_dict())
         if name == "video" and (section.freeze or section.freeze_batchnorm):
             _require_learned(branch, loaded.fresh, section.pretrained)
         reports[name] = f"{section.pretrained}: {loaded}"
     return reports
+
+
+def _require_finite(source: object, tensors: dict[str, Tensor]) -> None:
+    """Refuse weights with which no answer would be a number."""
+    odd = odd_tensors(tensors)
+    if odd:
+        raise UserError(f"{source}: holds NaN or infinite weights ({listed(odd)}); start from weights of another epoch "
+                        f"or run, or copy the file again.")
 
 
 def _require_learned(branch: nn.Module, fresh: list[str], source: str) -> None:
