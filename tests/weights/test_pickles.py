@@ -1,14 +1,18 @@
+import io
 import json
 import os
 import pickle
 import re
 import struct
+import warnings
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save, save_file
 
 from vaer.errors import UserError
 from vaer.weights.pickles import Array, read_file, tensor_of
@@ -137,6 +141,40 @@ def test_a_torch_checkpoint_cut_anywhere_is_one_sentence(tmp_path):
             path.write_bytes(whole[:cut])
             with pytest.raises(UserError, match=rf"^\S*{re.escape(path.name)}: [^\n]*\.$"):
                 read_file(path)
+
+
+def whole_files():
+    """One file of each kind, small: safetensors, torch's two, a pickle of arrays."""
+    tensors, kinds = {"a": torch.ones(3), "b": torch.zeros(2, 2)}, [save(dict(a=torch.ones(3))), PYTHON2]
+    for new in (True, False):
+        torch.save(tensors, buffer := io.BytesIO(), _use_new_zipfile_serialization=new)
+        kinds.append(buffer.getvalue())
+    return kinds
+
+
+WHOLE_FILES = whole_files()
+
+
+@settings(max_examples=200, derandomize=True, database=None, deadline=None)
+@given(data=st.data())
+def test_a_file_whose_bytes_are_damaged_anywhere_is_read_or_one_sentence(tmp_path_factory, data):
+    content = bytearray(data.draw(st.sampled_from(WHOLE_FILES), label="file"))
+    for place in data.draw(st.lists(st.integers(0, len(content) - 1), min_size=1, max_size=4), label="places"):
+        content[place] = data.draw(st.integers(0, 255), label="byte")
+    path = tmp_path_factory.getbasetemp() / data.draw(st.sampled_from(["damaged.pt", "damaged.safetensors"]))
+    path.write_bytes(content)
+    with warnings.catch_warnings(action="ignore"):  # torch remarks on numbers of versions that it does not know
+        sentence = refusal(path)
+    assert sentence is None or re.fullmatch(rf"{re.escape(str(path))}: [^\n]*\.", sentence)
+
+
+def refusal(path):
+    """What reading says of a file that it refuses."""
+    try:
+        read_file(path)
+    except UserError as error:
+        return str(error)
+    return None
 
 
 @pytest.mark.parametrize("header", [
