@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaer.config import AugmentConfig
-from vaer.data.augment import augment_frames, augment_waveform, draw_size
+from vaer.data.augment import augment_frames, augment_waveform, changed_levels, draw_size
 
 
 def test_zoom_draws_sizes_up_to_its_factor():
@@ -32,6 +32,36 @@ def test_brightness_moves_levels_within_its_bounds():
     levels = [augment_frames(frames, 2, config, np.random.default_rng(seed))[0, 0, 0, 0] for seed in range(100)]
     # (100 - 127.5) * (0.8 to 1.2) + 127.5 * (0.8 to 1.2)
     assert 69 <= min(levels) < 85 < 115 < max(levels) <= 131
+
+
+def test_every_frame_of_a_clip_changes_alike_and_as_drawn():
+    frames = np.stack([np.full((8, 8, 3), level, dtype=np.uint8) for level in (20, 120, 220)])
+    frames[1, :4] = 220
+    config = AugmentConfig(flip=0.5, brightness=0.4, color=0.3)
+    for seed in range(20):
+        by_hand = np.random.default_rng(seed)
+        top, left = by_hand.integers(0, 4), by_hand.integers(0, 4)
+        flip = by_hand.uniform() < 0.5
+        (contrast, brightness), tints = (1 + width * by_hand.uniform(-1, 1, size=size)
+                                         for width, size in ((0.4, 2), (0.3, 3)))
+        cut = frames[:, top:top + 5, left:left + 5][:, :, ::-1 if flip else 1]
+        table = changed_levels(contrast, brightness, tints)
+        rng = np.random.default_rng(seed)
+        changed = augment_frames(frames, 5, config, rng)
+        np.testing.assert_array_equal(changed, np.stack([table[c][cut[..., c]] for c in range(3)], axis=-1))
+        assert rng.uniform() == by_hand.uniform()  # what is drawn next, for the sound, stays the same
+        assert changed.flags.c_contiguous
+        assert changed.flags.writeable
+
+
+@pytest.mark.parametrize("brightness", [0.0, 0.3])
+def test_frames_of_any_memory_layout_and_number_are_taken(brightness):
+    config = AugmentConfig(flip=1.0, brightness=brightness)
+    frames = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 3), dtype=np.uint8)
+    turned = augment_frames(np.rot90(frames, 2, axes=(1, 2)), 6, config, np.random.default_rng(1))
+    upright = augment_frames(frames, 6, config, np.random.default_rng(1))
+    np.testing.assert_array_equal(turned, upright[:, ::-1, ::-1])
+    assert augment_frames(frames[:0], 4, config, np.random.default_rng(1)).shape == (0, 4, 4, 3)
 
 
 def test_gain_stays_within_its_decibels():

@@ -1,7 +1,11 @@
 """What is changed at random in a training clip, drawn from the clip's own generator."""
 
 import numpy as np
+import torch
+from einops import rearrange
 from numpy.random import Generator
+from PIL import Image
+from torchvision.transforms.v2 import functional as F
 
 from vaer.config import AugmentConfig
 
@@ -13,17 +17,28 @@ def draw_size(size: int, config: AugmentConfig, rng: Generator) -> int:
 
 def augment_frames(frames: np.ndarray, size: int, config: AugmentConfig, rng: Generator) -> np.ndarray:
     """(time, size, size, 3) uint8: one place, one mirroring, one brightness, contrast and tint for a whole clip."""
-    top, left = (rng.integers(0, frames.shape[axis] - size + 1) for axis in (1, 2))
-    frames = frames[:, top:top + size, left:left + size]
-    if rng.uniform() < config.flip:
-        frames = frames[:, :, ::-1]
-    contrast, shift = 1 + config.brightness * rng.uniform(-1, 1, size=2)
+    top, left = (int(rng.integers(0, frames.shape[axis] - size + 1)) for axis in (1, 2))
+    flip = rng.uniform() < config.flip
+    contrast, brightness = 1 + config.brightness * rng.uniform(-1, 1, size=2)
     tints = 1 + config.color * rng.uniform(-1, 1, size=3)
-    if config.brightness or config.color:
-        levels = ((np.arange(256) - 127.5) * contrast + 127.5 * shift) * tints[:, None]  # (channels, 256)
-        levels = levels.clip(0, 255).round().astype(np.uint8)
-        frames = np.stack([table[frames[..., channel]] for channel, table in enumerate(levels)], axis=-1)
-    return np.ascontiguousarray(frames)
+    values = torch.from_numpy(np.ascontiguousarray(frames))
+    values = rearrange(values, "time height width colour -> time colour height width")
+    values = F.crop_image(values, top, left, size, size)
+    if flip:
+        values = F.horizontal_flip_image(values)
+    frames = rearrange(values, "time colour height width -> time height width colour").numpy()
+    frames = np.ascontiguousarray(frames)  # torch takes longer over three values that lie apart
+    if not (frames.size and (config.brightness or config.color)):
+        return frames
+    table = changed_levels(contrast, brightness, tints).flatten().tolist()
+    rows = frames.reshape(-1, size, 3)  # an image as high as all frames together
+    return np.array(Image.fromarray(rows).point(table)).reshape(frames.shape)
+
+
+def changed_levels(contrast: float, brightness: float, tints: np.ndarray) -> np.ndarray:
+    """What becomes of each level of each colour, (3, 256) uint8; contrast turns around middle grey, which moves."""
+    levels = ((np.arange(256) - 127.5) * contrast + 127.5 * brightness) * tints[:, None]
+    return levels.clip(0, 255).round().astype(np.uint8)
 
 
 def augment_waveform(waveform: np.ndarray, config: AugmentConfig, rng: Generator) -> np.ndarray:
