@@ -207,7 +207,8 @@ def _fill_check(parser: ArgumentParser) -> None:
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that decode; none takes one for each core that it may use.")
     parser.add_argument("--timeout_s", type=float, default=600.0,
-                        help="A file that takes longer than this many seconds is given up, and named.")
+                        help="Processor time that a file may take for every minute of it, seconds; beyond that it is "
+                             "given up, and named.")
 
 
 def _check(parser: ArgumentParser, parsed: Namespace) -> None:

@@ -34,7 +34,11 @@ class MediaError(UserError):
         self.reason = reason
 
     def __reduce__(self) -> tuple:  # workers send errors by pickle, which would call __init__ with the message alone
-        return MediaError, (self.path, self.reason)
+        return type(self), (self.path, self.reason)
+
+
+class GivenUpError(MediaError):
+    """A file on which work was given up, which says nothing about the file: it is tried again by the next call."""
 
 
 @cache

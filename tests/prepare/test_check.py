@@ -8,7 +8,8 @@ import pytest
 from makers import tone, write_samples, write_video, write_wav
 
 from vaer.data.waveforms import CANCELS
-from vaer.errors import RunError, UserError
+from vaer.errors import GivenUpError, MediaError, RunError, UserError
+from vaer.prepare import check as check_module
 from vaer.prepare.check import check, check_one
 
 
@@ -85,3 +86,15 @@ def test_sound_that_cancels_out_is_said(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/a.wav: {CANCELS}\n"
     assert err.endswith(f"{tmp_path}: 1 of 1 recordings decode to their end, 1 has something to say\n")
+
+
+def test_what_was_given_up_is_not_called_broken(tmp_path, capsys, monkeypatch):
+    for name in ("a.wav", "b.wav", "c.wav"):
+        write_wav(tmp_path / name, tone(0.2))
+    results = [GivenUpError("a.wav", "takes longer"), MediaError("b.wav", "is broken"), ""]
+    monkeypatch.setattr(check_module, "each_isolated",
+                        lambda function, jobs, **_: zip([path for path, _ in jobs], results, strict=True))
+    with pytest.raises(RunError, match=r"1 of 3 recordings were given up, named above; raise --timeout_s \(now 9\) and "
+                                       r"check them again \(1 others are broken\)"):
+        check(tmp_path, processes=1, timeout_s=9)
+    assert capsys.readouterr().out == "a.wav: takes longer\nb.wav: is broken\n"

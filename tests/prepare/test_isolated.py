@@ -2,12 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from vaer.errors import MediaError
+from vaer.errors import GivenUpError, MediaError
+from vaer.prepare import limits
 from vaer.prepare.isolated import ATTEMPTS, Child, each_isolated
 
 HERE = "test_isolated"
@@ -20,6 +23,17 @@ def behave(how, place=""):
             file.write(".")
     if how == "hang":
         time.sleep(60)
+    if how in ("spin", "long"):
+        if how == "long":
+            limits.allow(duration_s=600)
+        while time.process_time() < (60 if how == "spin" else 3):
+            pass
+    if how == "stopped":
+        subprocess.Popen([sys.executable, "-c", "import os, signal, time; os.kill(os.getppid(), signal.SIGSTOP); "
+                                                "time.sleep(4); os.kill(os.getppid(), signal.SIGCONT)"]).wait()
+    if how == "half":
+        limits.reached(0.5)
+        time.sleep(3)
     if how == "refuse":
         raise MediaError("a.mp4", "is empty; make it again")
     if how == "first killed" and Path(place).stat().st_size < ATTEMPTS:
@@ -37,32 +51,56 @@ def _findable(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]))
 
 
-def outcomes(jobs, timeout_s=60.0):
+def outcomes(jobs, timeout_s=60.0, news=limits.ignored):
     import importlib
-    import sys
 
     sys.path.insert(0, str(Path(__file__).parent))
     try:
         function = importlib.import_module(HERE).behave
-        return dict(each_isolated(function, jobs, processes=2, timeout_s=timeout_s))
+        return dict(each_isolated(function, jobs, processes=2, timeout_s=timeout_s, news=news))
     finally:
         sys.path.remove(str(Path(__file__).parent))
 
 
 def test_the_work_goes_on_past_everything_that_a_decoder_does(tmp_path):
     calls = tmp_path / "calls"
-    jobs = [("hangs.mp4", ("hang",)), ("faults.mp4", (str(int(signal.SIGSEGV)),)),
+    jobs = [("hangs.mp4", ("hang",)), ("spins.mp4", ("spin",)), ("alarms.mp4", (str(int(signal.SIGPROF)),)),
+            ("faults.mp4", (str(int(signal.SIGSEGV)),)),
             ("aborts.mp4", (str(int(signal.SIGABRT)),)), ("refuses.mp4", ("refuse",)),
             ("unlucky.mp4", ("first killed", str(calls))), *((f"{n}.mp4", ("read",)) for n in range(10))]
-    found = outcomes(jobs, timeout_s=8.0)
+    found = outcomes(jobs, timeout_s=3.0)
     assert {path: result for path, result in found.items() if not isinstance(result, MediaError)} == {
         **{f"{n}.mp4": "did read" for n in range(10)}, "unlucky.mp4": "did first killed"}
     assert calls.read_text() == "." * ATTEMPTS  # what is killed from outside is tried again
     assert {path: str(result) for path, result in found.items() if isinstance(result, MediaError)} == {
-        "hangs.mp4": "hangs.mp4: its decoder does not come back within 8 s; make the file again or leave it out",
+        "hangs.mp4": "hangs.mp4: nothing happened with it for --timeout_s 3: its disk does not answer, or its decoder "
+                     "waits without an end; call again, or leave it out",
+        "spins.mp4": "spins.mp4: takes longer than --timeout_s 3 allows, seconds of processor time for every minute of "
+                     "it; raise the flag and call again",
+        "alarms.mp4": "alarms.mp4: its decoder does not come back; make the file again or leave it out",
         "faults.mp4": "faults.mp4: its decoder crashes (SIGSEGV); make the file again or leave it out",
         "aborts.mp4": "aborts.mp4: its decoder crashes (SIGABRT); make the file again or leave it out",
         "refuses.mp4": "a.mp4: is empty; make it again"}
+
+
+def test_what_was_given_up_says_nothing_about_the_file():
+    found = outcomes([("spins.mp4", ("spin",)), ("killed.mp4", (str(int(signal.SIGKILL)),)), ("bad.mp4", ("refuse",))],
+                     timeout_s=2.0)
+    assert {path: type(error) for path, error in found.items()} == {
+        "spins.mp4": GivenUpError, "killed.mp4": GivenUpError, "bad.mp4": MediaError}
+
+
+def test_neither_a_pause_nor_a_long_film_is_held_against_a_file():
+    """Stopped for 4 s under a limit of 2 s, and 3 s of work for ten minutes of film under one of 1 s a minute."""
+    assert outcomes([("stopped.mp4", ("stopped",))], timeout_s=2.0) == {"stopped.mp4": "did stopped"}
+    assert outcomes([("long.mp4", ("long",))], timeout_s=1.0) == {"long.mp4": "did long"}
+
+
+def test_how_far_files_have_come_is_told():
+    heard = []
+    assert outcomes([("a.mp4", ("half",))], news=heard.append) == {"a.mp4": "did half"}
+    assert {"a.mp4": 0.5} in heard
+    assert heard[-1] == {}
 
 
 def test_a_defect_of_ours_is_not_blamed_on_a_file():
@@ -88,7 +126,8 @@ def child():
 
 def test_a_child_answers_again_after_everything_that_a_decoder_does(child):
     for how, reason, timeout_s in (
-            ("refuse", "a.mp4: is empty", 60.0), ("hang", "b.mp4: its decoder does not come back within 2 s", 2.0),
+            ("refuse", "a.mp4: is empty", 60.0), ("hang", "b.mp4: nothing happened with it for --timeout_s 2", 2.0),
+            ("spin", "b.mp4: takes longer than --timeout_s 2 allows", 2.0),
             (str(int(signal.SIGSEGV)), r"b.mp4: its decoder crashes \(SIGSEGV\)", 60.0)):
         with pytest.raises(MediaError, match=reason):
             child.call(behave, [how], "b.mp4", timeout_s=timeout_s)

@@ -4,16 +4,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
-from rich.progress import Progress
 
 from vaer.config import require_range
 from vaer.data import media
 from vaer.data.files import files_under, is_recording
 from vaer.data.probe import probe
 from vaer.data.waveforms import CANCELS, hear
-from vaer.errors import MediaError, RunError, UserError, as_text
+from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
+from vaer.prepare import limits
 from vaer.prepare.isolated import each_isolated
+from vaer.prepare.progress import FolderProgress
 
 SIZE = 32  # pixels: decoding is the point, not the pictures
 AT_ONCE = 64  # pictures in memory
@@ -32,22 +32,25 @@ def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0)
     if not paths:
         raise UserError(f"{root}: holds no recording; name a folder of media files, or one of them.")
     jobs = [(path, (path,)) for path in paths]
-    broken = remarked = 0
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(f"checking {root}", total=len(jobs))
-        for path, result in each_isolated(check_one, jobs, processes=processes, timeout_s=timeout_s):
-            bar.advance(task)
+    broken = remarked = given_up = 0
+    with FolderProgress(f"checking {as_text(root)}", len(jobs)) as bar:
+        for path, result in each_isolated(check_one, jobs, processes=processes, timeout_s=timeout_s, news=bar.news):
+            bar.advance()
             if isinstance(result, MediaError):
                 broken += 1
+                given_up += isinstance(result, GivenUpError)
                 print(result, flush=True)
             elif result:
                 remarked += 1
                 print(f"{as_text(path)}: {result}", flush=True)
     print(f"{as_text(root)}: {len(paths) - broken} of {len(paths)} recordings decode to their end"
           + f", {remarked} {'has' if remarked == 1 else 'have'} something to say" * bool(remarked), file=sys.stderr)
+    if given_up:
+        raise RunError(f"{as_text(root)}: {given_up} of {len(paths)} recordings were given up, named above; raise "
+                       f"--timeout_s (now {timeout_s:g}) and check them again ({broken - given_up} others are broken).")
     if broken:
-        raise RunError(f"{root}: {broken} of {len(paths)} recordings are broken, named above; make them again or leave "
-                       f"them out.")
+        raise RunError(f"{as_text(root)}: {broken} of {len(paths)} recordings are broken, named above; make them again "
+                       f"or leave them out.")
 
 
 def check_one(path: str) -> str:
@@ -56,6 +59,8 @@ def check_one(path: str) -> str:
     What is to be said of a whole recording, a clause; empty where there is nothing.
     """
     facts = probe(path)
+    limits.allow(facts.duration_s, len(facts.frame_times) * facts.width * facts.height)
     for first in range(0, len(facts.frame_times), AT_ONCE):
         media.read_frames(path, np.arange(first, min(first + AT_ONCE, len(facts.frame_times))), SIZE)
+        limits.reached(first / len(facts.frame_times))
     return CANCELS if facts.has_sound and hear(path, 0.0, facts.duration_s).cancels else ""

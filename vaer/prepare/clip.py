@@ -15,6 +15,7 @@ from vaer.data.media import LEVEL_FRAME, nearest
 from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded, version
 from vaer.data.waveforms import Heard, hear
 from vaer.errors import as_text
+from vaer.prepare import limits
 from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.faces import Face, detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
@@ -22,6 +23,7 @@ from vaer.prepare.settings import PrepareConfig
 from vaer.prepare.track import Track, find_tracks
 
 SCALING = Image.Resampling.BILINEAR  # of Pillow: over all pixels that a smaller one covers, so fine detail stays calm
+DETECTING = 0.8  # of the time that a film takes
 CLIPPED = 10 ** (0.5 / 20)  # half a dB over full scale: less is the ringing of resampling and of lossy codecs
 OVERVIEW = 320  # pixels, the longer side of the picture in which the faces of a doubtful clip are framed
 
@@ -35,6 +37,7 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
     config, path, goal = PrepareConfig(**settings), os.path.join(source_root, source), Path(target_root, target)
     num_bytes, modified_ns = version(path)
     recording = probe(path)
+    limits.allow(recording.duration_s, len(recording.frame_times) * recording.width * recording.height)
     heard = hear(path, 0.0, recording.duration_s) if recording.has_sound else None
     sound = heard.waveform if heard is not None else None
     goal.parent.mkdir(parents=True, exist_ok=True)
@@ -45,6 +48,7 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
             detections = []
             for picture in _decoded(path, indices, len(recording.frame_times)):
                 detections.append(detect(picture))
+                limits.reached(len(detections) / len(indices) * DETECTING)
             tracks = find_tracks(detections, _rate(shown_s))
             notes += _notes_of_faces(len(tracks))
             size = _size(picture.shape[1], picture.shape[0], tracks, config)

@@ -4,9 +4,9 @@ import json
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from importlib import import_module
 from itertools import islice
 from multiprocessing import get_context
@@ -15,38 +15,47 @@ from typing import Any
 from pebble import ProcessExpired, ProcessPool
 
 from vaer.cores import usable_cores
-from vaer.errors import MediaError
+from vaer.errors import GivenUpError, MediaError
+from vaer.prepare import limits
 
 Job = tuple[str, tuple]
 """The file that a call is about, and the arguments of the call."""
 AT_ONCE = 4  # jobs handed out for each process: a million are not kept in memory
 FOREIGN_SIGNALS = (signal.SIGKILL, signal.SIGTERM)  # sent from outside, for want of memory say: not the file's fault
 ATTEMPTS = 3
+NEWS_S = 1.0  # between two looks at how far files have come
 
 
 def each_isolated(function: Callable[..., Any], jobs: list[Job], *, processes: int | None,
-                  timeout_s: float) -> Iterator[tuple[str, Any]]:
+                  timeout_s: float, news: Callable[[dict[str, float]], None] = limits.ignored
+                  ) -> Iterator[tuple[str, Any]]:
     """Path and result of every job, in the order in which they end; a MediaError stands for a result that failed.
 
-    `function` belongs to a module, since the processes are started anew. One that takes longer than `timeout_s` is
-    killed with its process. `processes`: none means all cores. Ends all processes when the caller stops.
+    `function` belongs to a module, since the processes are started anew. One that takes longer than `limits` allow by
+    `timeout_s` ends with its process. `processes`: none means all cores. `news` is told every second which share of
+    the files at work is done. Ends all processes when the caller stops.
     """
     processes = min(processes or usable_cores(), max(1, len(jobs)))
     waiting, attempts = iter(jobs), {}
-    with ProcessPool(processes, initializer=_ignore_interrupts, context=get_context("spawn")) as pool:
+    with (tempfile.TemporaryDirectory() as notes,
+          ProcessPool(processes, initializer=_ignore_interrupts, context=get_context("spawn")) as pool):
         running = {}
         try:
             while True:
                 for path, arguments in islice(waiting, AT_ONCE * processes - len(running)):
-                    running[pool.schedule(function, arguments, timeout=timeout_s)] = (path, arguments)
+                    call = (function, arguments, path, timeout_s, notes)
+                    running[pool.schedule(limits.limited, call)] = (path, arguments)
                 if not running:
                     return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                done = wait(running, NEWS_S, return_when=FIRST_COMPLETED).done
+                news(limits.shares(notes))
+                for future in done:
                     path, arguments = running.pop(future)
                     if _lost(future):
                         attempts[path] = attempts.get(path, 0) + 1
                         if attempts[path] < ATTEMPTS:
-                            running[pool.schedule(function, arguments, timeout=timeout_s)] = (path, arguments)
+                            call = (function, arguments, path, timeout_s, notes)
+                            running[pool.schedule(limits.limited, call)] = (path, arguments)
                             continue
                     yield path, _result(future, path, timeout_s)
         finally:
@@ -68,19 +77,16 @@ class Child:
         if self.process is None:
             self.process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, text=True)
-        process, hangs = self.process, threading.Event()
-        alarm = threading.Timer(timeout_s, lambda: (hangs.set(), process.kill()))
-        alarm.start()
+        process = self.process
         try:
-            process.stdin.write(json.dumps([function.__module__, function.__name__, arguments]) + "\n")
+            call = [function.__module__, function.__name__, arguments, path, timeout_s]
+            process.stdin.write(json.dumps(call) + "\n")
             process.stdin.flush()
             answer = process.stdout.readline()
         except BrokenPipeError:
             answer = ""
-        finally:
-            alarm.cancel()
         if not answer.endswith("\n"):
-            raise self._failure(path, _hangs(timeout_s) if hangs.is_set() else None)
+            raise self._failure(path, timeout_s)
         told = json.loads(answer)
         if "reason" in told:
             raise MediaError(told["path"], told["reason"])
@@ -93,20 +99,21 @@ class Child:
             self.process.communicate()
             self.process = None
 
-    def _failure(self, path: str, reason: str | None) -> Exception:
+    def _failure(self, path: str, timeout_s: float) -> Exception:
         status = self.process.wait()
         self.close()
-        if reason is None and status > 0:
+        if status > 0:
             return RuntimeError(f"{path}: the process that read it failed with status {status}; what it said stands "
                                 f"above")
-        return MediaError(path, reason or _crashes(-status))
+        return _death(path, -status, timeout_s)
 
 
 def _answer_as_child() -> None:
     for request in sys.stdin:
-        module, name, arguments = json.loads(request)
+        module, name, arguments, path, timeout_s = json.loads(request)
+        function = getattr(import_module(module), name)
         try:
-            answer = {"result": getattr(import_module(module), name)(*arguments)}
+            answer = {"result": limits.limited(function, arguments, path, timeout_s)}
         except MediaError as error:
             answer = {"path": error.path, "reason": error.reason}
         print(json.dumps(answer), flush=True)
@@ -122,22 +129,26 @@ def _result(future: Any, path: str, timeout_s: float) -> Any:
         return future.result()
     except MediaError as error:
         return error
-    except TimeoutError:
-        return MediaError(path, _hangs(timeout_s))
     except ProcessExpired as error:
-        return MediaError(path, _crashes(-error.exitcode))
+        return _death(path, -error.exitcode, timeout_s)
 
 
-def _hangs(timeout_s: float) -> str:
-    return f"its decoder does not come back within {timeout_s:g} s; make the file again or leave it out"
-
-
-def _crashes(number: int) -> str:
+def _death(path: str, number: int, timeout_s: float) -> MediaError:
+    """Why the process that read a file died, by the number of the signal."""
+    if number == limits.SPENT:
+        return GivenUpError(path, f"takes longer than --timeout_s {timeout_s:g} allows, seconds of processor time for "
+                                  f"every minute of it; raise the flag and call again")
+    if number == limits.IDLE:
+        return GivenUpError(path, f"nothing happened with it for --timeout_s {timeout_s:g}: its disk does not "
+                                  f"answer, or its decoder waits without an end; call again, or leave it out")
     if number in FOREIGN_SIGNALS:
-        return (f"the process that read it was killed {ATTEMPTS} times ({signal.Signals(number).name}), perhaps for "
-                f"want of memory; try it alone, or leave it out")
+        return GivenUpError(path, f"the process that read it was killed {ATTEMPTS} times "
+                                  f"({signal.Signals(number).name}), perhaps for want of memory; try it alone, or "
+                                  f"leave it out")
+    if number == signal.SIGPROF:  # by the guard around decoders that jump
+        return MediaError(path, "its decoder does not come back; make the file again or leave it out")
     name = signal.Signals(number).name if number > 0 else f"status {-number}"
-    return f"its decoder crashes ({name}); make the file again or leave it out"
+    return MediaError(path, f"its decoder crashes ({name}); make the file again or leave it out")
 
 
 def _ignore_interrupts() -> None:

@@ -1,5 +1,6 @@
 """What is known of every prepared clip: a table, and the journal from which work that was interrupted goes on."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import NamedTuple
@@ -8,7 +9,7 @@ import pandas as pd
 
 from vaer.data.manifest import NAME as MANIFEST
 from vaer.data.probe import version
-from vaer.errors import MediaError, UserError
+from vaer.errors import GivenUpError, MediaError, UserError
 
 JOURNAL, SETTINGS = "manifest.part.jsonl", "prepare.json"
 REPORT = "report"
@@ -48,11 +49,14 @@ class Facts(NamedTuple):
 
 
 def failed(source: str, path: str, error: MediaError) -> Facts:
-    """The row of a recording, now at `path`, that cannot be prepared."""
-    try:
-        num_bytes, modified_ns = version(path)
-    except MediaError:
-        num_bytes = modified_ns = 0
+    """The row of a recording, now at `path`, that cannot be prepared.
+
+    What was given up is not known as it is now, so that the next preparation tries it again.
+    """
+    num_bytes = modified_ns = 0
+    if not isinstance(error, GivenUpError):
+        with contextlib.suppress(MediaError):
+            num_bytes, modified_ns = version(path)
     return Facts("", source, "", error.reason, source_bytes=num_bytes, source_modified_ns=modified_ns)
 
 

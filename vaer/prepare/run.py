@@ -5,16 +5,14 @@ import json
 import os
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import track
-
 from vaer.claim import Content, claim
 from vaer.config import require_range
-from vaer.errors import MediaError, UserError, as_text
+from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
 from vaer.prepare import manifest
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.isolated import Job, each_isolated
 from vaer.prepare.manifest import Facts
+from vaer.prepare.progress import FolderProgress
 from vaer.prepare.report import write_report
 from vaer.prepare.settings import PrepareConfig
 from vaer.prepare.sources import Sources, beside_clips, find
@@ -29,7 +27,8 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
 
     `processes`: none means all cores. `scheduler`: the address of a Dask cluster that does the work instead, whose
     workers see both folders under the same paths. Killed at any moment, it goes on where it was; the result is the
-    same, byte for byte. Returns the manifest's rows. Raises UserError.
+    same, byte for byte. Returns the manifest's rows. Raises UserError, and RunError at the end where recordings were
+    given up, which the next call tries again.
     """
     require_range("processes", processes, 1)
     sources = find(source)
@@ -43,20 +42,29 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
     todo.sort(key=lambda name: -_num_bytes(source / name))
     jobs: list[Job] = [(str(source / name), (roots[0], name, roots[1], sources.targets[name], settings))
                        for name in todo]
+    bar = FolderProgress(f"preparing {as_text(target)}", len(jobs))
     if scheduler is None:
-        done = each_isolated(prepare_one, jobs, processes=processes, timeout_s=config.timeout_s)
+        done = each_isolated(prepare_one, jobs, processes=processes, timeout_s=config.timeout_s, news=bar.news)
     else:
         from vaer.prepare.cluster import each_on_cluster
 
         done = each_on_cluster(scheduler, prepare_one, jobs, timeout_s=config.timeout_s)
-    with open(target / manifest.JOURNAL, "a", encoding="utf-8") as journal:
-        for path, result in track(done, f"preparing {target}", len(jobs), console=Console(stderr=True)):
+    given_up = 0
+    with open(target / manifest.JOURNAL, "a", encoding="utf-8") as journal, bar:
+        for path, result in done:
+            bar.advance()
+            given_up += isinstance(result, GivenUpError)
             name = as_text(os.path.relpath(path, source))
             facts = manifest.failed(name, path, result) if isinstance(result, MediaError) else Facts(*result)
             rows[name] = facts
             journal.write(json.dumps(facts) + "\n")
             journal.flush()
-    return _finish(source, target, sources, rows, prepared=len(jobs))
+    facts = _finish(source, target, sources, rows, prepared=len(jobs))
+    if given_up:
+        raise RunError(f"{as_text(target)}: {given_up} of {len(facts)} recordings were given up, which "
+                       f"report/report.md names; raise --timeout_s (now {config.timeout_s:g}) and go on by the same "
+                       f"command: all else is kept.")
+    return facts
 
 
 def _num_bytes(path: Path) -> int:

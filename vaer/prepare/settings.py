@@ -22,7 +22,8 @@ class PrepareConfig:
     silence_db: float = -70.0
     """A clip whose loudest 20 ms stay under this level is reported as silent, dB of full scale."""
     timeout_s: float = 600.0
-    """A file that takes longer than this many seconds is given up, and reported."""
+    """Processor time that a file may take for every minute of it, seconds; beyond that it is given up, reported, and
+    tried again by the next call."""
 
     def __post_init__(self) -> None:
         require_range("size", self.size, 16, 4096)
