@@ -45,3 +45,11 @@ def test_what_cannot_be_read_is_said_with_the_remedy(tmp_path, content, told):
 def test_a_table_that_is_not_there_is_said(tmp_path):
     with pytest.raises(UserError, match=r"nowhere\.csv: cannot be read as a CSV"):
         read_text(tmp_path / "nowhere.csv", WANTS)
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "is a git-lfs pointer, .*`git lfs pull`"),
+    (b"<!DOCTYPE html><html>", "is a web page")])
+def test_what_is_no_table_is_told(tmp_path, content, reason):
+    with pytest.raises(UserError, match=rf"rows\.csv: {reason}"):
+        read_text(write(tmp_path, content), WANTS)

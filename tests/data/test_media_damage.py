@@ -10,6 +10,7 @@ import pytest
 from makers import make_item, shared, tone, write_video, write_wav
 
 from vaer.data import media
+from vaer.data.files import MEDIA_ENDINGS
 from vaer.errors import MediaError
 from vaer.records import Window
 
@@ -65,7 +66,9 @@ def test_a_cut_off_mp4(tmp_path, tenths, faststart, in_worker):
 
 
 @pytest.mark.parametrize(("name", "content", "reason"), [
-    ("empty.mp4", b"", "is empty"), ("pointer.mp4", LFS, "is a git-lfs pointer, .*git lfs pull"),
+    *[(f"empty{ending}", b"", "is empty") for ending in MEDIA_ENDINGS],
+    *[(f"pointer{ending}", LFS, "is a git-lfs pointer, .*git lfs pull") for ending in MEDIA_ENDINGS],
+    ("page.mp4", b"<!DOCTYPE html><html>", "is a web page"),
     ("text.mp4", b"not a recording at all, whatever the ending says\n" * 9, "cannot be decoded"),
     ("zeros.wav", bytes(4096), "cannot be decoded"), ("noise.mkv", bytes(range(256)) * 20, "cannot be decoded")])
 def test_what_is_no_recording(tmp_path, name, content, reason):

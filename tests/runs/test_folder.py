@@ -45,7 +45,8 @@ def test_a_folder_without_a_run_says_so(tmp_path):
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    ("{", "is not JSON"), ("[1]", "holds no settings"), ('{"settings": {"model": 3}}', "holds no settings")])
+    ("{", "is not JSON"), ("version https://git-lfs.github.com/spec/v1", "is a git-lfs pointer"),
+    ("[1]", "holds no settings"), ('{"settings": {"model": 3}}', "holds no settings")])
 def test_settings_that_are_none_are_refused(tmp_path, content, message):
     best = BestFolder(tmp_path)
     best.config_path.write_text(content)

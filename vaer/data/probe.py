@@ -14,9 +14,9 @@ import av
 import numpy as np
 
 from vaer.errors import MediaError
+from vaer.instead import instead_of
 
 MISSING_S = 0.5
-LFS_POINTER = b"version https://git-lfs"
 # Containers in which decord 0.6 and torchcodec 0.11 were seen to find the picture asked for. In MPEG program streams
 # both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.
 INDEXED = {"mp4", "matroska", "flv"}
@@ -69,17 +69,8 @@ def opened(path: str) -> Iterator[av.container.InputContainer]:
         with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             yield container
     except av.FFmpegError as error:
-        raise MediaError(path, _reason(path, error)) from error
-
-
-def _reason(path: str, error: av.FFmpegError) -> str:
-    with open(path, "rb") as file:
-        head = file.read(len(LFS_POINTER))
-    if not head:
-        return "is empty; make or download the file again"
-    if head == LFS_POINTER:
-        return "is a git-lfs pointer, not the recording; fetch it with `git lfs pull`"
-    return f"cannot be decoded ({error.strerror}); make or download the file again"
+        reason = instead_of(path) or f"cannot be decoded ({error.strerror}); make or download the file again"
+        raise MediaError(path, reason) from error
 
 
 def start_of(container: av.container.InputContainer) -> float:
@@ -214,6 +205,9 @@ def _turns_of(packet: av.Packet) -> int | None:
 
 @lru_cache(maxsize=100_000)
 def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
+    instead = instead_of(path)
+    if instead:  # FFmpeg opens some of them by the ending of their name
+        raise MediaError(path, instead)
     with opened(path) as container:
         streams = streams_of(container)
         if not streams:

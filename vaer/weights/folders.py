@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaer.errors import UserError
+from vaer.instead import instead_of
 from vaer.runs.folder import best_of
 
 HUB = "https://huggingface.co"
@@ -33,8 +34,11 @@ def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file; raises UserError where it is not whole."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read as JSON ({error}); copy or download it again.") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from error
+    except ValueError as error:
+        reason = instead_of(path) or f"cannot be read as JSON ({error}); copy or download it again"
+        raise UserError(f"{path}: {reason}.") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no settings but a {type(content).__name__}; copy or download it again.")
     return content
