@@ -1,3 +1,4 @@
+import argparse
 import json
 import sys
 
@@ -17,7 +18,7 @@ OLD_NAMES = {"parametrizations.weight.original0": "weight_g", "parametrizations.
 
 
 def save(network, folder, spelling):
-    """A folder as transformers writes it, as it was written years ago, or in parts."""
+    """A folder as transformers writes it, as it was written years ago, in parts, or as a trainer wraps a network."""
     network.save_pretrained(folder, **{"max_shard_size": "20KB"} if spelling == "parts" else {})
     if spelling == "old":
         (folder / "model.safetensors").unlink()
@@ -25,6 +26,11 @@ def save(network, folder, spelling):
         for new, old in OLD_NAMES.items():
             tensors = {name.replace(new, old): tensor for name, tensor in tensors.items()}
         torch.save(tensors, folder / "pytorch_model.bin")
+    if spelling == "trainer":
+        (folder / "model.safetensors").unlink()
+        tensors = {f"module._orig_mod.net.{name}": tensor for name, tensor in network.state_dict().items()}
+        torch.save({"state_dict": tensors | {"criterion.weight": torch.ones(2)}, "args": argparse.Namespace(lr=0.1)},
+                   folder / "pytorch_model.bin")
     assert (folder / "model.safetensors.index.json").exists() == (spelling == "parts")
     return folder
 
@@ -57,7 +63,7 @@ def check_mix(branch, network, seconds=1.0):
     assert (ours - expected).abs().max() / expected.abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("spelling", ["new", "old", "parts"])
+@pytest.mark.parametrize("spelling", ["new", "old", "parts", "trainer"])
 @pytest.mark.parametrize("preset", ["wav2vec2_large_lv60k", "hubert_base", "wavlm_large"])
 def test_a_folder_is_read_without_transformers(monkeypatch, tmp_path, preset, spelling):
     settings = make_kind(preset)
@@ -84,7 +90,8 @@ def test_every_encoder_is_read_into_transformers(tmp_path, family):
 
 
 @pytest.mark.parametrize(("family", "head", "spelling"), [
-    ("moonshine", "AutoModelForSpeechSeq2Seq", "old"), ("sew", "AutoModelForCTC", "old"),
+    ("moonshine", "AutoModelForSpeechSeq2Seq", "old"), ("sew", "AutoModelForCTC", "trainer"),
+    ("moonshine", "AutoModelForSpeechSeq2Seq", "trainer"),
     ("data2vec-audio", "AutoModelForAudioClassification", "parts"), ("unispeech-sat", "AutoModelForCTC", "old")])
 def test_heads_beside_an_encoder_are_left(tmp_path, family, head, spelling):
     network = make_encoder(make_settings(family), head)

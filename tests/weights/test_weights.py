@@ -1,14 +1,18 @@
 """The one way in: by name, file or folder; what `vaer weights` says."""
 
+import argparse
+import json
 import pickle
 
 import pytest
 import timm
 import torch
-from makers import tiny_config, tiny_network
+from makers import shared, tiny_config, tiny_network
+from safetensors.torch import save_file
 
 import vaer.weights
 from vaer.cli import main
+from vaer.config import Config, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
 from vaer.weights import describe, read_audio, read_video
 from vaer.weights.records import Weights
@@ -98,3 +102,76 @@ def test_a_missing_file_to_describe_is_one_sentence(capsys, tmp_path):
         main(["weights", str(tmp_path / "SLOWFAST_4x16_R50.pkl")])
     assert caught.value.code == 2
     assert "download it from https://" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["module", "lightning", "compiled", "args_namespace", "numpy_scalar"])
+def test_checkpoints_of_trainers_are_read_to_their_tensors(name):
+    """Each holds a kernel and a norm of the stem of the slow pathway, of a network of PyTorchVideo."""
+    path = shared("faults") / f"{name}.pth"
+    weights = read_video(str(path), CONFIG.video)
+    assert set(weights.tensors) == {"slow.stem.conv.weight", "slow.stem.norm.weight"}
+    assert weights.about == "a SlowFast network of PyTorchVideo"
+    assert describe(str(path))[0].startswith(f"{path}: a SlowFast network of PyTorchVideo, 2 tensors, ")
+
+
+def test_a_2d_network_inside_a_wrapping_is_the_same_network(tmp_path):
+    plain = timm.create_model("resnet50").state_dict()
+    torch.save(plain, tmp_path / "plain.pth")
+    wrapped = {"state_dict": {f"module._orig_mod.backbone.{name}": value for name, value in plain.items()}
+               | {"module.head.weight": torch.ones(3)}, "args": argparse.Namespace(lr=0.1)}
+    torch.save(wrapped, tmp_path / "wrapped.pth")
+    ours = resolve(Config(model=ModelConfig(video=VideoConfig(pathways="slow")))).model.video
+    one, other = (read_video(str(tmp_path / f"{name}.pth"), ours) for name in ("plain", "wrapped"))
+    assert one.tensors.keys() == other.tensors.keys()
+    assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+    assert other.left["head.weight"] == "beside the network"
+
+
+def test_a_network_in_parts_is_read_by_its_index(tmp_path):
+    names = {"blocks.0.multipathway_blocks.0.conv.weight": torch.ones(1), "blocks.0.multipathway_blocks.0.norm.bias":
+             torch.zeros(1)}
+    for number, (name, tensor) in enumerate(names.items()):
+        save_file({name: tensor}, tmp_path / f"{number}.safetensors")
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": {name: f"{number}.safetensors" for number, name in enumerate(names)}}))
+    assert {name: tensor.item() for name, tensor in read_video(str(index), CONFIG.video).tensors.items()} == {
+        "slow.stem.conv.weight": 1, "slow.stem.norm.bias": 0}
+
+
+@pytest.mark.parametrize(("content", "reason"), [
+    (b"", "is empty"), (b"version https://git-lfs.github.com/spec/v1\n", "is a git-lfs pointer"),
+    (b"<!doctype html>", "is a web page"), (b"\x1f\x8b\x08", r"is a packed file \(gzip\); unpack it"),
+    (bytes(257) + b"ustar", r"is a packed file \(tar\)"), (b"\x89HDF\r\n", "is an HDF5 file, as Keras writes them"),
+    (b'{"error": "not found"}', "is text in JSON"), (b"PK\x05\x06" + bytes(18), "is a zip archive of nothing")])
+@pytest.mark.parametrize("name", ["x.pth", "x.pkl", "x.safetensors", "x.zip"])
+def test_what_is_no_file_of_weights_is_told(tmp_path, name, content, reason):
+    (tmp_path / name).write_bytes(content)
+    for look in (describe, lambda path: read_video(path, CONFIG.video)):
+        with pytest.raises(UserError, match=f"{name}: {reason}"):
+            look(str(tmp_path / name))
+
+
+def test_a_whole_network_as_an_object_is_told_with_the_remedy(tmp_path):
+    torch.save({"model": torch.nn.Linear(2, 2)}, tmp_path / "x.pth")
+    with pytest.raises(UserError, match=r"x\.pth: holds a whole network, an object of torch\.nn\.modules\.linear\."
+                                        r"Linear whose code would have to run; .*`torch\.save\(model\.state_dict\(\)"):
+        read_video(str(tmp_path / "x.pth"), CONFIG.video)
+
+
+def test_a_file_of_a_speech_encoder_is_told_where_it_belongs(tmp_path):
+    torch.save({"wav2vec2.feature_extractor.conv_layers.0.conv.weight": torch.ones(1)}, tmp_path / "x.bin")
+    with pytest.raises(UserError, match=r"x\.bin: holds a speech encoder; put it into a folder beside its config"):
+        describe(str(tmp_path / "x.bin"))
+    with pytest.raises(UserError, match=r"x\.bin: is a file, .*beside its config\.json, .* and name the folder\.$"):
+        read_audio(str(tmp_path / "x.bin"), CONFIG.audio)
+    (tmp_path / "x.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=r"x\.bin: is a git-lfs pointer"):
+        read_audio(str(tmp_path / "x.bin"), CONFIG.audio)
+
+
+@pytest.mark.parametrize("look", [describe, lambda path: read_video(path, CONFIG.video),
+                                  lambda path: read_audio(path, CONFIG.audio)])
+def test_settings_that_are_a_pointer_are_told(tmp_path, look):
+    (tmp_path / "config.json").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UserError, match=r"config\.json: is a git-lfs pointer, .*`git lfs pull`\.$"):
+        look(str(tmp_path))

@@ -1,21 +1,27 @@
 """Starting weights by name or path: whoever wrote them, read without the library that wrote them."""
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from vaer.config import AudioConfig, Config, ModelConfig, VideoConfig, resolve
 from vaer.errors import UserError
 from vaer.models.audio.encoders import BUNDLES
 from vaer.runs.folder import best_of
 from vaer.weights.bundles import describe_bundle
+from vaer.weights.checkpoints import SAVE, is_unread_network, unread
 from vaer.weights.contamination import contamination
-from vaer.weights.folders import is_hub_name
+from vaer.weights.folders import INDEX, SETTINGS, is_hub_name
+from vaer.weights.huggingface import SPEECH
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
 from vaer.weights.own import branches_of, read_own, require_same_colours
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights, flags, summary
-from vaer.weights.slowfast import keep_pathways, read_slowfast, state_of
+from vaer.weights.slowfast import keep_pathways, read_slowfast
 from vaer.weights.speech import describe_speech, read_speech
+from vaer.weights.tensors import read_parts
+from vaer.weights.unwrap import network_in, outermost
 from vaer.weights.zoo import DOWNLOADS
 
 
@@ -77,16 +83,29 @@ def _lines(weights: Weights, branch: str, source: str) -> list[str]:
 def _read_video_file(path: Path, config: VideoConfig) -> Weights:
     if not path.is_file():
         raise UserError(_missing(path))
-    content = read_file(path)
+    content = read_parts(path) if path.name.endswith(INDEX) else read_file(path)
     slowfast = read_slowfast(content, path)
     if slowfast is not None:
         return keep_pathways(slowfast, config)
-    values = state_of(content)
-    if FIRST in values:
-        return inflate_resnet(values, path, config)
-    names = ", ".join(map(str, list(values)[:3])) or "no names at all"
-    raise UserError(f"{path}: holds {names}, which is neither a SlowFast network nor a 2D ResNet; "
-                    f"docs/weights.md lists what is read.")
+    resnet = network_in(content, [FIRST])
+    if resnet is not None:
+        inflated = inflate_resnet(resnet.values, path, config)
+        return inflated._replace(left=inflated.left | resnet.left)
+    raise UserError(f"{path}: {_something_else(content)}")
+
+
+def _something_else(content: Any) -> str:
+    """What a file holds that no video branch is read from, and what to do."""
+    inside = content.values() if isinstance(content, Mapping) else ()
+    network = next((unread(value) for value in (content, *inside) if is_unread_network(value)), None)
+    if network is not None:
+        return f"holds a whole network, an object of {network} whose code would have to run; {SAVE}."
+    values = outermost(content)
+    if network_in(content, [SPEECH]) is not None:
+        return (f"holds a speech encoder; put it into a folder beside its {SETTINGS}, under the name pytorch_model.bin "
+                f"or model.safetensors, and give the folder to --model.audio.pretrained.")
+    names = ", ".join(list(values)[:3]) or "no names at all"
+    return (f"holds {names}, which is neither a SlowFast network nor a 2D ResNet; docs/weights.md lists what is read.")
 
 
 def _missing(path: Path) -> str:

@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 
 from vaer.weights.fit import FIXED
+from vaer.weights.unwrap import network_in
 
+SPEECH = "feature_extractor.conv_layers.0.conv.weight"
+"""A name that the encoders of all these families have."""
 FAMILIES = ("wav2vec2", "hubert", "wavlm")
 """By the `model_type` of config.json, which is also the prefix of the encoder's names beside a head."""
 
@@ -50,9 +53,11 @@ def facts_of_settings(settings: dict[str, Any]) -> dict[str, Any]:
 def to_torchaudio(tensors: dict[str, Tensor], family: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The encoder's tensors by the names of our branch, and the names of the others with the reason they are left."""
     prefix = f"{family}."
-    headed = any(name.startswith(prefix) for name in tensors)
-    found, left = {}, {}
-    for name, tensor in tensors.items():
+    network = network_in(tensors, [SPEECH, prefix + SPEECH])  # a trainer may have put more around it
+    named, left = (tensors, {}) if network is None else network
+    headed = any(name.startswith(prefix) for name in named)
+    found = {}
+    for name, tensor in named.items():
         inner = name.removeprefix(prefix)
         part = inner.split(".")[0]
         if headed and not name.startswith(prefix):

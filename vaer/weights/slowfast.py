@@ -15,6 +15,7 @@ from vaer.models.video.slowfast import SlowFast
 from vaer.presets import VIDEO_PRESETS
 from vaer.weights.pickles import tensor_of
 from vaer.weights.records import SHOWN, Weights
+from vaer.weights.unwrap import TRAINING, network_in
 
 FIELDS = r"(?P<field>weight|bias|running_mean|running_var|num_batches_tracked)"
 CAFFE2_FIELDS = {"s": "weight", "b": "bias", "rm": "running_mean", "riv": "running_var"}  # riv: the variance itself
@@ -65,13 +66,13 @@ def read_slowfast(content: Any, path: Path) -> Weights | None:
 
     Raises UserError for names that such a network does not have, non-local blocks among them.
     """
-    values = state_of(content)
-    naming = next((naming for naming in NAMINGS if naming.first in values), None)
-    if naming is None:
+    inner = network_in(content, [naming.first for naming in NAMINGS])
+    if inner is None:
         return None
+    naming = next(naming for naming in NAMINGS if naming.first in inner.values)
     tensors: dict[str, Tensor] = {}
-    left, unknown = {}, []
-    for name, value in values.items():
+    left, unknown = dict(inner.left), []
+    for name, value in inner.values.items():
         ours = our_name(name, naming)
         if ours in tensors:
             raise UserError(f"{path}: {name} and another name in it both mean {ours}; download it again.")
@@ -80,7 +81,7 @@ def read_slowfast(content: Any, path: Path) -> Weights | None:
         elif re.fullmatch(naming.head, name):
             left[name] = f"classifier of {len(tensor_of(path, name, value))} classes"
         elif naming is CAFFE2 and TRAINING_STATE.fullmatch(name):
-            left[name] = "state of its training"
+            left[name] = TRAINING
         else:
             unknown.append(name)
     if unknown:
@@ -96,15 +97,6 @@ def keep_pathways(weights: Weights, config: VideoConfig) -> Weights:
     kept = {name: tensor for name, tensor in weights.tensors.items() if name not in other}
     return weights._replace(tensors=kept, left=weights.left | other,
                             settings=weights.settings | {"model.video.pathways": "fast"})
-
-
-def state_of(content: Any) -> Mapping[str, Any]:
-    """The dictionary of names inside a checkpoint, out of the wrappings that libraries put around it."""
-    for key in ("blobs", "model_state", "state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
-    return {str(name): value for name, value in content.items()} if isinstance(content, Mapping) else {}
 
 
 def our_name(name: str, naming: Naming) -> str | None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
+from vaer.instead import instead_of
 from vaer.models.audio.encoders import BUNDLES
 from vaer.models.audio.hf_encoder import ENCODERS, build_encoder, require_waveform_encoder
 from vaer.weights.bundles import read_bundle
@@ -23,7 +24,7 @@ from vaer.weights.folders import (
 )
 from vaer.weights.huggingface import FAMILIES, facts_of_settings, to_torchaudio
 from vaer.weights.records import Weights
-from vaer.weights.tensors import read_tensors
+from vaer.weights.tensors import STEMS, read_tensors
 
 
 def read_speech(source: str, config: AudioConfig) -> Weights:
@@ -79,13 +80,16 @@ def describe_speech(path: str | Path) -> Weights | None:
 def to_transformers(tensors: dict[str, Tensor], config: AudioConfig) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors of `config`'s encoder by the names of our branch, and the others with the reason they are left.
 
-    A file says `NAME`, `FAMILY.NAME`, or, with a decoder beside it, `encoder.NAME`, for what the encoder calls `NAME`.
+    A file says `NAME`, `FAMILY.NAME`, or, with a decoder beside it, `encoder.NAME`, for what the encoder calls `NAME`,
+    and may put more before it.
     """
     with torch.device("meta"):
         encoder = build_encoder(config)
     wanted = encoder.state_dict()
     family = f"{encoder.base_model_prefix}."
-    prefix = max(("", family, "encoder.", f"{family}encoder."),
+    first = next(iter(wanted))
+    around = [name.removesuffix(first) for name in tensors if name.endswith(f".{first}")]  # by whoever trained it
+    prefix = max(("", family, "encoder.", f"{family}encoder.", *around),
                  key=lambda prefix: sum(prefix + name in tensors for name in wanted))
     unused = (*ENCODERS[encoder.config.model_type].unused, "masked_spec_embed", "adapter")
     found, left = {}, {}
@@ -130,6 +134,12 @@ def _heard(weights: Weights, config: AudioConfig) -> Weights:
 
 def _unknown(source: str) -> str:
     """The sentence for a source that is nothing of the kind."""
+    path = Path(source)
+    if path.is_file():
+        instead = instead_of(path)
+        return f"{source}: {instead}." if instead else (
+            f"{source}: is a file, which does not say how its network is built; put it into a folder beside its "
+            f"{SETTINGS}, under the name {' or '.join(STEMS)}, and name the folder.")
     near = difflib.get_close_matches(source.upper(), BUNDLES, n=1, cutoff=0.6)
     remedy = f"did you mean {near[0]}?" if near else f"or of a torchaudio bundle: {', '.join(sorted(BUNDLES))}."
     state = f"has no {SETTINGS} that names a network" if Path(source).exists() else "does not exist"
