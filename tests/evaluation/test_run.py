@@ -213,8 +213,38 @@ def test_another_corpus_is_scored_whole_over_the_classes_that_both_have(run, oth
     assert metrics["calibration"]["error_scaled"] is None
     assert (run / "confusion_mine.png").exists()
     assert (run / "metrics.json").read_bytes() == before
+    shown = capsys.readouterr().out
     assert "repetition: test speakers 0, 1, 2 (6 clips); answers among happy, angry, disgust; left out: boredom (2 " \
-           "clips)" in capsys.readouterr().out
+           "clips)" in shown
+    assert shown.split(f"{run}:\n")[-1].split("test clips, modality")[0].strip().splitlines() == [
+        "answers among 3 of 8 classes: mine has no clips of neutral, calm, sad, fearful,", "  surprised",
+        "2 clips of mine left out: boredom 2",
+        "3 classes, clips that are tested: happy 2, angry 2, disgust 2",
+        "speakers that are tested: 3, 2 clips each: 0, 1, 2"]
+
+
+def test_what_is_not_seen_whole_is_said_first_and_with_the_scores(run, tmp_path, capsys):
+    short = tmp_path / "run"
+    shutil.copytree(run, short)
+    text = (run / "config.yaml").read_text()
+    (short / "config.yaml").write_text(text.replace("max_seconds: 10.0", "max_seconds: 0.5"))
+    evaluate([short], OPTIONS)
+    shown = capsys.readouterr().out
+    assert "3 of 3 test clips are longer than data.max_seconds 0.5 (up to 0.8 s): cut to their middle" in shown.split(
+        "test clips, modality")[0]
+    assert "3 of 3 clips are longer than data.max_seconds 0.5 and were cut to their middle" in shown
+    assert (read(short)[0]["clips_cut"], read(short)[0]["max_seconds"]) == (3, 0.5)
+
+
+def test_labels_that_the_network_knows_in_another_spelling_are_said(run, tmp_path, caplog):
+    for number, label in enumerate(("happy", "angry", "Sad", "disgust")):
+        write_wav(tmp_path / "cased" / f"{number}.wav", tone(0.4, hertz=200 + 50 * number))
+        with (tmp_path / "cased" / "table.csv").open("a") as file:
+            file.write("path,label\n" * (number == 0) + f"{number}.wav,{label}\n")
+    evaluate([run], elsewhere(tmp_path / "cased"))
+    assert "the labels 'Sad' and 'sad' are spellings of one name, which the network has learned in one" in caplog.text
+    metrics = read(run, "_cased")[0]
+    assert (metrics["left_out"], metrics["speakers"], metrics["intervals"]) == ({"Sad": 1}, 0, None)
 
 
 def test_labels_that_the_map_leaves_out_are_counted_too(run, other):

@@ -7,10 +7,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from makers import tiny_config, tone, write_video, write_wav
+from makers import replace, tiny_config, tone, write_video, write_wav
 from safetensors.torch import load_file
 
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
+from vaer.data.cuts import find_cuts
 from vaer.data.decoders import described
 from vaer.errors import MediaError, RunError, UserError
 from vaer.runs.folder import RunFolder
@@ -43,6 +44,16 @@ def config(corpus, output, *, train=None, protocol="repetition", **model) -> Con
     model = dataclasses.replace(tiny.model, modality_dropout=0.3, audio=audio)
     train = TrainConfig(**{"epochs": 2, "batch_size": 2, "lr": 1e-2} | (train or {}))
     return Config(output=str(output), data=data, model=model, train=train)
+
+
+def test_clips_that_are_cut_are_counted_first_and_exactly_after_an_epoch(corpus, tmp_path, capsys, monkeypatch):
+    settings = config(corpus, tmp_path / "run", train={"epochs": 1, "batch_size": 3})
+    settings = replace(settings, "data", max_seconds=0.75)  # first repetitions last 0.7 s, and frames 0.8 s
+    monkeypatch.setattr(run_module, "find_cuts", lambda items, data: find_cuts(items, data, most_s=-1.0))
+    train(settings)
+    said = capsys.readouterr().out
+    assert "how long 3 of 3 training clips are is seen when they are read" in said.split("epoch")[0]
+    assert "2 of 3 training clips are longer than data.max_seconds 0.75 and were cut to their middle" in said
 
 
 def test_clips_of_one_label_are_nothing_to_learn(tmp_path):

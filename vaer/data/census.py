@@ -27,6 +27,17 @@ def census(classes: tuple[str, ...], split: Split) -> list[str]:
     return lines
 
 
+def narrowing(learned: tuple[str, ...], classes: tuple[str, ...], corpus: str, left_out: dict[str, int]) -> list[str]:
+    """Lines of at most 80 characters: which classes of a network another corpus has not, which clips are not scored."""
+    lines = []
+    if dropped := [name for name in learned if name not in classes]:
+        lines += _listed(f"answers among {len(classes)} of {len(learned)} classes: {corpus} has no clips of", dropped)
+    if left_out:
+        lines += _listed(f"{sum(left_out.values())} clips of {corpus} left out:",
+                         [f"{name} {count}" for name, count in left_out.items()])
+    return lines
+
+
 def _speakers(head: str, clips: Counter[str]) -> list[str]:
     """A side's speakers; how many clips each has stands in front where it is one number."""
     if UNKNOWN_SPEAKER in clips:
@@ -64,6 +75,14 @@ def warn_of_spellings(root: str, classes: tuple[str, ...], items: list[Item]) ->
         more = f" ({len(people) - NAMED} more names have several spellings)" * (len(people) > NAMED)
         warn_once(f"{root}: the speakers {', '.join(shown(group) for group in people[:NAMED])} are spellings of one "
                   f"name and count as different people{more}; write the name of a person in one way.")
+
+
+def warn_of_unmatched(root: str, learned: tuple[str, ...], labels: Iterable[str]) -> None:
+    """Warn, once, of labels that a network knows in another spelling: their clips are not scored."""
+    for group in alike([*learned, *labels]):
+        if set(group) & set(learned):
+            warn_once(f"{root}: the labels {shown(group)} are spellings of one name, which the network has learned in "
+                      f"one of them alone; clips of the other are left out unless --label_map gives it that name.")
 
 
 def require_classes(root: str, split: Split) -> None:

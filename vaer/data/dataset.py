@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch.utils.data import Dataset
 
 from vaer.config import ClipConfig, DataConfig
@@ -26,7 +27,7 @@ class TrainingClips(Dataset):
     def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
                  seed: int, modality_dropout: float = 0.0) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
-        self.speakers = speaker_places(items)
+        self.speakers, self.cut = speaker_places(items), shared_flags(items)
         self.config, self.wanted, self.seed, self.modality_dropout = config, wanted, seed, modality_dropout
 
     def __len__(self) -> int:
@@ -36,7 +37,9 @@ class TrainingClips(Dataset):
         epoch, index = key
         rng = np.random.default_rng((self.seed, epoch, index))
         item, config = self.items[index], self.config
-        window = windows.training_window(true_span(item, config), config, rng)
+        limits = true_span(item, config)
+        self.cut[index] = windows.is_cut(limits, config)
+        window = windows.training_window(limits, config, rng)
         lost = rng.choice(["video", "audio"]) if rng.uniform() < self.modality_dropout else None
         size = augment.draw_size(config.size, config.augment, rng)
         clip = media.decode(item, window, size=size, video=self.wanted.video, audio=self.wanted.audio,
@@ -56,7 +59,7 @@ class EvaluationClips(Dataset):
     def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
                  views: int = 1) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
-        self.speakers = speaker_places(items)
+        self.speakers, self.cut = speaker_places(items), shared_flags(items)
         self.config, self.wanted, self.views = config, wanted, views
 
     def __len__(self) -> int:
@@ -65,10 +68,17 @@ class EvaluationClips(Dataset):
     def __getitem__(self, key: tuple[int, int]) -> Clip:
         view, index = key
         item, config = self.items[index], self.config
-        window = windows.evaluation_window(true_span(item, config), config, view, self.views)
+        limits = true_span(item, config)
+        self.cut[index] = windows.is_cut(limits, config)
+        window = windows.evaluation_window(limits, config, view, self.views)
         clip = media.decode(item, window, size=config.size, video=self.wanted.video, audio=self.wanted.audio,
                             device=config.decode_device, decoder=config.decoder)
         return clip._replace(label=self.labels[index], index=index, speaker=int(self.speakers[index]))
+
+
+def shared_flags(items: Sequence[Item]) -> torch.Tensor:
+    """(items,) int8 that all processes share: 1 where a clip was cut to its middle, -1 where none has read it."""
+    return torch.full((len(items),), -1, dtype=torch.int8).share_memory_()
 
 
 def speaker_places(items: Sequence[Item]) -> np.ndarray:

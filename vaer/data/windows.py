@@ -29,6 +29,11 @@ def length_s(span: tuple[float, float], config: ClipConfig) -> float:
     return _limits(span, config, speed=1.0)[1]
 
 
+def is_cut(span: tuple[float, float], config: ClipConfig) -> bool:
+    """Whether a window that should be the whole clip is its middle only."""
+    return bool(config.window_s is None and span[1] - span[0] > config.max_seconds)
+
+
 def _limits(span: tuple[float, float], config: ClipConfig, speed: float) -> tuple[float, float, float]:
     """Earliest start, length and room to move of a window, seconds."""
     start_s, end_s = span

@@ -39,9 +39,16 @@ def show(groups: list[list[Scored]], modality: str) -> None:
         console.print(compare(main[0], other), markup=False, highlight=False, soft_wrap=True)
     for scored in main:
         adapted = [scored.facts["adaptation"]] if scored.facts["adaptation"] else []
-        lines = (scored.facts["split"], *adapted, *(f"WARNING: {warning}" for warning in scored.facts["warnings"]))
+        warnings = (f"WARNING: {warning}" for warning in scored.facts["warnings"])
+        lines = (scored.facts["split"], *adapted, *_cut(scored.facts), *warnings)
         for line in lines:
             console.print(f"{scored.folder}: {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _cut(facts: dict) -> list[str]:
+    """What a reader must know of clips that were not seen whole."""
+    return [f"{facts['clips_cut']} of {facts['clips']} clips are longer than data.max_seconds "
+            f"{facts['max_seconds']:g} and were cut to their middle"] if facts.get("clips_cut") else []
 
 
 def _overview(groups: list[list[Scored]], modality: str) -> Table:

@@ -12,8 +12,9 @@ from accelerate import Accelerator
 from rich.progress import track
 
 from vaer.config import Config, DataConfig, check_views, differing, require, require_range
-from vaer.data.census import require_speakers
+from vaer.data.census import census, narrowing, require_speakers, warn_of_unmatched
 from vaer.data.corpora import CORPORA, OWN, name_of, read_corpus, remark, told
+from vaer.data.cuts import count_cut, find_cuts, sentence
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.guard import names
 from vaer.data.loader import evaluation_batches
@@ -167,19 +168,31 @@ def _score(run: RunFolder, config: Config, accelerator: Accelerator, options: Op
     split, fold = tested.split, config.data.fold
     if config.model.speaker_norm and options.adapt_clips != 0:
         require_speakers(options.root or config.data.root, split.test, f"{run} (--model.speaker_norm)")
-    predictions = _predict(split.test, f"{run}, test", network, tested.classes, config, accelerator, options)
+    if accelerator.is_main_process:
+        _introduce(run, config, accelerator.unwrap_model(network).classes, tested)
+    predictions, cut = _predict(split.test, f"{run}, test", network, tested.classes, config, accelerator, options)
     temperature = None
     if split.validation:
-        chosen = _predict(split.validation, f"{run}, validation", network, tested.classes, config, accelerator, options)
+        chosen, _ = _predict(split.validation, f"{run}, validation", network, tested.classes, config, accelerator,
+                             options)
         temperature = fit_temperature(chosen.probabilities, chosen.labels)
     setting = tested.setting | {
         "fold": fold, "validation": config.data.validation, "modality": options.modality,
         "views": config.evaluate.views, "seed": config.seed, "speaker_norm": config.model.speaker_norm,
         "adapt_clips": options.adapt_clips, "split": split.verdict, "leaks": list(split.leaks),
-        "warnings": tested.warnings}
+        "warnings": tested.warnings, "max_seconds": config.data.max_seconds, "clips_cut": cut}
     answers = Answers(_table(split.test, tested.classes, predictions, fold), tested.classes, setting,
                       {str(fold): temperature})
     return Scored(run.path, answers, facts_of(answers))
+
+
+def _introduce(run: RunFolder, config: Config, learned: tuple[str, ...], tested: Tested) -> None:
+    """The first lines of an evaluation: who is scored, among which classes, and what is not seen whole."""
+    setting = tested.setting
+    lines = [*narrowing(learned, tested.classes, setting["corpus"], setting.get("left_out", {})),
+             *census(tested.classes, tested.split._replace(train=[])),
+             *filter(None, [sentence("test", find_cuts(tested.split.test, config.data), config.data)])]
+    print("\n".join([f"{run}:", *lines]), flush=True)
 
 
 def _own(run: RunFolder, config: Config, learned: tuple[str, ...]) -> Tested:
@@ -215,6 +228,7 @@ def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options
                            f"they must have two in common, which --label_map can bring about.")
     test = [item for item in items if item.label in both]
     unknown = Counter(item.label for item in items if item.label not in both)
+    warn_of_unmatched(data.root, learned, unknown)
     left_out = dict(sorted((Counter(left_out) + unknown).items()))
     lacks = CORPORA[data.corpus].lacking(items, data, None)
     verdict = [f"the whole of {name}; this run learned from {own} under {config.data.protocol}: "
@@ -247,12 +261,14 @@ def open_clips(items: list[Item], classes: tuple[str, ...], description: str, co
 
 
 def _predict(items: list[Item], description: str, network: VAER, classes: tuple[str, ...], config: Config,
-             accelerator: Accelerator, options: Options) -> Predictions:
+             accelerator: Accelerator, options: Options) -> tuple[Predictions, int]:
+    """Answers, and how many of the clips were cut to their middle."""
     clips, batches = open_clips(items, classes, description, config, accelerator, options)
     adapting = None if options.adapt_clips is None else draw_clips(clips.speakers, options.adapt_clips, config.seed)
     learned = accelerator.unwrap_model(network).classes
-    return predict(network, batches, accelerator, num_clips=len(clips), views=clips.views, modality=options.modality,
-                   items=items, adapting=adapting, among=[learned.index(name) for name in classes])
+    answers = predict(network, batches, accelerator, num_clips=len(clips), views=clips.views, modality=options.modality,
+                      items=items, adapting=adapting, among=[learned.index(name) for name in classes])
+    return answers, int(accelerator.reduce(count_cut(clips).to(accelerator.device), reduction="sum")[0])
 
 
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, 
 from vaer.evaluation.metrics import score, score_classes, score_speakers
 from vaer.records import UNKNOWN_SPEAKER
 
-OF_A_FOLD = {"fold", "seed", "split", "leaks", "warnings"}
+OF_A_FOLD = {"fold", "seed", "split", "leaks", "warnings", "clips_cut"}
 CROSS_CORPUS, ENSEMBLE = "cross_corpus", "ensemble"
 """The protocol under which another corpus is scored, and the fold of answers that are a mean over folds."""
 
@@ -123,7 +123,7 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
     split = (f"{len(parts)} folds of {parts[0].facts['protocol']} pooled: each clip scored once, by its fold's network"
              + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]))
     temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
-    return _joined(folder, parts, table, split, temperatures)
+    return _joined(folder, parts, table, split, temperatures, sum(part.facts.get("clips_cut", 0) for part in parts))
 
 
 def average(folder: Path, parts: list[Scored]) -> Scored:
@@ -144,7 +144,7 @@ def average(folder: Path, parts: list[Scored]) -> Scored:
         fold=ENSEMBLE, prediction=np.array(first.classes)[probabilities.argmax(axis=1)],
         **dict(zip(first.classes, probabilities.T, strict=True)))
     split = f"the probabilities of {len(parts)} networks averaged: {parts[0].facts['split']}"
-    return _joined(folder, parts, table, split, {ENSEMBLE: None})
+    return _joined(folder, parts, table, split, {ENSEMBLE: None}, parts[0].facts.get("clips_cut", 0))
 
 
 def _require_alike(parts: list[Scored]) -> None:
@@ -160,11 +160,11 @@ def _require_alike(parts: list[Scored]) -> None:
 
 
 def _joined(folder: Path, parts: list[Scored], table: pd.DataFrame, split: str,
-            temperatures: dict[str, float | None]) -> Scored:
+            temperatures: dict[str, float | None], clips_cut: int) -> Scored:
     first = parts[0].answers
     setting = first.setting | {
         "fold": [part.facts["fold"] for part in parts], "seed": sorted({part.facts["seed"] for part in parts}),
-        "split": split, "leaks": [leak for part in parts for leak in part.facts["leaks"]],
+        "split": split, "clips_cut": clips_cut, "leaks": [leak for part in parts for leak in part.facts["leaks"]],
         "warnings": list(dict.fromkeys(warning for part in parts for warning in part.facts["warnings"]))}
     answers = Answers(table, first.classes, setting, temperatures)
     names = ("uar", "war", "macro_f1")

@@ -23,6 +23,7 @@ from vaer.cores import usable_cores
 from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.census import census, require_classes, require_speakers
+from vaer.data.cuts import afterwards, count_cut, find_cuts, sentence
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.guard import ordered
 from vaer.data.lengths import window_lengths
@@ -144,10 +145,15 @@ class Run:
         if self.state is not None:
             require_same(self.folder, self.speakers, accelerator.mixed_precision)
         self.census = census(classes, split)
+        self.cuts = find_cuts(split.train, config.data) if accelerator.is_main_process else None
+        if self.cuts is not None:
+            selects = find_cuts(split.validation, config.data)
+            self.census += filter(None, (sentence("training", self.cuts, config.data),
+                                         sentence("validation", selects, config.data)))
         self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
-        self.progress = Progress()
+        self.progress, self.said_cuts = Progress(), False
         self.network: nn.Module
         self.optimizer: Optimizer
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
@@ -221,6 +227,17 @@ class Run:
         log.epoch(row)
         log.say(_line(row, config.train.epochs, progress.best_epoch == progress.epoch))
         save_last(self.accelerator, self.folder)
+        self._say_cuts(log)
+
+    def _say_cuts(self, log: RunLog) -> None:
+        """Say once how many training clips were cut to their middle, where that was not known before they were read."""
+        if self.config.data.window_s is not None or self.said_cuts:
+            return
+        self.said_cuts = True
+        count = count_cut(self.batches.clips).to(self.accelerator.device)
+        cut, read = self.accelerator.reduce(count, reduction="sum").tolist()
+        if self.cuts is not None and self.cuts.unknown:
+            log.say(afterwards("training", cut, read, self.config.data))
 
     def _padding(self) -> dict[str, float]:
         """The share of the epoch's sound, over all processes, that was padding; nothing where no branch hears."""
