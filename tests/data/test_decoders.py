@@ -1,3 +1,10 @@
+import contextlib
+import multiprocessing
+import os
+import signal
+import subprocess
+import time
+
 import numpy as np
 import pytest
 from makers import DECODERS, bar_codes, shared, write_bar_codes, write_video
@@ -103,3 +110,42 @@ def test_a_main_process_trusts_only_what_decodes_to_its_end(tmp_path, monkeypatc
         decoders.read(Request(path, np.array([3]), 64, 64))
     monkeypatch.setattr(decoders, "_decodes_whole", lambda *_: False)
     assert decoders.read(Request(path, np.array([3]), 64, 64)).shape == (1, 64, 64, 3)
+
+
+def spin(seconds):
+    while time.process_time() < seconds:
+        pass
+
+
+def pause(seconds):
+    """Stopped for a time, as by Ctrl-Z or with a suspended job."""
+    waker = subprocess.Popen(["sh", "-c", f"kill -STOP {os.getpid()}; sleep {seconds}; kill -CONT {os.getpid()}"])
+    waker.wait()
+
+
+def under_alarm(work, seconds, limit_s):
+    with decoders._alarm(limit_s):
+        work(seconds)
+
+
+@pytest.mark.parametrize(("work", "seconds", "limit_s", "status"), [
+    (spin, 60, 0.2, -signal.SIGPROF), (time.sleep, 60, 0.1, -signal.SIGALRM), (spin, 0.2, 1.0, 0),
+    (time.sleep, 1.0, 0.5, 0), (pause, 1.0, 0.5, 0)])
+def test_the_alarm_counts_processor_time_and_waiting_has_a_limit_of_its_own(work, seconds, limit_s, status):
+    process = multiprocessing.get_context("fork").Process(target=under_alarm, args=(work, seconds, limit_s))
+    process.start()
+    process.join(20)
+    assert process.exitcode == status
+
+
+@pytest.mark.parametrize(("last", "limit_s"), [(0, 30.0), (1499, 30.0), (14_999, 300.0)])
+def test_the_alarm_grows_with_what_is_to_be_decoded(monkeypatch, last, limit_s):
+    limits = []
+    facts = probe(str(shared("faults") / "plain_h264.mp4"))._replace(width=1280, height=720, seekable=True)
+    monkeypatch.setattr(decoders, "probe", lambda path: facts)
+    monkeypatch.setattr(decoders, "chosen", lambda *_: "decord")
+    monkeypatch.setattr(multiprocessing, "parent_process", lambda: "somebody")
+    monkeypatch.setattr(decoders, "_alarm", lambda seconds: limits.append(seconds) or contextlib.nullcontext())
+    monkeypatch.setitem(READERS, "decord", lambda request: request)
+    decoders.read(Request("a.mp4", np.array([last]), 64, 64))
+    assert limits == [pytest.approx(limit_s)]

@@ -3,7 +3,8 @@
 decord and torchcodec jump to a picture by its number. They are asked only where that is known to give the right one
 (`Probe.seekable`); else, and where they fail or count other pictures, PyAV decodes from the start. Native code can hang
 on a damaged file without giving the interpreter back: worker processes run it under an alarm that ends the worker, a
-main process after PyAV decoded the file to its end.
+main process after PyAV decoded the file to its end. The alarm counts processor time, which no pause and no slow disk
+uses up; waiting has a limit of its own, and whoever runs the workers tries again what it ended.
 """
 
 import contextlib
@@ -19,7 +20,9 @@ from vaer.data.probe import opened, probe, streams_of, through, version
 from vaer.data.readers import READERS, RefusedError, Request
 from vaer.errors import MediaError, UserError
 
-ALARM_S = 30.0
+ALARM_S = 30.0  # of processor time for every ALARM_PIXELS up to the last one wanted
+ALARM_PIXELS = 1500 * 1280 * 720  # a minute of 25 frames of 720p a second
+WAITING = 10  # times as long by the clock: for a decoder that waits for itself
 REMEDIES = {
     "decord": "install it (`pip install decord`; there are wheels for x86-64 alone)",
     "torchcodec": "`pip install 'vaer[torchcodec]'` and install FFmpeg's shared libraries, 4 to 8 (Debian: the package "
@@ -60,7 +63,8 @@ def read(request: Request, decoder: str = "auto") -> np.ndarray:
         if request.device == "cuda":
             request = request._replace(device=f"cuda:{cuda.device_number()}")
         try:
-            with _alarm(ALARM_S) if in_worker else contextlib.nullcontext():
+            limit_s = ALARM_S * max(1, (request.indices.max() + 1) * facts.width * facts.height / ALARM_PIXELS)
+            with _alarm(limit_s) if in_worker else contextlib.nullcontext():
                 return READERS[name](request)
         except RefusedError as error:  # on the processor PyAV has the last word, and the reason
             if request.device != "cpu":
@@ -93,11 +97,17 @@ def _decodes_whole(path: str, num_bytes: int, modified_ns: int) -> bool:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """End this process by SIGALRM if the block takes longer: native code that hangs cannot be reached from Python."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+def _alarm(limit_s: float) -> Iterator[None]:
+    """End this process if the block does not end: native code that hangs cannot be reached from Python.
+
+    By SIGPROF once it took `limit_s` of processor time, by SIGALRM after WAITING times as long by the clock.
+    """
+    timers = {signal.ITIMER_PROF: (signal.SIGPROF, limit_s), signal.ITIMER_REAL: (signal.SIGALRM, WAITING * limit_s)}
+    for timer, (number, seconds) in timers.items():
+        signal.signal(number, signal.SIG_DFL)
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for timer in timers:
+            signal.setitimer(timer, 0)

@@ -20,12 +20,13 @@ from vaer.data import decoders
 from vaer.data.buckets import by_length
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
-from vaer.errors import MediaError, RunError, UserError
+from vaer.errors import GivenUpError, MediaError, RunError, UserError, log
 from vaer.records import Batch, Clip
 
 # How a decoder dies of a file: by our own alarm, or by a fault of its own. Other signals come from outside.
-DECODER_SIGNALS = {signal.SIGALRM: "does not come back", signal.SIGSEGV: "crashes", signal.SIGABRT: "crashes",
-                   signal.SIGFPE: "crashes"}
+WAITED = signal.SIGALRM  # the alarm that counts seconds by the clock: a pause or a stalled disk as well
+DECODER_SIGNALS = {WAITED: "does not come back", signal.SIGPROF: "does not come back", signal.SIGSEGV: "crashes",
+                   signal.SIGABRT: "crashes", signal.SIGFPE: "crashes"}
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
@@ -108,34 +109,52 @@ class Batches:
         on_gpu = config.decode_device == "cuda" and clips.wanted.video
         if clips.wanted.video:
             decoders.chosen(config.decoder, config.decode_device)  # what is missing is said before anything is read
-        self.loader = DataLoader(
-            _Reporting(clips, self.busy), batch_sampler=sampler, num_workers=num_workers,
+        self.make_loader = partial(
+            DataLoader, _Reporting(clips, self.busy), num_workers=num_workers,
             persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_leave_group,
             multiprocessing_context="spawn" if on_gpu and num_workers else None,  # CUDA does not survive a fork
             generator=torch.Generator(),  # else every pass draws from the global one, and a resumed run draws once more
             collate_fn=partial(_collate_or_error, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
+        self.loader = self.make_loader(batch_sampler=sampler)
 
     def __len__(self) -> int:
         return len(self.sampler)
 
     def __iter__(self) -> Iterator[Batch]:
         started = perf_counter()
-        iterator = iter(self.loader)
+        iterator, delivered, tried = iter(self.loader), 0, set()
         while True:
             try:
                 batch = next(iterator)
             except StopIteration:
                 return
             except RuntimeError as error:
-                raise self._named(error, getattr(iterator, "_workers", [])) from error
+                failure = self._named(error, getattr(iterator, "_workers", []))
+                if not isinstance(failure, GivenUpError) or failure.path in tried:
+                    raise failure from error
+                tried.add(failure.path)
+                iterator = self._once_more(failure, delivered)
+                continue
             if isinstance(batch, UserError):
                 raise batch
             if batch.waveform is not None:
                 self.samples += int(batch.num_samples.sum()), batch.waveform.numel()
             batch = send_to_device(batch, self.device, non_blocking=True)
             self.waited_s += perf_counter() - started
+            delivered += 1
             yield batch
             started = perf_counter()
+
+    def _once_more(self, failure: GivenUpError, delivered: int) -> Iterator[Batch | UserError]:
+        """The rest of a pass by new workers: the same batches, since what is random about a clip is drawn from its key.
+
+        For a file whose decoder did not come back in time: the machine may have been asleep, or its disk away.
+        """
+        log.warning(f"{failure}; tried once more.")
+        self.busy[:] = -1
+        rest = islice(iter(self.sampler), delivered, None)
+        self.loader = self.make_loader(batch_sampler=self.sampler)  # for later passes: a worker of the old one is dead
+        return iter(self.make_loader(batch_sampler=list(rest), persistent_workers=False))
 
     def _named(self, error: RuntimeError, workers: list[BaseProcess]) -> RuntimeError | MediaError:
         died = re.search(r"DataLoader worker \(pid(?:\(s\))? (\d+).*(exited unexpectedly|killed by signal)", str(error))
@@ -146,8 +165,8 @@ class Batches:
         paths = [self.clips.items[index].path for index, process in self.busy.tolist()
                  if process == dead.pid and index >= 0]
         if paths and -dead.exitcode in DECODER_SIGNALS:
-            return MediaError(paths[0], f"its decoder {DECODER_SIGNALS[-dead.exitcode]}; make the file again or leave "
-                                        f"it out")
+            kind = GivenUpError if -dead.exitcode == WAITED else MediaError
+            return kind(paths[0], f"its decoder {DECODER_SIGNALS[-dead.exitcode]}; make the file again or leave it out")
         return RunError(f"A decoding process died (status {dead.exitcode}) while it read "
                         f"{paths[0] if paths else 'nothing'}: is there memory enough for --data.num_workers "
                         f"{len(self.busy)}?")
