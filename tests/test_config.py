@@ -48,7 +48,9 @@ def test_every_file_for_accelerate_is_one(path):
     lambda: AudioConfig(dim=10, heads=4), lambda: AudioConfig(dim=16, heads=0), lambda: FusionConfig(heads=0),
     lambda: FusionConfig(kind="mean", add_heads=True),
     lambda: VideoConfig(blocks=[1, 1, 0, 1]), lambda: VideoConfig(width=0), lambda: VideoConfig(fusion_kernel=-1),
-    lambda: FusionConfig(dim=10, heads=4),
+    lambda: FusionConfig(dim=10, heads=4), lambda: FusionConfig(kind="bottleneck", dim=10, heads=4),
+    lambda: FusionConfig(kind="bottleneck", dim=9, heads=3), lambda: FusionConfig(kind="bottleneck", layers=1),
+    lambda: FusionConfig(kind="bottleneck", bottlenecks=0), lambda: FusionConfig(bottlenecks=8),
     lambda: ModelConfig(video=VideoConfig(enabled=False), audio=AudioConfig(enabled=False)),
     lambda: TrainConfig(epochs=0), lambda: TrainConfig(batch_size=3, accumulation=2), lambda: Config(seed=-1)])
 def test_values_out_of_range_name_their_flag(make):

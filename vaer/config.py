@@ -281,30 +281,42 @@ class AudioConfig:
 class FusionConfig:
     """How the two branches are joined."""
 
-    kind: Literal["cross_attention", "concat", "mean"] = "cross_attention"
-    """cross_attention: tokens attend to each other over time; concat: a network on the two pooled vectors; mean: the
-    mean of the two branches' logits."""
+    kind: Literal["cross_attention", "bottleneck", "gated", "concat", "mean"] = "cross_attention"
+    """cross_attention: tokens attend to each other over time; bottleneck: they meet in a few shared tokens; gated: a
+    gate weighs the two pooled vectors; concat: a network on them; mean: the mean of the two branches' logits."""
     layers: int = 2
-    """cross_attention only: layers, each letting video attend to audio and audio to video."""
+    """cross_attention and bottleneck only: layers, each letting video attend to audio and audio to video, or each
+    modality to itself and the shared tokens."""
     dim: int = 256
     """Width of the joint space."""
     heads: int = 4
-    """cross_attention only: attention heads."""
+    """cross_attention and bottleneck only: attention heads."""
+    bottlenecks: int = 4
+    """bottleneck only: shared tokens."""
     dropout: float = 0.1
     """Dropout in the layers and before the classifier, 0 to 1."""
     add_heads: bool = False
-    """cross_attention and concat: the fused logits are those of its classifier plus those of the two branches' heads,
-    so that it starts from the product of their answers."""
+    """All kinds but mean: the fused logits are those of its classifier plus those of the two branches' heads, so that
+    it starts from the product of their answers."""
 
     def __post_init__(self) -> None:
         require(self.kind != "mean" or not self.add_heads,
-                "--model.fusion.add_heads is for cross_attention and concat; mean is made of the heads alone.")
+                "--model.fusion.add_heads is for kinds with a classifier of their own; mean is made of heads alone.")
         require_range("model.fusion.layers", self.layers, 1)
+        require_range("model.fusion.bottlenecks", self.bottlenecks, 1)
         require_range("model.fusion.dim", self.dim, 1)
         require_range("model.fusion.heads", self.heads, 1)
         require_range("model.fusion.dropout", self.dropout, 0, 1)
-        require(self.kind != "cross_attention" or self.dim % self.heads == 0,
+        require(self.kind not in ("cross_attention", "bottleneck") or self.dim % self.heads == 0,
                 f"--model.fusion.dim {self.dim} is not a multiple of --model.fusion.heads {self.heads}.")
+        require(self.kind == "bottleneck" or self.bottlenecks == FusionConfig.bottlenecks,
+                f"--model.fusion.bottlenecks is for --model.fusion.kind bottleneck, not {self.kind}; leave it out.")
+        require(self.kind != "bottleneck" or self.layers > 1,
+                "--model.fusion.layers 1 lets nothing pass through --model.fusion.kind bottleneck, whose tokens are "
+                "read a layer after they were written; take 2 or more.")
+        require(self.kind != "bottleneck" or self.dim % 2 == 0,
+                f"--model.fusion.dim {self.dim} is odd, and a moment is told by pairs of a sine and a cosine; take an "
+                f"even one for --model.fusion.kind bottleneck.")
 
 
 @dataclass(frozen=True)

@@ -123,7 +123,7 @@ class Fused(NamedTuple):
     embedding: "Tensor | None" = None
     """(batch, dim), from which it answers; None where it answers from the two heads' logits."""
     attention: "Tensor | None" = None
-    """(batch, heads, video time, audio time): how video attends to audio in the last layer."""
+    """(batch, heads, video time, audio time): how video attends to audio in the last layer, where it was asked for."""
 
 
 class Embedded(NamedTuple):

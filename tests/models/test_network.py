@@ -1,21 +1,19 @@
 import json
-import typing
 
 import pytest
 import torch
 from makers import make_batch, tiny_network
 
 from vaer.config import AudioConfig, FusionConfig, VideoConfig
-from vaer.models.audio import AUDIO_BRANCHES
+from vaer.models.fusion import FUSIONS
 from vaer.models.network import VAER
-from vaer.models.video import VIDEO_BRANCHES
 
 TINY_VIDEO = {"preset": "tiny", "width": 8, "dropout": 0.0}
 TINY_AUDIO = {"preset": "tiny", "dim": 16, "heads": 2, "layers": 1}
 COMBINATIONS = {
     **{f"{pathways} {kind}": {"video": VideoConfig(**TINY_VIDEO, pathways=pathways),
-                              "fusion": FusionConfig(kind=kind, dim=16, heads=2, layers=1)}
-       for pathways in ("both", "slow", "fast") for kind in ("cross_attention", "concat", "mean")},
+                              "fusion": FusionConfig(kind=kind, dim=16, heads=2, layers=2)}
+       for pathways in ("both", "slow", "fast") for kind in sorted(FUSIONS)},
     "audio off": {"audio": AudioConfig(enabled=False, **TINY_AUDIO)},
     "video off": {"video": VideoConfig(enabled=False, **TINY_VIDEO)},
     "video frozen": {"video": VideoConfig(**TINY_VIDEO, freeze=True)},
@@ -63,8 +61,8 @@ def test_with_everything_present_no_gradient_is_zero(combination):
     assert [name for name in silent if not name.endswith("k_proj.bias")] == []
 
 
-@pytest.mark.parametrize("combination", ["both cross_attention", "slow concat", "fast mean", "convolutions",
-                                         "speaker norm"])
+@pytest.mark.parametrize("combination", [*(f"both {kind}" for kind in sorted(FUSIONS)), "slow concat", "fast mean",
+                                         "convolutions", "speaker norm"])
 def test_a_row_does_not_know_its_neighbours(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     batch = make_batch([0.9, 0.03, 0.0, 0.4], video=[True, True, True, False])
@@ -105,15 +103,17 @@ def test_one_branch_alone_answers_with_its_head():
     assert output.audio_logits is None
 
 
-@pytest.mark.parametrize("combination", ["both cross_attention", "both mean", "audio off"])
+@pytest.mark.parametrize("combination", [*(f"both {kind}" for kind in sorted(FUSIONS)), "audio off"])
 def test_what_was_embedded_is_answered_as_before(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     output = network(make_batch([0.5, 0.0, 0.0], video=[True, True, False]))
     assert torch.equal(network.answer(output.embedded, {}), output.logits)
 
 
-def test_added_heads_join_the_fused_answer_where_they_have_one():
-    network, batch = tiny_network(**COMBINATIONS["heads added"]).eval(), make_batch([0.5, 0.0], video=[True, True])
+@pytest.mark.parametrize("kind", sorted(set(FUSIONS) - {"mean"}))
+def test_added_heads_join_the_fused_answer_where_they_have_one(kind):
+    network = tiny_network(fusion=FusionConfig(kind=kind, dim=16, heads=2, add_heads=True)).eval()
+    batch = make_batch([0.5, 0.0], video=[True, True])
     output = network(batch)
     network.add_heads = False
     torch.testing.assert_close(output.logits, network(batch).logits + output.video_logits + output.audio_logits)
@@ -152,8 +152,9 @@ def test_whatever_has_a_classifier_has_a_speaker_norm(combination, names):
     assert set(tiny_network(**COMBINATIONS[combination], speaker_norm=True).norms) == names
 
 
-def test_the_tables_and_the_settings_name_the_same_kinds():
-    assert set(VIDEO_BRANCHES) == set(typing.get_args(VideoConfig.__annotations__["kind"]))
-    assert set(AUDIO_BRANCHES) == set(typing.get_args(AudioConfig.__annotations__["kind"]))
+def test_attention_is_kept_where_it_is_asked_for():
+    network, batch = tiny_network().eval(), make_batch([0.5, 0.8])
+    assert network(batch).attention is None
+    assert network(batch, attention=True).attention.shape[:3] == (2, 2, 8)  # clips, heads, frames
 
 

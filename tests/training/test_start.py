@@ -5,6 +5,7 @@ from safetensors.torch import load_file, save_file
 
 from vaer.config import AudioConfig, FusionConfig, VideoConfig
 from vaer.errors import UserError
+from vaer.models.fusion import FUSIONS
 from vaer.training import start as start_module
 from vaer.training.start import start_from, start_pretrained
 from vaer.weights.records import Weights
@@ -53,6 +54,16 @@ def test_another_fusion_starts_at_random_and_is_said(run):
     started = start_from(network, run)
     assert started.fresh == []
     assert all(name.startswith("fusion.") for name in started.left)
+
+
+@pytest.mark.parametrize("kind", sorted(set(FUSIONS) - {"cross_attention"}))
+def test_a_fusion_of_another_kind_lends_nothing_that_has_its_names_and_shapes(tmp_path, kind):
+    tiny_network(speaker_norm=True).save_pretrained(tmp_path / "best")
+    network = tiny_network(fusion=FusionConfig(kind=kind, dim=16, heads=2), speaker_norm=True)
+    started = start_from(network, str(tmp_path))
+    assert not any(name.startswith(("fusion.", "norms.fused.")) for name in started.loaded)
+    assert any(name.startswith("fusion.classifier") for name in started.left)
+    assert "norms.video.population" in started.loaded
 
 
 def test_a_branch_that_is_off_is_left(run):

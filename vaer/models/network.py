@@ -65,10 +65,11 @@ class VAER(nn.Module, PyTorchModelHubMixin):
                 "fused": self.fusion and self.fusion.out_dim}
             self.norms.update({name: SpeakerNorm(dim=dim) for name, dim in dims.items() if dim is not None})
 
-    def forward(self, batch: Batch) -> Output:
+    def forward(self, batch: Batch, *, attention: bool = False) -> Output:
         """Logits and embeddings of a batch; rows without any modality get an answer from zeros.
 
-        With `speaker_norm` the answer in evaluation knows nothing of the speakers; `answer` can be told.
+        With `speaker_norm` the answer in evaluation knows nothing of the speakers; `answer` can be told. `attention` is
+        kept where it is asked for and the fusion keeps time.
         """
         streams, logits, embedded = {}, {}, Embedded({}, {})
         for name, inputs, given in (("video", (batch.frames, batch.frame_times), batch.has_video),
@@ -80,15 +81,15 @@ class VAER(nn.Module, PyTorchModelHubMixin):
                 embedded.vectors[name] = self._head(name).embed(tokens)
                 logits[name] = self._head(name)(self._normed(name, embedded, batch.speakers), present)
         pooled = {name: stream.pooled for name, stream in streams.items()}
-        embedding, attention, normed = pooled[self.branches[0]], None, None
+        embedding, weights, normed = pooled[self.branches[0]], None, None
         if self.fusion is not None:
-            embedding, attention = self.fusion(streams["video"], streams["audio"])
+            embedding, weights = self.fusion(streams["video"], streams["audio"], attention=attention)
             if embedding is not None:
                 embedded.present["fused"] = embedded.present["video"] | embedded.present["audio"]
                 embedded.vectors["fused"] = embedding
                 normed = self._normed("fused", embedded, batch.speakers)
         return Output(self._joined(normed, logits, embedded.present), logits.get("video"), logits.get("audio"),
-                      embedding, pooled.get("video"), pooled.get("audio"), attention, embedded)
+                      embedding, pooled.get("video"), pooled.get("audio"), weights, embedded)
 
     def answer(self, embedded: Embedded, sums: dict[str, Tensor]) -> Tensor:
         """The logits (batch, classes) of what `forward` embedded; `sums` by name as in `SpeakerNorm.by`."""

@@ -15,6 +15,8 @@ from vaer.weights.own import read_whole, require_same_colours
 from vaer.weights.records import apply
 
 BRANCHES = ("video.", "audio.")
+FUSION = ("fusion.", "norms.fused.")
+"""Of another kind their tensors may have the same names and shapes, and mean something else."""
 CLASSIFIER = ".classifier."
 
 
@@ -47,6 +49,8 @@ def start_from(network: VAER, run: str) -> Started:
     theirs = read_whole(best)
     ours = network.state_dict()
     fitting = {name: tensor for name, tensor in theirs.items() if name in ours and tensor.shape == ours[name].shape}
+    if best.settings["model"]["fusion"]["kind"] != network.settings["model"]["fusion"]["kind"]:
+        fitting = {name: tensor for name, tensor in fitting.items() if not name.startswith(FUSION)}
     if best.classes != network.classes:  # as many would fit, and answer for others
         fitting = {name: tensor for name, tensor in fitting.items() if CLASSIFIER not in name}
     for branch in BRANCHES:

@@ -60,7 +60,7 @@ def test_shifting_both_clocks_changes_nothing_shifting_one_does():
 def test_attention_is_told():
     fusion = CrossAttentionFusion(video_dim=4, audio_dim=6, num_classes=3, config=FusionConfig(dim=8, heads=2))
     video, audio = make_tokens(2, 5, 4, real=4), make_tokens(2, 7, 6, real=3)
-    fused = fusion(*(Stream(tokens, masked_mean(tokens)) for tokens in (video, audio)))
+    fused = fusion(*(Stream(tokens, masked_mean(tokens)) for tokens in (video, audio)), attention=True)
     assert fused.attention.shape == (2, 2, 5, 7)
     torch.testing.assert_close(fused.attention[..., :3].sum(3), torch.ones(2, 2, 5))
     assert fused.attention[..., 3:].abs().max() == 0

@@ -1,7 +1,5 @@
 """The contract that every kind of fusion keeps."""
 
-import typing
-
 import pytest
 import torch
 from makers import make_tokens
@@ -84,5 +82,15 @@ def test_every_parameter_learns(kind):
         assert all(parameter.grad.abs().sum() > 0 for parameter in fusion.parameters())
 
 
-def test_the_table_and_the_setting_name_the_same_kinds():
-    assert set(FUSIONS) == set(typing.get_args(FusionConfig.__annotations__["kind"]))
+@pytest.mark.parametrize("kind", sorted(FUSIONS))
+def test_attention_is_told_where_it_is_asked_for_and_changes_nothing(kind):
+    fusion, video, audio = build(kind), make_tokens(3, 5, 4, real=4), make_tokens(3, 7, 6, real=3)
+    streams = stream(absent(video, row=1)), stream(absent(audio, row=2))
+    plain, asked = fusion(*streams), fusion(*streams, attention=True)
+    assert plain.attention is None
+    torch.testing.assert_close(plain.embedding, asked.embedding)
+    if asked.attention is not None:
+        assert asked.attention.shape == (3, 2, 5, 7)
+        assert (asked.attention[0, :, :4, :3] > 0).all()
+        assert (asked.attention[..., 3:] == 0).all()
+        assert (asked.attention[2] == 0).all()

@@ -4,8 +4,10 @@ from typing import Protocol
 
 from torch import Tensor
 
+from vaer.models.fusion.bottleneck import BottleneckFusion
 from vaer.models.fusion.concat import ConcatFusion
 from vaer.models.fusion.cross_attention import CrossAttentionFusion
+from vaer.models.fusion.gated import GatedFusion
 from vaer.models.fusion.mean import MeanFusion
 from vaer.records import Fused, Stream
 
@@ -16,8 +18,11 @@ class Fusion(Protocol):
     out_dim: int | None
     """Width of the embedding that it answers from; None where it answers from the two heads' logits alone."""
 
-    def __call__(self, video: Stream, audio: Stream) -> Fused:
-        """An embedding of what is present of the two streams; what tokens outside the mask hold changes nothing."""
+    def __call__(self, video: Stream, audio: Stream, *, attention: bool = False) -> Fused:
+        """An embedding of what is present of the two streams; what tokens outside the mask hold changes nothing.
+
+        With `attention` a kind that keeps time tells how video attends to audio, which changes no answer.
+        """
         ...
 
     def answer(self, embedding: Tensor | None, logits: Tensor, present: Tensor) -> Tensor:
@@ -29,7 +34,9 @@ class Fusion(Protocol):
 
 
 FUSIONS: dict[str, type[Fusion]] = {
+    "bottleneck": BottleneckFusion,
     "concat": ConcatFusion,
     "cross_attention": CrossAttentionFusion,
+    "gated": GatedFusion,
     "mean": MeanFusion,
 }

@@ -18,7 +18,7 @@ class ConcatFusion(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.dim, num_classes)
 
-    def forward(self, video: Stream, audio: Stream) -> Fused:
+    def forward(self, video: Stream, audio: Stream, *, attention: bool = False) -> Fused:
         """The hidden vector."""
         pooled = [norm(stream.pooled) * stream.tokens.mask.any(1, keepdim=True)
                   for norm, stream in zip(self.norms, (video, audio), strict=True)]

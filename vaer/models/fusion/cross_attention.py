@@ -35,15 +35,15 @@ class CrossAttentionFusion(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.classifier = nn.Linear(config.dim, num_classes)
 
-    def forward(self, video: Stream, audio: Stream) -> Fused:
-        """The hidden vector, and how video attended to audio in the last layer."""
+    def forward(self, video: Stream, audio: Stream, *, attention: bool = False) -> Fused:
+        """The hidden vector; with `attention` how video attended to audio in the last layer."""
         pair = [stream.tokens._replace(values=enter(stream.tokens.values))
                 for enter, stream in zip(self.inputs, (video, audio), strict=True)]
         for layer in self.layers:
-            *pair, attention = layer(*pair)
+            *pair, weights = layer(*pair)
         pooled = [masked_statistics(tokens._replace(values=norm(tokens.values)))
                   for norm, tokens in zip(self.norms, pair, strict=True)]
-        return Fused(self.hidden(torch.cat(pooled, dim=1)), attention)
+        return Fused(self.hidden(torch.cat(pooled, dim=1)), weights if attention else None)
 
     def answer(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
         """The classifier's logits."""

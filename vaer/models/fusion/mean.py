@@ -14,7 +14,7 @@ class MeanFusion(nn.Module):
     def __init__(self, *, video_dim: int, audio_dim: int, num_classes: int, config: FusionConfig) -> None:
         super().__init__()
 
-    def forward(self, video: Stream, audio: Stream) -> Fused:
+    def forward(self, video: Stream, audio: Stream, *, attention: bool = False) -> Fused:
         """No embedding of its own."""
         return Fused()
 
