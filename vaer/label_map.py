@@ -31,23 +31,24 @@ def load(text: str, path: str | None = None) -> Any:
     if not isinstance(loaded, dict):
         return loaded
     node = yaml.compose(text, Loader=yaml.SafeLoader)
-    _require_once(node, set())
+    _require_once(node, set(), text if path is None else None)
     return _kept(node, loaded) if path is not None else _texts(node)
 
 
-def _require_once(node: yaml.Node, seen: set[int]) -> None:
-    """Refuse a mapping that names a key twice: YAML would keep the last one."""
+def _require_once(node: yaml.Node, seen: set[int], flag: str | None) -> None:
+    """Refuse a mapping that names a key twice, in a file or in the value of a `flag`: YAML would keep the last one."""
     if id(node) in seen:  # an alias
         return
     seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.tag != MERGE]
         if twice := [key for key in keys if keys.count(key) > 1]:
-            raise UserError(f"line {node.start_mark.line + 1} of the settings: {twice[0]!r} is named twice; leave one "
-                            f"of them.")
+            where = f"Expected each name once, but in {flag}" if flag else (
+                f"line {node.start_mark.line + 1} of the settings:")
+            raise UserError(f"{where} {twice[0]!r} is named twice; leave one of them.")
     for child in node.value if isinstance(node, yaml.CollectionNode) else ():
         for part in child if isinstance(child, tuple) else (child,):
-            _require_once(part, seen)
+            _require_once(part, seen, flag)
 
 
 def _kept(node: yaml.Node, loaded: Any) -> Any:

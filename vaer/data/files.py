@@ -1,6 +1,7 @@
 """Which files of a folder are recordings, by their names: one list of endings and one way through folders for all."""
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -98,3 +99,12 @@ def is_recording(path: str) -> bool:
 def slashed(folder: Path, name: str) -> str:
     """A path that a table beside `folder` names, with the separators of this machine whatever the table has."""
     return name if "\\" not in name or os.path.exists(os.path.join(folder, name)) else name.replace("\\", "/")
+
+
+def on_disk(path: str) -> str:
+    """A path as its file is called: letters with marks are one sign in some programs and two on some disks."""
+    if not path.isascii() and not os.path.exists(path):
+        for form in ("NFC", "NFD"):
+            if os.path.exists(other := unicodedata.normalize(form, path)):
+                return other
+    return path

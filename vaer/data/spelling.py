@@ -12,8 +12,10 @@ WHOLE_NUMBER = re.compile(r"(\d+)\.0+")
 
 def plain(name: str) -> str:
     """What a name is without case, blanks, forms of letters, invisible signs and leading zeros: equal for spellings."""
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    text = "".join("-" if kind == "Pd" else sign for sign in text if (kind := unicodedata.category(sign)) != "Cf")
+    text = name.casefold()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+        text = "".join("-" if kind == "Pd" else sign for sign in text if (kind := unicodedata.category(sign)) != "Cf")
     text = re.sub(r"(?<=\d)\s+(?=\d)", " ", text.strip())
     text = re.sub(r"(?<!\d)\s+|\s+(?!\d)", "", text)
     text = WORD.sub(_without_zeros, text)

@@ -236,7 +236,7 @@ class Run:
         self.said_cuts = True
         count = count_cut(self.batches.clips).to(self.accelerator.device)
         cut, read = self.accelerator.reduce(count, reduction="sum").tolist()
-        if self.cuts is not None and self.cuts.unknown:
+        if self.cuts is not None and (self.cuts.unknown or (read == self.cuts.clips and cut != self.cuts.cut)):
             log.say(afterwards("training", cut, read, self.config.data))
 
     def _padding(self) -> dict[str, float]:

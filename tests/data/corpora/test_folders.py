@@ -67,6 +67,7 @@ def test_labels_are_renamed_or_left_out(tmp_path):
 @pytest.mark.parametrize(("names", "message"), [
     ([], "there is no such folder"), (["a.wav"], "holds no folder with recordings; --data.corpus folders wants"),
     (["happy/a.wav", "happy/a.mp4"], r"a\.wav: differs from .*a\.mp4 in its ending alone"),
+    (["train/happy/a.wav", "Test/happy/b.wav"], r"are called like sides of a split \(Test, train\), not like labels"),
     (["label/a.wav"], "has the label 'label', which is a column of predictions.csv")])
 def test_what_does_not_go_is_said(tmp_path, names, message):
     root = write(tmp_path / "corpus", *names)

@@ -49,6 +49,21 @@ def test_speakers_need_not_be_known(tmp_path):
         read_split(config_of(tmp_path, protocol="speakers3"))
 
 
+def test_a_column_that_may_be_the_speakers_is_said(tmp_path, caplog):
+    path = write(tmp_path, "a.wav,sad,S1,x", head="path,label,Speaker ID,text")
+    [item] = scan(tmp_path)
+    assert (item.speaker, item.attributes) == ("", {"Speaker ID": "S1", "text": "x"})
+    assert f"{path}: has no column speaker, so that speakers are unknown; if 'Speaker ID' is it" in caplog.text
+
+
+@pytest.mark.parametrize(("there", "told"), [("M\u00fc.wav", "Mu\u0308.wav"), ("Mu\u0308.wav", "M\u00fc.wav")])
+def test_files_are_found_however_their_letters_are_composed(tmp_path, there, told):
+    write(tmp_path, f"{there},sad,S1")
+    (tmp_path / "table.csv").write_text(f"{HEAD}\n{told},sad,S1\n", encoding="utf-8")
+    [item] = scan(tmp_path)
+    assert (item.id, item.path) == (told[:-4], str(tmp_path / there))
+
+
 def test_labels_and_speakers_are_text(tmp_path):
     write(tmp_path, "a.wav,NA,001", "b.wav,null,nan", "c.wav,None,1e3", "d.wav,nan,true")
     classes, items, _ = read_corpus(config_of(tmp_path))

@@ -11,6 +11,7 @@ from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
 
 NAMED = 5
+SIDES = {"train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing"}
 
 
 def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
@@ -62,6 +63,9 @@ def _files(root: Path) -> dict[str, list[str]]:
     if not found:
         raise UserError(f"{root}: holds no folder with recordings; --data.corpus folders wants a folder for each "
                         f"label, such as {root / 'happy' / 'clip.mp4'}.")
+    if len(found) > 1 and {name.casefold() for name in found} <= SIDES:
+        raise UserError(f"{root}: its folders are called like sides of a split ({', '.join(found)}), not like labels; "
+                        f"name one of them as --data.root, or write a table (--data.corpus csv).")
     return found
 
 

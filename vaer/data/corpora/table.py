@@ -2,16 +2,19 @@
 
 import math
 import os
+import re
 from pathlib import Path
 
 from vaer.config import DataConfig
 from vaer.data.corpora.relabel import classes_of, relabel
-from vaer.data.files import is_recording, slashed
+from vaer.data.files import is_recording, on_disk, slashed
 from vaer.data.rows import Rows, read_rows
-from vaer.errors import UserError
+from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
 
 NAME = "table.csv"
+PEOPLE = re.compile("speaker|spkr?|subject|actor|person|participant|talker|client", re.IGNORECASE)
+"""What columns of people are called elsewhere."""
 REQUIRED = ("path", "label")
 NOT_EMPTY = (*REQUIRED, "speaker", "take")
 OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
@@ -61,6 +64,9 @@ def _rows(path: Path) -> Rows:
     rows = read_rows(path, REQUIRED, f"a corpus of one's own wants a line a clip, with the columns "
                                      f"{', '.join(REQUIRED)}", optional=KNOWN,
                      is_row=lambda row: is_recording(row.get("path", "")))
+    columns = next(iter(rows.values()))
+    if "speaker" not in columns and (near := [name for name in columns if PEOPLE.search(name)]):
+        warn_once(f"{path}: has no column speaker, so that speakers are unknown; if {near[0]!r} is it, call it so.")
     for line, row in rows.items():
         empty = [name for name in NOT_EMPTY if not row.get(name, "filled")]
         if empty:
@@ -79,7 +85,7 @@ def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | N
     if not is_recording(file):
         raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
                         f"of pictures or sound, such as .mp4 or .wav.")
-    name, place = os.path.splitext(file)[0].replace(os.sep, "/"), os.path.join(path.parent, file)
+    name, place = os.path.splitext(file)[0].replace(os.sep, "/"), on_disk(os.path.join(path.parent, file))
     return Item(id=name, path=place, sound=place, label=renamed[row["label"]] or row["label"],
                 speaker=row.get("speaker", UNKNOWN_SPEAKER),
                 take=row.get("take", name), duration_s=_seconds(path, line, row.get("duration_s")),
