@@ -67,6 +67,7 @@ def test_wrong_input_is_one_sentence_and_status_2(capsys, arguments, expected):
 
 @pytest.mark.parametrize(("content", "expected"), [
     (b"train: 3\n", "A section of settings, such as train or model.video, has a single value; write settings"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "my.yaml: is a git-lfs pointer, not the file"),
     (b"output: caf\xe9\n", "my.yaml: is not UTF-8 (invalid continuation byte at byte 11); save it again"),
 ])
 def test_a_file_that_holds_no_settings_is_one_sentence(capsys, tmp_path, content, expected):

@@ -107,6 +107,12 @@ def test_a_file_that_is_no_config_is_named(tmp_path, content):
         read_config(tmp_path / "config.yaml")
 
 
+def test_a_pointer_instead_of_a_config_is_told(tmp_path):
+    (tmp_path / "config.yaml").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n")
+    with pytest.raises(UserError, match=r"config\.yaml: is a git-lfs pointer, .*`git lfs pull`\.$"):
+        read_config(tmp_path / "config.yaml")
+
+
 def test_a_missing_config_is_named(tmp_path):
     with pytest.raises(UserError, match=r"nothing\.yaml"):
         read_config(tmp_path / "nothing.yaml")

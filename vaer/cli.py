@@ -1,6 +1,7 @@
 """The command `vaer`: one table of subcommands, and the one place where errors become a sentence."""
 
 import difflib
+import os
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from jsonargparse import ArgumentParser, Namespace
 from vaer import __version__
 from vaer.config import DataConfig, add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
+from vaer.instead import instead_of
 from vaer.label_map import MODE, LabelMap
 
 
@@ -90,6 +92,10 @@ def _files(arguments: list[str]) -> list[str]:
 
 def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]) -> str:
     """One sentence from a parser's error, with the nearest known name for an unknown one."""
+    for path in filter(os.path.isfile, _files(arguments)):
+        instead = instead_of(path)
+        if instead:
+            return f"{path}: {instead}."
     text = " ".join(str(error).split())
     known = [option for action in parser._actions for option in action.option_strings]
     if "unrecognized arguments: " in text:

@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from vaer.errors import UserError, as_text
+from vaer.instead import instead_of
 from vaer.label_map import MODE, LabelMap
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
@@ -536,4 +537,6 @@ def read_config(path: Path) -> Config:
     try:
         return config_of(parser, parser.parse_path(path))
     except (ArgumentError, TypeError, UserError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read as settings ({error}); is it the config.yaml of a run?") from error
+        instead = instead_of(path) if path.is_file() else None
+        reason = instead or f"cannot be read as settings ({error}); is it the config.yaml of a run?"
+        raise UserError(f"{path}: {reason}{'.' * bool(instead)}") from error
