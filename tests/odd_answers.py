@@ -22,6 +22,7 @@ LOSSY_MS, LOSSY_LIKE, LOSSY_GAIN = 30.0, 0.85, 0.3
 LOSSY_END_MS = 70.0  # what the last block of an encoder may lack
 DELAY_S = 0.1  # of an encoder; where a container cannot tell it, all streams stand later by that much
 QUIET = 0.02
+DELAYS_MS = {"wmav": 50.0}  # of encoders whose delay no container tells: 2048 samples
 LOSSLESS = ("pcm_", "flac", "alac", "tta", "wavpack")
 
 
@@ -142,7 +143,7 @@ def sound_faults(odd: Odd, window: Window, waveform: np.ndarray | None,
     truth = np.zeros(TRUTH_RATE + max(end, moment + len(heard(sound))) + TRUTH_RATE, dtype=np.float32)
     truth[TRUTH_RATE + moment:TRUTH_RATE + moment + len(heard(sound))] = heard(sound)  # a second of silence before
     lossless = sound.codec.startswith(LOSSLESS)
-    slack_ms = odd.lag_ms or (MOMENT_MS if lossless else LOSSY_MS)
+    slack_ms = odd.lag_ms or (MOMENT_MS if lossless else DELAYS_MS.get(sound.codec.rstrip("12"), LOSSY_MS))
     faults = []
     here = min(end, moment + len(heard(sound))) - start
     if not here - (slack_ms if lossless else LOSSY_END_MS) * 16 - 16 <= len(waveform) <= end - start:

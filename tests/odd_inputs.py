@@ -81,7 +81,7 @@ def _more_film_codecs() -> list[Odd]:
             (Film("mpeg4"), MP3), (Film("mpeg4", options={"bf": "2"}), MP3), (H264, PCM),
             (Film(options=B_FRAMES), MP3), (Film("mjpeg", "yuvj420p"), PCM), (Film("huffyuv", "yuv422p"), PCM),
             (Film("ffv1"), PCM), (Film("rawvideo", "bgr24"), PCM), (Film("cinepak", "rgb24"), Sound("pcm_u8")),
-            (Film("wmv1"), Sound("wmav1")), (Film("wmv2"), Sound("wmav2")), (Film("msmpeg4"), Sound("adpcm_ima_wav")),
+            (Film("wmv1"), MP3), (Film("wmv2"), PCM), (Film("msmpeg4"), Sound("adpcm_ima_wav")),
             (Film("msmpeg4v2"), Sound("adpcm_ms")), (Film("mpeg2video"), MP2),
             (Film("utvideo", "gbrp"), Sound("ac3")), (Film("ffvhuff", "yuv444p"), PCM),
             (Film("magicyuv", "yuv444p"), MP2), (Film("msmpeg4v2"), Sound("eac3")),
@@ -295,6 +295,8 @@ def _sounds() -> list[Odd]:
             found.append(_pair("mp4", H264, Sound("aac", layout=layout.replace("2.1", "3.0").replace("quad", "4.0")),
                                f"channels_{layout.replace('.', '_')}"))
     found.append(_pair("mkv", None, Sound("ac3", layout="5.1(side)"), "5_1"))
+    for ending, codec in (("m4a", "aac"), ("mka", "libopus"), ("flac", "flac"), ("wv", "wavpack"), ("caf", "alac")):
+        found.append(_pair(ending, None, Sound(codec, layout="5.1" if codec == "alac" else "7.1"), "surround"))
     for ending, sounds in {
             "flac": (FLAC, Sound("flac", 44_100, "mono", format="s16"), Sound("flac", 96_000, format="s32")),
             "mp3": (MP3, Sound("libmp3lame", 44_100, bit_rate=320_000), Sound("libmp3lame", 22_050, "mono"),
