@@ -77,6 +77,15 @@ def test_what_a_run_wrote_comes_back(tmp_path):
     assert read_config(tmp_path / "config.yaml") == config
 
 
+def test_what_print_config_shows_is_read_alike(tmp_path):
+    names = ODD | {"out": None, "A": "null", "B": "None"}
+    parser = ArgumentParser(exit_on_error=False)
+    add_settings(parser)
+    parsed = parser.parse_args(["--data.corpus", "csv", "--data.label_map", json.dumps(names)])
+    (tmp_path / "shown.yaml").write_text(parser.dump(parsed))
+    assert read_config(tmp_path / "shown.yaml").data.label_map == names
+
+
 def test_other_settings_are_read_as_before():
     assert load("train: {lr: 1e-3, epochs: 3}\ndata: {trim_db: null, fold: all}", path="x.yaml") == {
         "train": {"lr": 1e-3, "epochs": 3}, "data": {"trim_db": None, "fold": "all"}}

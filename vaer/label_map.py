@@ -83,4 +83,5 @@ def _name(value: Any) -> NewName:
 
 
 set_loader(MODE, load, (yaml.YAMLError,))
-register_type(NewName, deserializer=_name, type_check=lambda value, kind: isinstance(value, str))
+register_type(NewName, serializer=lambda value: value, deserializer=_name,
+              type_check=lambda value, kind: isinstance(value, str))

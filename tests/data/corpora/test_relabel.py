@@ -24,6 +24,7 @@ def test_a_class_that_is_called_nothing_is_said(caplog):
 
 @pytest.mark.parametrize(("label_map", "message"), [
     ({"fear": "x"}, "here: the label map names fear, and the labels here are joy, sad; correct"),
+    ({"Joy": "x"}, r"names Joy, and the labels here are joy, sad; correct the map \('Joy' and 'joy' are not spelled"),
     ({"joy": "sad", "sad": None}, "leaves sad out and gives that name to another label"),
     ({"joy": None, "sad": None}, r"leaves out every label \(joy, sad\)")])
 def test_a_map_that_does_not_go_is_refused(label_map, message):

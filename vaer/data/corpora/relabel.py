@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from vaer.config import DataConfig
+from vaer.data.spelling import alike, shown
 from vaer.errors import UserError, warn_once
 
 NO_CLASSES = ("id", "take", "path", "fold", "speaker", "label", "prediction")  # predictions.csv has them beside classes
@@ -14,8 +15,10 @@ def relabel(where: str, labels: Iterable[str], config: DataConfig) -> dict[str, 
     found = sorted(set(labels))
     unknown = sorted(set(config.label_map) - set(found))
     if unknown:
+        near = [shown(group) for group in alike([*unknown, *found]) if set(group) & set(unknown)]
         raise UserError(f"{where}: the label map names {', '.join(unknown)}, and the labels here are "
-                        f"{', '.join(found)}; correct the map.")
+                        f"{', '.join(found)}; correct the map"
+                        + f" ({'; '.join(near)} are not spelled alike)" * bool(near) + ".")
     renamed = {name: config.label_map.get(name, name) for name in found}
     out = {name for name, new in renamed.items() if new is None}
     if both := out & set(renamed.values()):
