@@ -160,17 +160,19 @@ def write_samples(path: Path, samples: np.ndarray, rate: int = 16_000, *, mask: 
     return path
 
 
-def write_encoded(path: Path, sound: np.ndarray, rate: int, codec: str, bit_rate: int | None = None) -> Path:
-    """Mono (samples,) within -1 and 1, by an encoder of FFmpeg's in the container of the ending."""
+def write_encoded(path: Path, sound: np.ndarray, rate: int, codec: str, bit_rate: int | None = None,
+                  layout: str = "mono") -> Path:
+    """(samples,) within -1 and 1 in every channel, by an encoder of FFmpeg's in the container of the ending."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=rate, layout="mono")
+        stream = container.add_stream(codec, rate=rate, layout=layout)
         if bit_rate is not None:
             stream.bit_rate = bit_rate
         stream.codec_context.format = stream.codec_context.codec.audio_formats[0]
         stream.codec_context.open()
-        resampler = av.AudioResampler(format=stream.codec_context.format, layout="mono", rate=rate,
+        resampler = av.AudioResampler(format=stream.codec_context.format, layout=layout, rate=rate,
                                       frame_size=stream.codec_context.frame_size or 1024)
-        whole = av.AudioFrame.from_ndarray(sound[None].astype(np.float32), format="fltp", layout="mono")
+        channels = np.repeat(sound.astype(np.float32), av.AudioLayout(layout).nb_channels)
+        whole = av.AudioFrame.from_ndarray(channels[None], format="flt", layout=layout)
         whole.sample_rate, whole.pts, whole.time_base = rate, 0, Fraction(1, rate)
         for frame in [*resampler.resample(whole), *resampler.resample(None)]:
             container.mux(stream.encode(frame))

@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import av
 import numpy as np
 
+from vaer.data import promises
 from vaer.errors import MediaError
 from vaer.instead import instead_of
 
@@ -113,11 +114,11 @@ def _require_whole(path: str, container: av.container.InputContainer, video: av.
     if counted and num_packets < video.frames:
         raise MediaError(path, f"is cut off: its header counts {video.frames} pictures and {num_packets} are there; "
                                f"make or download it again")
-    promised_s = (container.duration or 0) / av.time_base
+    promised_s = promises.promised(container, video)
     start_s = (container.start_time or 0) / av.time_base
     there_s = last_stamp_s - start_s
-    # Some writers of Matroska count from the zero of a clock on which the file starts late: then it ends after that.
-    if "matroska" in container.format.name and promised_s > start_s > 0:
+    # Some writers of Matroska and ASF count from the zero of a clock on which the file starts late: then it ends after.
+    if {"matroska", "asf"} & set(container.format.name.split(",")) and promised_s > start_s > 0:
         there_s = last_stamp_s
     if promised_s - there_s > MISSING_S and _names_duration(path, container):
         raise MediaError(path, f"is cut off: its header promises {promised_s:.1f} s and {max(there_s, 0):.1f} s are "
@@ -219,21 +220,29 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
             raise MediaError(path, "holds a stream that FFmpeg cannot make sense of; make or download the file again")
         if video:
             video.codec_context.thread_count = 1  # threads cost more to start than one picture
-        pictures = _Pictures(container, video)
+        pictures, sound_s, unstamped = _Pictures(container, video), None, False
         for packet in through(container.demux(), path):
             if packet.pts is None:
+                unstamped = unstamped or packet.size > 0
                 continue
             stamp_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
             last_stamp_s = max(last_stamp_s, stamp_s)
             if packet.stream is video:
                 pictures.add(packet)
             if packet.stream in streams and not packet.is_discard:
-                end_s = max(end_s, stamp_s - origin_s)
+                if packet.stream is video:
+                    end_s = max(end_s, stamp_s - origin_s)
+                else:
+                    sound_s = max(sound_s or stamp_s, stamp_s)
+        for sound in (stream for stream in streams if stream is not video):
+            if sound_s is not None or unstamped:
+                end_s = max(end_s, (promises.sound_end(container, sound, sound_s) or origin_s) - origin_s)
         frame_times = np.asarray([float(stamp * video.time_base) - origin_s for stamp in pictures.shown()])
         if len(frame_times) > 1 and frame_times[0] == frame_times[-1]:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
                                    f"its true frame rate")
-        _require_whole(path, container, video, len(pictures.stamps), last_stamp_s)
+        if last_stamp_s or not unstamped:
+            _require_whole(path, container, video, len(pictures.stamps), last_stamp_s)
         if len(frame_times) > 1:  # the last picture is shown as long as the others, whatever its packet says
             end_s = max(end_s, frame_times[-1] + float(np.median(np.diff(frame_times))))
         if not end_s > 0:

@@ -21,11 +21,13 @@ SAMPLE_RATE = 16_000
 RUN_UP_S = 1.0  # lets codecs with memory settle
 G722_BY_MICROSOFT = "e\0\0\0"  # 0x65 in WAV (RFC 2361, A.44)
 REMEMBERING = re.compile(r"adpcm|g72|.*dpcm|dfpwm")  # codecs that write differences
+AVI_TIMED = re.compile(r"pcm_|mp3|mp2|ac3|aac")  # codecs whose stamps in AVI are right
 GAP_S = 0.05  # a waveform that comes this much late follows a gap; less is the rounding of time stamps
 GRID = 2.0**31  # samples stand on the grid of 32-bit integers, which keeps them equal from version to version
 SCATTERED = 3  # pieces that stand apart: fewer are gaps
 LOUDEST = 100.0  # 40 dB over full scale: nobody recorded that, somebody forgot to divide
 SCALES = {"u8": 2.0**7, "s16": 2.0**15, "s32": 2.0**31, "s64": 2.0**63}  # full scale of FFmpeg's integer formats
+PLANES = 8  # as many as FFmpeg keeps pointers to in a frame itself
 TOGETHER = 64  # frames whose samples are looked at together
 STRIDE = 8  # every how manieth sample is asked whether channels cancel out
 CANCELLING = 0.05  # of the power that would be left if the channels had nothing in common
@@ -93,7 +95,8 @@ def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | 
             for number, frame in enumerate(through(flow, path)):
                 if jumps and number == 0 and frame.pts is None:
                     break  # where the jump led to is not known: from the start then
-                yield frame, None if frame.pts is None else float(frame.pts * frame.time_base) - origin_s
+                counted = frame.pts is None or (number > 0 and _counts_blocks(container, stream))
+                yield frame, None if counted else float(frame.pts * frame.time_base) - origin_s
             else:
                 return
 
@@ -123,7 +126,13 @@ def _may_be_entered(container: av.container.InputContainer, stream: av.AudioStre
     MPEG program streams are cut inside frames of sound, so that the first one does not decode. Codecs that write
     differences remember for long, and FFmpeg guesses where their blocks begin in WAV: seen 0.4 s off.
     """
-    return container.format.name != "mpeg" and REMEMBERING.match(stream.codec_context.name) is None
+    return (container.format.name != "mpeg" and REMEMBERING.match(stream.codec_context.name) is None
+            and not _counts_blocks(container, stream))
+
+
+def _counts_blocks(container: av.container.InputContainer, stream: av.AudioStream) -> bool:
+    """Whether stamps are counts of blocks, as AVI has them, of which FFmpeg knows the length for some codecs alone."""
+    return container.format.name == "avi" and AVI_TIMED.match(stream.codec_context.name) is None
 
 
 class _Spell:
@@ -134,10 +143,15 @@ class _Spell:
         self.due_s = time_s
         self.first = self.end = round(time_s * sample_rate)
         self.pieces: list[np.ndarray] = []
-        self.mixer, self.levels = _Mixer(frame, sample_rate), _Levels(path, time_s, frame)
+        self.packer = _packer(frame) if frame.format.is_planar and frame.layout.nb_channels >= PLANES else None
+        kind = frame.format.name if self.packer is None else _sample_kind(frame)
+        self.mixer, self.levels = _Mixer(frame, kind, sample_rate), _Levels(path, time_s, frame)
 
     def add(self, frame: av.AudioFrame | None) -> None:
         """The next frame; None for what the resampler still holds."""
+        if frame is not None and self.packer is not None:
+            self.packer.push(frame)
+            frame = self.packer.pull()
         self.levels.add(frame)
         for piece in self.mixer.mix(frame):
             self.pieces.append(piece)
@@ -196,12 +210,12 @@ class _Levels:
 class _Mixer:
     """Frames of one kind to mono pieces of one sample rate."""
 
-    def __init__(self, frame: av.AudioFrame, sample_rate: int) -> None:
-        self.of_integers = _sample_kind(frame) in SCALES
+    def __init__(self, frame: av.AudioFrame, kind: str, sample_rate: int) -> None:
+        self.of_integers = kind.rstrip("p") in SCALES
         self.weights = _weights(frame.layout)
         if self.weights is None:
             try:
-                self.graph = _graph(frame.format.name, frame.layout.name, frame.sample_rate, sample_rate)
+                self.graph = _graph(kind, frame.layout.name, frame.sample_rate, sample_rate)
                 return
             except av.FFmpegError:  # FFmpeg has no weights for these places: a left and a middle one alone, say
                 self.weights = np.full(frame.layout.nb_channels, 1 / frame.layout.nb_channels)
@@ -238,13 +252,22 @@ def _weights(layout: av.AudioLayout) -> np.ndarray | None:
 
 def _graph(kind: str, layout: str, from_rate: int, to_rate: int) -> Graph:
     """FFmpeg's resampler from frames to mono doubles; raises FFmpegError where it cannot mix the layout."""
-    graph = Graph()
-    source = graph.add_abuffer(sample_rate=from_rate, format=kind, layout=layout, time_base=Fraction(1, from_rate))
     # Without the limit on the sum of weights two equal channels would gain 3 dB.
-    resampler = graph.add("aresample", f"{to_rate}:ochl=mono:osf=dbl:rematrix_maxval=1")
-    sink = graph.add("abuffersink")
-    source.link_to(resampler)
-    resampler.link_to(sink)
+    return _filtered(kind, layout, from_rate, "aresample", f"{to_rate}:ochl=mono:osf=dbl:rematrix_maxval=1")
+
+
+def _packer(frame: av.AudioFrame) -> Graph:
+    """From planar frames to ones whose channels alternate: PyAV 18 reads past the end of eight planes and crashes."""
+    return _filtered(frame.format.name, frame.layout.name, frame.sample_rate, "aformat",
+                     f"sample_fmts={_sample_kind(frame)}")
+
+
+def _filtered(kind: str, layout: str, rate: int, name: str, settings: str) -> Graph:
+    graph = Graph()
+    source = graph.add_abuffer(sample_rate=rate, format=kind, layout=layout, time_base=Fraction(1, rate))
+    step, sink = graph.add(name, settings), graph.add("abuffersink")
+    source.link_to(step)
+    step.link_to(sink)
     graph.configure()
     return graph
 

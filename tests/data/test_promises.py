@@ -1,0 +1,48 @@
+"""How long a sound lasts where header and packets contradict each other; files that do stand in test_waveforms."""
+
+from fractions import Fraction
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from makers import noise, shared, write_encoded
+
+from vaer.data import promises
+from vaer.data.probe import probe
+from vaer.data.waveforms import read_sound
+
+
+def container(name, duration_s=None):
+    return SimpleNamespace(format=SimpleNamespace(name=name), duration=duration_s and duration_s * 1_000_000)
+
+
+def stream(duration_s=None, start_s=None):
+    return SimpleNamespace(duration=duration_s and duration_s * 100, start_time=start_s and start_s * 100,
+                           time_base=Fraction(1, 100))
+
+
+@pytest.mark.parametrize(("name", "named_s", "start_s", "stamped_s", "end_s"), [
+    ("avi", 10, None, 1917.0, 10.0), ("avi", 25_000, 0, 10.0, 10.0), ("avi", None, None, 10.0, 10.0),
+    ("wav", 10, None, 12.0, 12.0), ("wav", 10, None, None, 10.0), ("asf", 10, 5, None, 15.0),
+    ("ogg", None, None, None, None)])
+def test_the_end_of_a_sound(name, named_s, start_s, stamped_s, end_s):
+    assert promises.sound_end(container(name), stream(named_s, start_s), stamped_s) == end_s
+
+
+@pytest.mark.parametrize(("name", "promised_s"), [("avi", 8), ("matroska,webm", 12)])
+def test_an_avi_promises_its_frames(name, promised_s):
+    assert promises.promised(container(name, 12), stream(8)) == promised_s
+    assert promises.promised(container(name, 12), None) == (0 if name == "avi" else 12)
+
+
+def test_packets_without_stamps_last_as_long_as_the_header_says(tmp_path):
+    """ADPCM of Flash in WAV, which FFmpeg writes and does not time."""
+    path = str(write_encoded(tmp_path / "a.wav", noise(3.0, 22_050), 22_050, "adpcm_swf"))
+    assert probe(path).duration_s == pytest.approx(3, abs=0.2)
+    heard = read_sound(path, 1.5, 2.5)
+    np.testing.assert_array_equal(heard, read_sound(path, 0, 3)[24_000:40_000])
+    assert np.abs(heard).max() > 0.1
+
+
+def test_windows_media_lasts_as_long_as_it_does():
+    assert probe(str(shared("faults") / "windows_media.wmv")).duration_s == pytest.approx(10.043, abs=0.05)
