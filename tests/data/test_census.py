@@ -3,7 +3,7 @@
 import pytest
 from makers import make_item
 
-from vaer.data.census import census, require_classes, warn_of_spellings
+from vaer.data.census import census, narrowing, require_classes, require_speakers, warn_of_spellings, warn_of_unmatched
 from vaer.errors import UserError
 from vaer.records import Split
 
@@ -59,3 +59,23 @@ def test_one_label_is_nothing_to_learn():
     with pytest.raises(UserError, match=r"some/root: the 2 training clips all have the label 'sad', so that there is"):
         require_classes("some/root", Split(clips([1, 2], labels=["sad"]), [], clips([3]), ""))
     require_classes("some/root", Split(clips([1]), [], [], ""))
+
+
+def test_what_adapts_to_speakers_needs_their_names():
+    require_speakers("some/root", clips([1, 2]), "--model.speaker_norm true")
+    with pytest.raises(UserError, match=r"some/root: names no speakers, and --model\.speaker_norm true adapts to each"):
+        require_speakers("some/root", clips([1, ""]), "--model.speaker_norm true")
+
+
+def test_classes_that_another_corpus_lacks_are_listed_first():
+    learned = ("angry", "calm", "happy", "sad")
+    assert narrowing(learned, ("angry", "happy"), "mine", {"bored": 3, "tired": 4}) == [
+        "answers among 2 of 4 classes: mine has no clips of calm, sad",
+        "7 clips of mine left out: bored 3, tired 4"]
+    assert narrowing(learned, learned, "mine", {}) == []
+
+
+def test_labels_that_the_network_spells_otherwise_are_warned_of(caplog):
+    warn_of_unmatched("some/other", ("angry", "sad"), ["ANGRY ", "bored"])
+    assert "some/other: the labels 'ANGRY ' and 'angry' are spellings of one name, which the network" in caplog.text
+    assert "bored" not in caplog.text

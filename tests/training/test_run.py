@@ -56,6 +56,15 @@ def test_clips_that_are_cut_are_counted_first_and_exactly_after_an_epoch(corpus,
     assert "2 of 3 training clips are longer than data.max_seconds 0.75 and were cut to their middle" in said
 
 
+def test_a_network_that_adapts_to_speakers_wants_to_know_them(tmp_path):
+    for number, label in enumerate(("happy", "sad")):
+        write_wav(tmp_path / label / "a.wav", tone(0.1 + 0.1 * number))
+    settings = config(tmp_path, tmp_path / "run", speaker_norm=True)
+    settings = replace(settings, "data", corpus="folders", protocol="all_train")
+    with pytest.raises(UserError, match=r"names no speakers, and --model\.speaker_norm true adapts to each of them"):
+        train(settings)
+
+
 def test_clips_of_one_label_are_nothing_to_learn(tmp_path):
     for repetition in "12":
         write_wav(tmp_path / f"03-01-03-01-01-0{repetition}-01.wav", tone(0.1 * int(repetition)))
