@@ -15,7 +15,7 @@ from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOREIGN = {"--quiet", "--config_file", "--help", "--logdir"}  # flags of accelerate and others
+FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm"}  # flags of accelerate and others
 
 
 def known_flags():

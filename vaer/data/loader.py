@@ -4,7 +4,8 @@ import math
 import os
 import re
 import signal
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 from multiprocessing.process import BaseProcess
@@ -20,6 +21,8 @@ from vaer.data import decoders
 from vaer.data.buckets import by_length
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
+from vaer.data.shared_memory import batch_bytes, require_room, shared
+from vaer.data.waiting import watch
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, log
 from vaer.records import Batch, Clip
 
@@ -27,6 +30,9 @@ from vaer.records import Batch, Clip
 WAITED = signal.SIGALRM  # the alarm that counts seconds by the clock: a pause or a stalled disk as well
 DECODER_SIGNALS = {WAITED: "does not come back", signal.SIGPROF: "does not come back", signal.SIGSEGV: "crashes",
                    signal.SIGABRT: "crashes", signal.SIGFPE: "crashes"}
+
+
+LOOKED_AT = 256  # items whose durations tell how long waveforms are
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
@@ -50,6 +56,16 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         self.num_items, self.batch_size, self.accumulation = num_items, batch_size, accumulation
         self.seed, self.rank, self.world, self.seconds = seed, rank, world, seconds
         self.epoch = self.first_step = 0
+
+    @property
+    def rows(self) -> int:
+        """Clips of a micro-batch."""
+        return self.batch_size // self.world // self.accumulation
+
+    @property
+    def together(self) -> int:
+        """Micro-batches that are used at once."""
+        return self.accumulation
 
     @property
     def steps(self) -> int:
@@ -80,6 +96,7 @@ class ViewSampler(Sampler[list[tuple[int, int]]]):
 
     def __init__(self, num_items: int, *, views: int, batch_size: int, rank: int, world: int) -> None:
         self.indices, self.views, self.batch_size = range(rank, num_items, world), views, batch_size
+        self.rows, self.together = min(batch_size, len(self.indices) * views), 1
 
     def __len__(self) -> int:
         return math.ceil(len(self.indices) * self.views / self.batch_size)
@@ -103,12 +120,15 @@ class Batches:
         self.waited_s = 0.0
         self.samples = np.zeros(2, dtype=np.int64)
         """True samples of sound in all batches so far, and those with padding."""
+        self.interrupted: Callable[[], bool] = lambda: False
+        """Whether a signal asked for the end: it is not waited for data any longer then."""
         self.busy = torch.full((max(1, num_workers), 2), -1, dtype=torch.long).share_memory_()
         """A row a worker: the index that it reads, or -1, and its process number."""
         config = clips.config
         on_gpu = config.decode_device == "cuda" and clips.wanted.video
         if clips.wanted.video:
             decoders.chosen(config.decoder, config.decode_device)  # what is missing is said before anything is read
+        require_room(self._batch_bytes(), num_workers=num_workers, together=sampler.together, batches=len(sampler))
         self.make_loader = partial(
             DataLoader, _Reporting(clips, self.busy), num_workers=num_workers,
             persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_leave_group,
@@ -122,12 +142,15 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         started = perf_counter()
-        iterator, delivered, tried = iter(self.loader), 0, set()
+        iterator, delivered, tried = None, 0, set()
         while True:
             try:
+                iterator = self._watched(self.loader) if iterator is None else iterator
                 batch = next(iterator)
             except StopIteration:
                 return
+            except RunError:  # a wait that was given up
+                raise
             except RuntimeError as error:
                 failure = self._named(error, getattr(iterator, "_workers", []))
                 if not isinstance(failure, GivenUpError) or failure.path in tried:
@@ -154,7 +177,28 @@ class Batches:
         self.busy[:] = -1
         rest = islice(iter(self.sampler), delivered, None)
         self.loader = self.make_loader(batch_sampler=self.sampler)  # for later passes: a worker of the old one is dead
-        return iter(self.make_loader(batch_sampler=list(rest), persistent_workers=False))
+        return self._watched(self.make_loader(batch_sampler=list(rest), persistent_workers=False))
+
+    def _watched(self, loader: DataLoader) -> Iterator[Batch | UserError]:
+        """A pass of a loader whose waits end."""
+        iterator = iter(loader)
+        if loader.num_workers and not hasattr(iterator, "watched"):  # it stays over epochs, as its processes do
+            batches = weakref.proxy(self)
+            watch(iterator, lambda: batches._reading(), lambda: batches.interrupted())
+            iterator.watched = True
+        return iterator
+
+    def _reading(self) -> dict[int, str]:
+        return {process: self.clips.items[index].path for index, process in self.busy.tolist() if index >= 0}
+
+    def _batch_bytes(self) -> int:
+        """Of a batch at least: lengths of waveforms count where the corpus says them."""
+        config, items = self.clips.config, self.clips.items
+        longest = config.max_seconds if config.window_s is None else config.window_s
+        some = [items[index] for index in range(0, len(items), max(1, len(items) // LOOKED_AT))]
+        seconds = np.mean([min(longest, item.duration_s or 0.0) for item in some]) if self.clips.wanted.audio else 0.0
+        return batch_bytes(self.sampler.rows, frames=config.num_frames * self.clips.wanted.video, size=config.size,
+                           seconds=float(seconds))
 
     def _named(self, error: RuntimeError, workers: list[BaseProcess]) -> RuntimeError | MediaError:
         died = re.search(r"DataLoader worker \(pid(?:\(s\))? (\d+).*(exited unexpectedly|killed by signal)", str(error))
@@ -167,9 +211,10 @@ class Batches:
         if paths and -dead.exitcode in DECODER_SIGNALS:
             kind = GivenUpError if -dead.exitcode == WAITED else MediaError
             return kind(paths[0], f"its decoder {DECODER_SIGNALS[-dead.exitcode]}; make the file again or leave it out")
+        what = ("more in /dev/shm (docker run --shm-size)" if -dead.exitcode == signal.SIGBUS
+                else f"memory enough for --data.num_workers {len(self.busy)}")
         return RunError(f"A decoding process died (status {dead.exitcode}) while it read "
-                        f"{paths[0] if paths else 'nothing'}: is there memory enough for --data.num_workers "
-                        f"{len(self.busy)}?")
+                        f"{paths[0] if paths else 'nothing'}: is there {what}?")
 
 
 def _leave_group(worker: int) -> None:
@@ -178,7 +223,11 @@ def _leave_group(worker: int) -> None:
 
 
 def _collate_or_error(clips: list[Clip | UserError], **settings: Any) -> Batch | UserError:
-    return next((clip for clip in clips if isinstance(clip, UserError)), None) or collate(clips, **settings)
+    error = next((clip for clip in clips if isinstance(clip, UserError)), None)
+    if error is not None:
+        return error
+    batch = collate(clips, **settings)
+    return batch if torch.utils.data.get_worker_info() is None else shared(batch)
 
 
 class _Reporting(Dataset):

@@ -5,6 +5,7 @@ import shutil
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -29,6 +30,7 @@ from vaer.data.guard import ordered
 from vaer.data.lengths import window_lengths
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.data.protocols import is_file, read_split
+from vaer.data.waiting import WaitInterruptedError
 from vaer.errors import RunError, UserError
 from vaer.evaluation.calibration import fit_temperature
 from vaer.evaluation.metrics import score
@@ -173,12 +175,14 @@ class Run:
         self.sampler = StepSampler(len(clips), batch_size=config.train.batch_size, seed=config.seed,
                                    accumulation=config.train.accumulation, seconds=seconds, **ranks)
         self.batches = Batches(clips, self.sampler, **loading)
+        self.batches.interrupted = partial(stop_asked, accelerator)
         self.recipe = recipe_of(config, window_lengths(split.train, config.data.clip)) if self._is_main else None
         self.validation = None
         if split.validation:
             clips = EvaluationClips(split.validation, classes, config=config.data, wanted=wanted,
                                     views=config.evaluate.views)
             self.validation = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading)
+            self.validation.interrupted = partial(stop_asked, accelerator)
 
     def learn(self) -> None:
         """Go through the epochs that are left; ends early where patience does."""
@@ -215,8 +219,15 @@ class Run:
         log.begin_epoch(progress.epoch + 1, config.train.epochs, steps, progress.step)
         started, waited_s, first = perf_counter(), self.batches.waited_s, progress.step
         self.batches.samples[:] = 0
-        train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
-                    lambda loss: self._after_step(loss, log))
+        try:
+            train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
+                        lambda loss: self._after_step(loss, log))
+        except WaitInterruptedError as error:
+            if self.accelerator.num_processes > 1:  # the others are in the midst of a step
+                raise
+            save_last(self.accelerator, self.folder)
+            raise RunError(f"{error} Step {progress.step} of epoch {progress.epoch + 1} was the last one, and is saved "
+                           f"in {self.folder}.") from error
         took_s = perf_counter() - started
         row = {"epoch": progress.epoch + 1, "loss": progress.loss_sum / steps,
                "lr": self.scheduler.get_last_lr()[-1],
@@ -331,6 +342,11 @@ def _line(row: dict[str, float], epochs: int, best: bool) -> str:
     padding = f"  padding {row['padding']:.0%}" if "padding" in row else ""
     return (f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.3f}{scores}  {row['clips_per_s']:.1f} clips/s  "
             f"waiting for data {row['data_wait']:.0%}{padding}{'  best' if best and scores else ''}")
+
+
+def stop_asked(accelerator: Accelerator) -> bool:
+    """Whether a signal reached this process that no step has ended yet."""
+    return accelerator.flag_tensor is not None and bool(accelerator.flag_tensor)
 
 
 @contextmanager
