@@ -4,6 +4,7 @@ import pytest
 from makers import make_item, tone, write_wav
 
 from vaer.config import DataConfig
+from vaer.data import cuts as cuts_module
 from vaer.data.cuts import Cuts, afterwards, count_cut, find_cuts, sentence
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 
@@ -47,6 +48,13 @@ def test_clips_that_are_trimmed_to_less_stay_whole(sounds):
     config = DataConfig(max_seconds=2.0, trim_db=40)
     assert find_cuts([item._replace(duration_s=length) for item, length in zip(sounds, (0.5, 1.5, 3.0), strict=True)],
                      config).cut == 1
+
+
+def test_sound_is_decoded_for_long_clips_alone(sounds, monkeypatch):
+    trimmed = []
+    monkeypatch.setattr(cuts_module, "span", lambda item, config: trimmed.append(item.path) or (1.0, 2.5))
+    assert find_cuts(sounds, DataConfig(max_seconds=1.0, trim_db=40)).cut == 2
+    assert trimmed == [sounds[1].path, sounds[2].path]
 
 
 def test_what_was_cut_is_counted_where_windows_are_made(sounds):

@@ -9,6 +9,7 @@ import torch
 from vaer.config import ClipConfig
 from vaer.data import windows
 from vaer.data.dataset import EvaluationClips, TrainingClips, span
+from vaer.data.probe import probe
 from vaer.errors import MediaError
 from vaer.records import Item
 
@@ -41,7 +42,9 @@ def find_cuts(items: Sequence[Item], config: ClipConfig, most_s: float = MOST_S)
             continue
         else:
             try:
-                limits = span(item, config)
+                limits = (0.0, probe(item.path).duration_s) if item.duration_s is None else (0.0, item.duration_s)
+                if windows.is_cut(limits, config) and config.trim_db is not None:  # whose sound is decoded for it
+                    limits = span(item, config)
             except MediaError:  # whoever reads it says so
                 unknown += 1
                 continue
