@@ -91,3 +91,12 @@ def test_print_config_shows_what_flags_and_file_make(capsys, tmp_path):
     shown = capsys.readouterr().out
     assert "fold: 2" in shown
     assert "size: 96" in shown
+
+
+def test_a_file_whose_name_begins_like_a_flag(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "-a.wav").touch()
+    with pytest.raises(SystemExit):
+        main(["check", "-a.wav"])
+    assert capsys.readouterr().err.endswith("-a.wav is taken for a flag, and there is a file of that name: write "
+                                            "./-a.wav.\n")

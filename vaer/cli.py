@@ -101,6 +101,8 @@ def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str
     if "unrecognized arguments: " in text:
         unknown = text.split("unrecognized arguments: ")[1].split()[0]
         near = difflib.get_close_matches(unknown.split("=")[0], known, n=1, cutoff=0.5)
+        if os.path.exists(unknown):
+            return f"{unknown} is taken for a flag, and there is a file of that name: write ./{unknown}."
         return f"{unknown} is no flag of this command" + (f"; did you mean {near[0]}?" if near else "; see --help.")
     if "does not accept option" in text:
         group, unknown = text.split("'")[1], text.split("'")[3]
