@@ -115,7 +115,8 @@ def _more_film_codecs() -> list[Odd]:
             ("obu", Film("libsvtav1", options=SVT), None)):
         quick = (ending, film, sound and sound.codec) in (
             ("mpg", Film("mpeg2video"), "mp2"), ("ts", H264, "aac"), ("flv", Film("flv"), "libmp3lame"),
-            ("wmv", Film("wmv2"), "wmav2"), ("ogv", VP8, "vorbis"), ("3gp", Film("h263"), "libopencore_amrnb"))
+            ("wmv", Film("wmv2"), "wmav2"), ("ogv", VP8, "vorbis"), ("rm", Film("rv20"), "ac3"),
+            ("3gp", Film("h263"), "libopencore_amrnb"))
         remark = "b_frames" if film.options is B_FRAMES else "b" if "bf" in film.options else ""
         found.append(_pair(ending, film, sound, remark, quick=quick))
     return found

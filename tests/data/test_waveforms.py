@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 from makers import noise, shared, tone, write_encoded, write_samples, write_wav
+from odd_makers import Film, Odd, Sound, heard, write_odd
 from scipy.signal import resample_poly
 
 from vaer import errors
@@ -221,3 +222,11 @@ def test_a_seek_into_stamps_that_are_not_there_starts_over(tmp_path, monkeypatch
     monkeypatch.setattr(waveforms, "_decoded", without_stamps)
     np.testing.assert_array_equal(read_sound(path, 4.0, 5.0), whole[64_000:80_000])
     assert starts == [3.0, None]
+
+
+def test_a_container_that_leads_nowhere_is_read_from_the_start(tmp_path):
+    """FFmpeg writes RealMedia without an index, and cannot seek in it; AC-3 comes 256 of 48,000 samples late."""
+    path = str(write_odd(Odd("a.rm", (Film("rv20", frames=100), Sound("ac3", seconds=4.0))), tmp_path))
+    shift, likeness = shift_and_likeness(read_sound(path, 3.0, 4.0), heard(Sound())[48_000:64_000])
+    assert abs(shift - 85) <= 2
+    assert likeness > 0.95

@@ -92,19 +92,25 @@ def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | 
             origin_s = start_of(container)
             jumps = may_jump and start_s > RUN_UP_S and _may_be_entered(container, stream)
             flow = _decoded(container, stream, start_s + origin_s - RUN_UP_S if jumps else None)
+            number = -1
             for number, frame in enumerate(through(flow, path)):
                 if jumps and number == 0 and frame.pts is None:
                     break  # where the jump led to is not known: from the start then
                 counted = frame.pts is None or (number > 0 and _counts_blocks(container, stream))
                 yield frame, None if counted else float(frame.pts * frame.time_base) - origin_s
             else:
-                return
+                if number >= 0 or not jumps:
+                    return
 
 
 def _decoded(container: av.container.InputContainer, stream: av.AudioStream,
              at_s: float | None) -> Iterator[av.AudioFrame]:
+    """The frames from before `at_s` on, or all; none where the container leads nowhere (RealMedia without an index)."""
     if at_s is not None:
-        container.seek(round(at_s / stream.time_base), stream=stream)
+        try:
+            container.seek(round(at_s / stream.time_base), stream=stream)
+        except av.FFmpegError:
+            return
     yield from container.decode(stream)
 
 
