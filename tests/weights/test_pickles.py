@@ -1,3 +1,4 @@
+import argparse
 import io
 import json
 import os
@@ -89,6 +90,15 @@ def test_a_hostile_pickle_is_refused_and_runs_nothing(tmp_path, protocol, call):
     with pytest.raises(UserError, match=r"x\.pkl: asks for .*which no weights need: it was not run"):
         read_file(path)
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("beside", "name"), [
+    (argparse.Namespace(lr=0.1), "argparse.Namespace"), (torch.ones(1), r"torch\._utils\._rebuild_tensor_v2")])
+def test_objects_in_a_pickle_are_told_with_the_remedy(tmp_path, beside, name):
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps({"blobs": {"a": np.ones(1)}, "beside": beside}))
+    with pytest.raises(UserError, match=rf"x\.pkl: asks for {name}, which is neither an array nor a plain container: "
+                                        r"nothing of it was run; .*`torch\.save\(model\.state_dict\(\), FILE\)`"):
+        read_file(tmp_path / "x.pkl")
 
 
 def test_the_hostile_pickle_would_have_run(tmp_path):

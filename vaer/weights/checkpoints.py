@@ -30,7 +30,7 @@ HOSTILE = re.compile(
     r"importlib|io|joblib|marshal|multiprocessing|nt|operator|os|pdb|pickle|pip|pkgutil|popen2|posix|pty|pydoc|"
     r"requests|runpy|shutil|signal|smtplib|socket|ssl|subprocess|sys|tempfile|threading|timeit|torch\.hub|torch\.jit|"
     r"torch\.package|torch\.serialization|types\.(CodeType|FunctionType)|urllib\d?|webbrowser)(\..*)?|"
-    r"numpy\.(f2py|load|fromfile|save|testing)\b.*|functools\.reduce")
+    r"numpy\.(f2py|load|from|memmap|save|testing).*|functools\.reduce")
 ADMITTED = {"numpy.dtype": AnyType} | MAKERS
 SAVE = "where it was made, save the weights alone (`torch.save(model.state_dict(), FILE)`)"
 UNREAD = "vaer_unread"

@@ -1,6 +1,7 @@
 """Reading files of weights that strangers wrote: by content, whatever they are called, and without running them."""
 
 import pickle
+import re
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +14,7 @@ from torch import Tensor
 from vaer.errors import UserError
 from vaer.instead import instead_of
 from vaer.weights.arrays import MAKERS, Array, ForbiddenName, NumberType
-from vaer.weights.checkpoints import DAMAGED, read_torch
+from vaer.weights.checkpoints import DAMAGED, HOSTILE, SAVE, read_torch
 
 SAFETENSORS = b'{"'  # after eight bytes that say how long the table of contents is
 ZIP = b"PK"  # torch.save since 1.6
@@ -80,6 +81,9 @@ def _read_arrays(path: Path, file: BinaryIO) -> Any:
     try:
         return unpickler.load()
     except ForbiddenName as error:
+        if _is_foreign(str(error)):
+            raise UserError(f"{path}: asks for {error}, which is neither an array nor a plain container: nothing of it "
+                            f"was run; {SAVE}.") from error
         raise UserError(f"{path}: asks for {error}, which no weights need: it was not run, and should not be trusted; "
                         f"download it again from its publisher.") from error
     except DAMAGED as error:
@@ -98,6 +102,11 @@ class ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in ADMITTED:
             raise ForbiddenName(f"{module}.{name}")
         return ADMITTED[module, name]
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether what a pickle asks for is a thing that weights may lie beside or in, and no attack."""
+    return re.fullmatch(r"[\w.]+\.\w+", name) is not None and HOSTILE.fullmatch(name) is None
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:
