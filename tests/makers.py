@@ -228,6 +228,8 @@ def make_tokens(batch: int, time: int, dim: int, real: int | None = None, rate: 
 
 def tiny_video(**settings) -> VideoConfig:
     """A small video branch, but for `settings`."""
+    if settings.get("kind") == "timm":
+        return VideoConfig(**{"network": "test_resnet", "layers": 1, "dim": 16, "heads": 2, "dropout": 0.0} | settings)
     return VideoConfig(**{"preset": "tiny", "width": 8, "dropout": 0.0} | settings)
 
 

@@ -47,6 +47,12 @@ def test_every_file_for_accelerate_is_one(path):
     lambda: VideoConfig(fusion_kernel=4), lambda: VideoConfig(blocks=[1, 2]), lambda: VideoConfig(dropout=-0.1),
     lambda: AudioConfig(dim=10, heads=4), lambda: AudioConfig(dim=16, heads=0), lambda: FusionConfig(heads=0),
     lambda: FusionConfig(kind="mean", add_heads=True),
+    lambda: VideoConfig(network="resnet50"), lambda: VideoConfig(layers=0), lambda: VideoConfig(freeze_network=True),
+    lambda: VideoConfig(kind="timm", alpha=4), lambda: VideoConfig(kind="timm", preset="tiny"),
+    lambda: VideoConfig(kind="timm", pathways="slow"), lambda: VideoConfig(kind="timm", blocks=[1, 1, 1, 1]),
+    lambda: VideoConfig(kind="timm", network="resnet50", layers=-1),
+    lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm")))),
+    lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm", network="resnet50", dim=10)))),
     lambda: VideoConfig(blocks=[1, 1, 0, 1]), lambda: VideoConfig(width=0), lambda: VideoConfig(fusion_kernel=-1),
     lambda: FusionConfig(dim=10, heads=4), lambda: FusionConfig(kind="bottleneck", dim=10, heads=4),
     lambda: FusionConfig(kind="bottleneck", dim=9, heads=3), lambda: FusionConfig(kind="bottleneck", layers=1),
@@ -66,6 +72,15 @@ def test_presets_fill_what_is_none_and_nothing_else():
     assert resolve(Config(model=ModelConfig(init="runs/x"))).model.video.freeze_batchnorm is True
     assert resolve(Config(model=ModelConfig(video=VideoConfig(pretrained="x")))).model.video.freeze_batchnorm is True
     assert resolve(config) == config
+
+
+def test_an_image_network_takes_any_number_of_frames_and_the_name_of_its_weights():
+    video = VideoConfig(kind="timm", pretrained="timm:resnet50.a1_in1k")
+    config = resolve(Config(data=DataConfig(num_frames=7), model=ModelConfig(video=video)))
+    assert config.model.video.network == "resnet50.a1_in1k"
+    assert (config.model.video.layers, config.model.video.alpha) == (2, None)
+    assert resolve(config) == config
+    assert resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm", enabled=False)))).model.video.network is None
 
 
 @pytest.mark.parametrize(("branch", "section"), [("video", VideoConfig), ("audio", AudioConfig)])

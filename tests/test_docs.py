@@ -8,7 +8,7 @@ import pytest
 from jsonargparse import ArgumentParser
 
 from vaer.cli import COMMANDS
-from vaer.config import AudioConfig, DataConfig, FusionConfig
+from vaer.config import AudioConfig, DataConfig, FusionConfig, VideoConfig
 from vaer.data.protocols import SPEAKER_DEPENDENT, published
 from vaer.models.audio.hf_encoder import ENCODERS
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
@@ -47,6 +47,7 @@ def test_every_flag_command_file_and_link_exists(page):
 @pytest.mark.parametrize(("page", "names"), [
     ("corpora.md", [*get_args(DataConfig.__annotations__["corpus"]), *published(), *SPEAKER_DEPENDENT]),
     ("models.md", [*VIDEO_PRESETS, *AUDIO_PRESETS, *ENCODERS, *get_args(AudioConfig.__annotations__["kind"]),
+                   *get_args(VideoConfig.__annotations__["kind"]),
                    *get_args(FusionConfig.__annotations__["kind"])])])
 def test_every_choice_has_its_row(page, names):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")

@@ -13,10 +13,12 @@ from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 from vaer.errors import UserError, as_text
 from vaer.instead import instead_of
 from vaer.label_map import MODE, LabelMap
-from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
+from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 
 Settings = TypeVar("Settings")
 SAMPLE_RATE = 16_000  # Hz of every waveform
+TIMM = "timm:"
+"""What stands before a name of timm's where weights are named."""
 
 
 def require(condition: bool, message: str) -> None:
@@ -30,6 +32,15 @@ def require_range(flag: str, value: float | None, low: float, high: float = floa
     if value is not None and not low <= value <= high:
         span = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
         raise UserError(f"--{flag} is {value}; it must be {span}.")
+
+
+def _require_kind(flag: str, section: Any, only: dict[str, tuple[str, ...]]) -> None:
+    """Refuse settings of another kind than the section's own; those left at their defaults pass."""
+    usual = {part.name: part.default for part in dataclasses.fields(section)}
+    for kind, names in only.items():
+        given = [name for name in names if getattr(section, name) != usual[name]]
+        require(kind == section.kind or not given,
+                f"--{flag}.{', '.join(given)} belongs to --{flag}.kind {kind} (now {section.kind}); leave it out.")
 
 
 def has_group(pattern: str) -> bool:
@@ -164,18 +175,35 @@ class DataConfig(ClipConfig):
         return ClipConfig(**{part.name: getattr(self, part.name) for part in dataclasses.fields(ClipConfig)})
 
 
+SLOWFAST_ONLY = ("preset", "pathways", "alpha", "beta_inv", "fusion_kernel", "width", "blocks", "slow_temporal_blocks",
+                 "fast_temporal_blocks")
+TIMM_ONLY = ("network", "layers", "dim", "heads", "freeze_network")
+
+
 @dataclass(frozen=True)
 class VideoConfig:
-    """The SlowFast branch; what is left at none is filled in by the preset."""
+    """The video branch; what is left at none is filled in by the preset, or by what is usual for its kind."""
 
     enabled: bool = True
     """Whether the branch is built."""
-    kind: Literal["slowfast"] = "slowfast"
-    """The family of the branch."""
+    kind: Literal["slowfast", "timm"] = "slowfast"
+    """The family of the branch; timm: an image network of that library on each frame, attention over time behind it."""
     preset: Literal["tiny", "r50_4x16", "r50_8x8", "r101_50_50", "r101_50_101", "r101_101_101"] = "r50_8x8"
-    """Size of the network, with random weights; the r* ones are those of the SlowFast paper and its zoo."""
+    """slowfast only: size of the network, with random weights; the r* ones are those of the SlowFast paper and its
+    zoo."""
+    network: str | None = None
+    """timm only: the image network by timm's name, such as resnet50 or vit_small_patch16_224; none takes the NAME of
+    model.video.pretrained timm:NAME."""
+    layers: int | None = None
+    """timm only: transformer layers over time behind the image network; 0 gives its vectors as they are."""
+    dim: int | None = None
+    """timm only: width of those layers."""
+    heads: int | None = None
+    """timm only: attention heads of those layers."""
+    freeze_network: bool = False
+    """timm only: keep the image network alone as it is; the layers over time still learn."""
     pathways: Literal["both", "slow", "fast"] = "both"
-    """Which pathways are built; `slow` has no lateral connections and gives tokens at the slow rate."""
+    """slowfast only: which pathways are built; `slow` has no lateral connections and gives tokens at the slow rate."""
     alpha: int | None = None
     """Frame-rate ratio of the fast to the slow pathway; data.num_frames is a multiple of it."""
     beta_inv: int | None = None
@@ -202,8 +230,9 @@ class VideoConfig:
     dropout: float = 0.5
     """Dropout before the branch's own head, 0 to 1."""
     pretrained: str | None = None
-    """Weights that the branch starts from: a file of a SlowFast network or of a 2D ResNet, timm:NAME (which downloads),
-    or the folder of a run; `vaer weights PATH` tells which settings a file fits."""
+    """Weights that the branch starts from: a file of a SlowFast network, of a 2D ResNet or, for kind timm, of its
+    network, timm:NAME (which downloads), or the folder of a run; `vaer weights PATH` tells which settings a file
+    fits."""
 
     def __post_init__(self) -> None:
         require_range("model.video.alpha", self.alpha, 1)
@@ -214,6 +243,10 @@ class VideoConfig:
         require_range("model.video.slow_temporal_blocks", self.slow_temporal_blocks, 0)
         require_range("model.video.fast_temporal_blocks", self.fast_temporal_blocks, 0)
         require_range("model.video.dropout", self.dropout, 0, 1)
+        require_range("model.video.layers", self.layers, 0)
+        require_range("model.video.dim", self.dim, 2)
+        require_range("model.video.heads", self.heads, 1)
+        _require_kind("model.video", self, {"slowfast": SLOWFAST_ONLY, "timm": TIMM_ONLY})
         require(self.fusion_kernel is None or self.fusion_kernel % 2 == 1,
                 f"--model.video.fusion_kernel is {self.fusion_kernel}; it must be odd.")
         require(self.blocks is None or len(self.blocks) == 4,
@@ -454,7 +487,7 @@ def resolve(config: Config) -> Config:
         require(not section.enabled or section.pretrained is None or config.model.init is None,
                 f"--model.init and --model.{branch}.pretrained both say what the {branch} branch starts from; "
                 f"leave one of them out.")
-    video = fill(config.model.video, VIDEO_PRESETS[config.model.video.preset])
+    video = _resolve_video(config.model.video)
     audio = _resolve_audio(config)
     if video.freeze_batchnorm is None:
         trained = config.model.init is not None or video.pretrained is not None
@@ -463,13 +496,28 @@ def resolve(config: Config) -> Config:
     require(not audio.enabled or audio.extractor == "filterbank" or not audio.time_masks + audio.band_masks,
             f"--model.audio.time_masks and band_masks hide parts of filterbank features; the extractor of "
             f"{audio.preset if audio.kind == 'wav2vec' else audio.kind} is {audio.extractor}: set both to 0.")
-    require(not video.enabled or video.pathways == "fast" or config.data.num_frames % video.alpha == 0,
-            f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
-            f"try {max(1, config.data.num_frames // video.alpha) * video.alpha}.")
+    if video.enabled and video.kind == "slowfast" and video.pathways != "fast":
+        require(config.data.num_frames % video.alpha == 0,
+                f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
+                f"try {max(1, config.data.num_frames // video.alpha) * video.alpha}.")
     train = config.train
     train = dataclasses.replace(train, video_lr=train.lr if train.video_lr is None else train.video_lr,
                                 audio_lr=train.lr if train.audio_lr is None else train.audio_lr)
     return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
+
+
+def _resolve_video(video: VideoConfig) -> VideoConfig:
+    """The video branch's settings with what is usual for its kind filled in."""
+    if video.kind == "slowfast":
+        return fill(video, VIDEO_PRESETS[video.preset])
+    source = video.pretrained or ""
+    video = fill(video, TIMM_USUAL | ({"network": source.removeprefix(TIMM)} if source.startswith(TIMM) else {}))
+    require(not video.enabled or video.network is not None,
+            "--model.video.kind timm needs --model.video.network NAME, such as resnet50; `vaer weights FILE` tells it "
+            "of a file that it knows.")
+    require(not video.layers or video.dim % video.heads == video.dim % 2 == 0,
+            f"--model.video.dim {video.dim} is not even, or not a multiple of --model.video.heads {video.heads}.")
+    return video
 
 
 def _resolve_audio(config: Config) -> AudioConfig:

@@ -17,6 +17,9 @@ VIDEO_PRESETS: dict[str, dict[str, Any]] = {
                          slow_temporal_blocks=23, fast_temporal_blocks=23),
 }
 
+TIMM_USUAL: dict[str, Any] = dict(layers=2, dim=256, heads=4)
+"""Of the attention over time behind an image network."""
+
 AUDIO_PRESETS: dict[str, dict[str, Any]] = {
     "tiny": dict(extractor="filterbank", layers=2, dim=128, heads=4, normalize=True),
     "wav2vec2_base": dict(extractor="convolutions", layers=12, dim=768, heads=12, normalize=False),

@@ -2,11 +2,12 @@ import json
 
 import pytest
 import torch
-from makers import make_batch, tiny_network
+from makers import make_batch, tiny_network, tiny_video
 
 from vaer.config import AudioConfig, FusionConfig, VideoConfig
 from vaer.models.fusion import FUSIONS
 from vaer.models.network import VAER
+from vaer.models.video import VIDEO_BRANCHES
 
 TINY_VIDEO = {"preset": "tiny", "width": 8, "dropout": 0.0}
 TINY_AUDIO = {"preset": "tiny", "dim": 16, "heads": 2, "layers": 1}
@@ -14,6 +15,7 @@ COMBINATIONS = {
     **{f"{pathways} {kind}": {"video": VideoConfig(**TINY_VIDEO, pathways=pathways),
                               "fusion": FusionConfig(kind=kind, dim=16, heads=2, layers=2)}
        for pathways in ("both", "slow", "fast") for kind in sorted(FUSIONS)},
+    **{f"video {kind}": {"video": tiny_video(kind=kind)} for kind in sorted(VIDEO_BRANCHES)},
     "audio off": {"audio": AudioConfig(enabled=False, **TINY_AUDIO)},
     "video off": {"video": VideoConfig(enabled=False, **TINY_VIDEO)},
     "video frozen": {"video": VideoConfig(**TINY_VIDEO, freeze=True)},
@@ -50,7 +52,7 @@ def test_a_gradient_reaches_every_parameter_that_wants_one(combination, batch):
 def test_with_everything_present_no_gradient_is_zero(combination):
     network = tiny_network(**COMBINATIONS[combination]).train()
     for module in network.modules():  # residuals that start at zero keep gradients from what stands before them
-        if isinstance(module, torch.nn.BatchNorm3d):
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm3d):
             torch.nn.init.ones_(module.weight)
     if network.audio is not None:
         torch.nn.init.normal_(network.audio.mix.weights)
@@ -62,7 +64,7 @@ def test_with_everything_present_no_gradient_is_zero(combination):
 
 
 @pytest.mark.parametrize("combination", [*(f"both {kind}" for kind in sorted(FUSIONS)), "slow concat", "fast mean",
-                                         "convolutions", "speaker norm"])
+                                         "video timm", "convolutions", "speaker norm"])
 def test_a_row_does_not_know_its_neighbours(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     batch = make_batch([0.9, 0.03, 0.0, 0.4], video=[True, True, True, False])

@@ -3,7 +3,7 @@ import json
 
 import pytest
 import torch
-from makers import replace, tiny_config, tiny_network
+from makers import replace, tiny_config, tiny_network, tiny_video
 
 from vaer.config import AudioConfig, VideoConfig, write_config
 from vaer.errors import UserError
@@ -33,6 +33,18 @@ def test_a_branch_is_taken_whole_and_the_rest_is_left(run, branch):
     assert {name.split(".")[0] for name in loaded.left} == {
         "video", "audio", "video_head", "audio_head", "fusion"} - {branch}
     assert f"the {branch} branch of a run" in str(loaded)
+
+
+def test_a_run_with_an_image_network_gives_its_branch_and_says_its_flags(tmp_path):
+    tiny_network(video=tiny_video(kind="timm")).save_pretrained(tmp_path / "best")
+    config = tiny_config(video=tiny_video(kind="timm")).model.video
+    weights = read_video(str(tmp_path), config)
+    assert weights.settings == {"model.video.kind": "timm", "model.video.network": "test_resnet",
+                                "model.video.layers": 1, "model.video.dim": 16, "model.video.heads": 2}
+    assert apply(tiny_network(video=tiny_video(kind="timm")).video, weights, "run").fresh == []
+    other = tiny_config(video=tiny_video(kind="timm", network="test_resnet.r160_in1k")).model.video
+    with pytest.raises(UserError, match=r"has --model\.video\.network test_resnet; give the same"):
+        read_video(str(tmp_path), other)
 
 
 def test_a_run_is_named_by_its_folder_or_that_of_its_weights(run, tmp_path):

@@ -37,6 +37,7 @@ from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
 from vaer.launch import device_warnings, join_processes, require_precision
 from vaer.models.layers.speaker_norm import speaker_norms
+from vaer.models.layers.statistics import synchronised
 from vaer.models.network import VAER, network_settings
 from vaer.records import UNKNOWN_SPEAKER, Split
 from vaer.runs.folder import RunFolder
@@ -138,7 +139,7 @@ class Run:
             "started": str(start_from(network, config.model.init)) if config.model.init else None,
             "pretrained": start_pretrained(network, config), "warnings": warnings_of(config)}
         if config.train.sync_batchnorm:
-            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            network = synchronised(network)
         self.parts = parts(network, config.train)
         self.parameters = sum(parameter.numel() for parameter in network.parameters())
         self._build_data(split, classes, Wanted(config.model.video.enabled, config.model.audio.enabled))

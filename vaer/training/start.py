@@ -96,9 +96,10 @@ def _require_learned(branch: nn.Module, fresh: list[str], source: str) -> None:
     names = {name for name, module in branch.named_modules() if id(module) in frozen}
     unformed = sorted({name.split(".")[0] for name in fresh if name.rpartition(".")[0] in names})
     if unformed:
+        hint = ", or --model.video.pathways slow" if branch.config.kind == "slowfast" and "slow" not in unformed else ""
         raise UserError(f"{source}: has no batch-norm statistics for {' and '.join(unformed)}, which would stay frozen "
                         f"as built; give --model.video.freeze_batchnorm false and --model.video.freeze false"
-                        f"{'' if 'slow' in unformed else ', or --model.video.pathways slow'}.")
+                        f"{hint}.")
 
 
 def _require_whole(branch: str, ours: dict, theirs: dict, fitting: dict, best: BestFolder) -> None:

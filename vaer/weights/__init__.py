@@ -12,8 +12,10 @@ from vaer.runs.folder import best_of
 from vaer.weights.bundles import describe_bundle
 from vaer.weights.checkpoints import SAVE, is_unread_network, unread
 from vaer.weights.contamination import contamination
+from vaer.weights.efficientnet_lite import read_lite
 from vaer.weights.folders import INDEX, SETTINGS, is_hub_name
 from vaer.weights.huggingface import SPEECH
+from vaer.weights.images import read_image_file, read_image_name, require_learning
 from vaer.weights.inflate import FIRST, PREFIX, inflate_resnet, read_timm
 from vaer.weights.own import branches_of, read_own, require_same_colours
 from vaer.weights.pickles import read_file
@@ -28,12 +30,15 @@ from vaer.weights.zoo import DOWNLOADS
 def read_video(source: str, config: VideoConfig) -> Weights:
     """Weights for a video branch of `config`, which is resolved.
 
-    `source` is the folder of a run, a file (SlowFast of PySlowFast or PyTorchVideo, a 2D ResNet) or `timm:NAME`.
-    Raises UserError where it is none of these or not there.
+    `source` is the folder of a run, a file (SlowFast of PySlowFast or PyTorchVideo, a 2D ResNet, the network of kind
+    timm) or `timm:NAME`. Raises UserError where it is none of these or not there.
     """
-    if source.startswith(PREFIX):
-        return read_timm(source.removeprefix(PREFIX), config)
     best = best_of(source)
+    if best is None:
+        require_learning(config, source)
+    if source.startswith(PREFIX):
+        name = source.removeprefix(PREFIX)
+        return read_image_name(name, config) if config.kind == "timm" else read_timm(name, config)
     if best is None:
         return _read_video_file(Path(source), config)
     require_same_colours(best, config, source)
@@ -57,6 +62,7 @@ def describe(source: str) -> list[str]:
         return lines + describe_bundle(source)
     if source.startswith(PREFIX):
         return [*lines, f"{source}: 2D weights that timm publishes, downloaded when a run names them",
+                f"  fits: --model.video.kind timm --model.video.pretrained {source}",
                 "  fits: a ResNet-50 the presets r50_4x16 and r50_8x8, a ResNet-101 those that begin with r101"]
     best = best_of(source)
     if best is not None:
@@ -87,6 +93,11 @@ def _read_video_file(path: Path, config: VideoConfig) -> Weights:
     slowfast = read_slowfast(content, path)
     if slowfast is not None:
         return keep_pathways(slowfast, config)
+    lite = read_lite(content)
+    if lite is not None:
+        return lite
+    if config.kind == "timm":
+        return read_image_file(content, path, config)
     resnet = network_in(content, [FIRST])
     if resnet is not None:
         inflated = inflate_resnet(resnet.values, path, config)
@@ -105,7 +116,8 @@ def _something_else(content: Any) -> str:
         return (f"holds a speech encoder; put it into a folder beside its {SETTINGS}, under the name pytorch_model.bin "
                 f"or model.safetensors, and give the folder to --model.audio.pretrained.")
     names = ", ".join(list(values)[:3]) or "no names at all"
-    return (f"holds {names}, which is neither a SlowFast network nor a 2D ResNet; docs/weights.md lists what is read.")
+    return (f"holds {names}, which is neither a SlowFast network nor a 2D ResNet; an image network in timm's names is "
+            f"read with --model.video.kind timm --model.video.network NAME, and docs/weights.md lists the others.")
 
 
 def _missing(path: Path) -> str:

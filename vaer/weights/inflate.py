@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from vaer.config import TIMM as PREFIX
 from vaer.config import VideoConfig
 from vaer.errors import UserError
 from vaer.models.video.slowfast import MEAN, STD, SlowFast
 from vaer.presets import VIDEO_PRESETS
 from vaer.weights.records import SHOWN, Weights
 
-PREFIX = "timm:"
 FIRST = "layer1.0.conv1.weight"  # the name by which such a file is known
 FIELDS = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
 BLOCK = re.compile(rf"layer([1-4])\.(\d+)\.(?:(conv|bn)([123])|downsample\.([01]))\.{FIELDS}")
@@ -42,16 +42,21 @@ def read_timm(name: str, config: VideoConfig) -> Weights:
 
     This downloads them. Raises UserError for a name that timm does not know, and where they cannot be had.
     """
+    network = fetch_timm(name)
+    scale = Scale(tuple(network.pretrained_cfg["mean"]), tuple(network.pretrained_cfg["std"]))
+    return inflate_resnet(network.state_dict(), f"{PREFIX}{name}", config, scale)
+
+
+def fetch_timm(name: str) -> nn.Module:
+    """The network `name` with the weights that timm publishes; raises UserError where they cannot be had."""
     import timm  # a second, which weights from files need not pay
 
     try:
-        network = timm.create_model(name, pretrained=True)
+        return timm.create_model(name, pretrained=True)
     except (RuntimeError, ValueError, OSError) as error:  # unknown names, tags without weights, no connection
         raise UserError(f"{PREFIX}{name}: timm does not give these weights ({str(error).splitlines()[0]}); check the "
                         f"name and the connection, or download https://huggingface.co/timm/{name} and name the "
                         f"file.") from error
-    scale = Scale(tuple(network.pretrained_cfg["mean"]), tuple(network.pretrained_cfg["std"]))
-    return inflate_resnet(network.state_dict(), f"{PREFIX}{name}", config, scale)
 
 
 def inflate_resnet(values: Mapping[str, Any], source: Path | str, config: VideoConfig,

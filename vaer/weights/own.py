@@ -9,7 +9,7 @@ from vaer.config import AudioConfig, DataConfig, VideoConfig
 from vaer.data.corpora import name_of
 from vaer.data.protocols import published
 from vaer.errors import UserError
-from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
+from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 from vaer.runs.folder import BestFolder, best_of, run_of
 from vaer.weights.pickles import read_file
 from vaer.weights.records import Weights
@@ -53,6 +53,9 @@ def require_same_colours(best: BestFolder, config: VideoConfig, source: str) -> 
     if theirs["enabled"] and config.standardize != learned:
         raise UserError(f"{source}: its video branch learned with --model.video.standardize {str(learned).lower()}; "
                         f"give the same.")
+    network = theirs.get("network")
+    if theirs["enabled"] and theirs["kind"] == config.kind and network != config.network:  # its tag says the colours
+        raise UserError(f"{source}: its video branch has --model.video.network {network}; give the same.")
 
 
 def trained_with(source: str) -> dict[str, Any]:
@@ -96,6 +99,10 @@ def fitting_settings(section: dict[str, Any], branch: Branch) -> dict[str, Any]:
     """The flags that rebuild a branch, from its section of a run's settings: those that differ from its preset."""
     if section["kind"] == "transformers":
         return {"model.audio.kind": "transformers"}  # the run itself says the rest when it is named
+    if section["kind"] == "timm":
+        usual = TIMM_USUAL | {"standardize": False}
+        names = ["kind", "network", *(name for name, value in usual.items() if section[name] != value)]
+        return {f"model.video.{name}": section[name] for name in names}
     usual = {"kind": DEFAULTS[branch].kind, "pathways": "both", "standardize": False}
     usual |= PRESETS[branch].get(section["preset"], {})
     names = ["preset", *(name for name in usual if section.get(name, usual[name]) != usual[name])]

@@ -1,7 +1,8 @@
 import torch
+from timm.layers import BatchNormAct2d
 from torch import nn
 
-from vaer.models.layers.statistics import batch_norms, keep_statistics, recompute_in_backward
+from vaer.models.layers.statistics import batch_norms, keep_statistics, recompute_in_backward, synchronised
 
 
 def make():
@@ -18,6 +19,17 @@ def test_statistics_are_kept_and_the_answer_is_that_of_training():
     torch.testing.assert_close(inside, expected)
     assert all(torch.equal(before[name], buffer) for name, buffer in module.named_buffers())
     assert len(batch_norms(module)) == 1
+
+
+def test_synchronised_norms_keep_the_activation_that_timm_puts_into_them():
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.BatchNorm2d(3), BatchNormAct2d(3)).eval()
+    values = torch.randn(2, 3, 4, 4)
+    wanted = module(values)
+    assert (wanted == 0).any()  # of the ReLU
+    made = synchronised(module)
+    assert all(isinstance(norm, nn.SyncBatchNorm) for norm in batch_norms(made))
+    assert torch.equal(made.eval()(values), wanted)
 
 
 def test_recomputation_updates_statistics_once_and_has_the_same_gradient():

@@ -13,6 +13,13 @@ def batch_norms(module: nn.Module) -> list[_BatchNorm]:
     return [part for part in module.modules() if isinstance(part, _BatchNorm)]
 
 
+def synchronised(module: nn.Module) -> nn.Module:
+    """The module with batch norms whose statistics are those of all processes; timm's keep their activation."""
+    from timm.layers import convert_sync_batchnorm  # torch's own conversion drops what timm's norms do beside
+
+    return convert_sync_batchnorm(module)
+
+
 @contextmanager
 def keep_statistics(module: nn.Module) -> Iterator[None]:
     """Inside the `with`, batch norms normalise as ever, but what they learn of running statistics is forgotten."""

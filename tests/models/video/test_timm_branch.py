@@ -1,0 +1,118 @@
+import copy
+
+import pytest
+import timm
+import torch
+from makers import tiny_config
+from timm.optim import param_groups_layer_decay
+from torch import nn
+
+from vaer.config import VideoConfig
+from vaer.errors import UserError
+from vaer.models.video.timm_branch import TimmBranch, enable_checkpointing
+
+WITHOUT_TIME = {"layers": 0}
+WITH_TIME = {"layers": 1, "dim": 8, "heads": 2}
+
+
+def build(network="test_resnet", **settings):
+    torch.manual_seed(0)
+    video = VideoConfig(kind="timm", network=network, **settings)
+    return TimmBranch(config=tiny_config(video=video).model.video)
+
+
+def clips(value=None, size=32, time=4):
+    frames = torch.randint(0, 256, (2, time, size, size, 3), dtype=torch.uint8, generator=torch.manual_seed(1))
+    return frames if value is None else torch.full_like(frames, value), torch.arange(time).repeat(2, 1) / 10
+
+
+# What timm says of the networks: (0 - .5) / .5 and (1 - .5) / .5; red of ImageNet: -.485 / .229 and (1 - .485) / .229.
+@pytest.mark.parametrize(("network", "black", "white"), [
+    ("test_resnet", -1.0, 1.0), ("test_efficientnet", -0.485 / 0.229, (1 - 0.485) / 0.229)])
+def test_colours_are_scaled_as_the_network_is_used_to(network, black, white):
+    branch = build(network)
+    seen = []
+    branch.network.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    for value in (0, 255):
+        branch(*clips(value))
+    assert seen[0].shape == (8, 3, 32, 32)
+    assert seen[0][:, 0].unique().tolist() == pytest.approx([black])
+    assert seen[1][:, 0].unique().tolist() == pytest.approx([white])
+    assert "mean" not in branch.state_dict()
+
+
+def test_without_layers_a_token_is_what_timm_gives():
+    branch = build(**WITHOUT_TIME).eval()
+    network = timm.create_model("test_resnet").eval()
+    network.load_state_dict(branch.network.state_dict(), strict=False)
+    frames, times = clips()
+    pictures = (frames[1, 2].permute(2, 0, 1) / 255 - 0.5) / 0.5  # test_resnet's own scale
+    with torch.inference_mode():
+        wanted = network.forward_head(network.forward_features(pictures[None]), pre_logits=True)[0]
+        torch.testing.assert_close(branch(frames, times).values[1, 2], wanted, atol=1e-5, rtol=1e-4)
+    assert branch.out_dim == 96
+
+
+@pytest.mark.parametrize(("settings", "changes"), [(WITHOUT_TIME, False), (WITH_TIME, True)])
+def test_a_frame_knows_the_others_by_attention_over_time_alone(settings, changes):
+    branch = build(**settings).eval()
+    frames, times = clips()
+    other = frames.clone()
+    other[:, 3] = 255 - other[:, 3]
+    with torch.inference_mode():
+        first, again = (branch(given, times).values[:, 0] for given in (frames, other))
+        later = branch(frames, times * 2).values[:, 0]
+    assert ((first - again).abs().max() > 1e-4) == changes
+    assert ((first - later).abs().max() > 1e-4) == changes  # seconds count, not places
+
+
+@pytest.mark.parametrize("network", ["test_resnet", "test_vit", "test_convnext"])
+def test_rates_per_layer_are_those_of_timm(network):
+    branch = build(network, **WITHOUT_TIME)
+    wanted = {id(weight): group["lr_scale"] for group in param_groups_layer_decay(branch.network, layer_decay=0.5)
+              for weight in group["params"]}
+    groups = branch.layers()
+    ours = {id(weight): 0.5 ** (len(groups) - 1 - number) for number, group in enumerate(groups) for part in group
+            for weight in part.parameters()}
+    assert ours == wanted
+    assert len(set(ours.values())) > 3
+
+
+def test_attention_over_time_learns_fastest():
+    branch = build(**WITH_TIME)
+    last = {id(weight) for part in branch.layers()[-1] for weight in part.parameters()}
+    assert last == {id(weight) for name, weight in branch.named_parameters() if not name.startswith("network.")}
+
+
+def test_a_frozen_network_lets_attention_over_time_learn():
+    branch = build(freeze_network=True, **WITH_TIME).train()
+    before = copy.deepcopy(branch.network.state_dict())
+    branch(*clips()).values.square().sum().backward()
+    assert all(torch.equal(value, before[name]) for name, value in branch.network.state_dict().items())
+    assert all((weight.grad is None) == name.startswith("network.") for name, weight in branch.named_parameters())
+
+
+def test_a_network_of_one_size_says_which():
+    branch = build("test_maxvit", **WITHOUT_TIME).eval()
+    with pytest.raises(UserError, match=r"--data\.size 32: .*test_maxvit takes frames of 160 x 160 .*--data\.size 160"):
+        branch(*clips())
+    with torch.inference_mode():
+        assert branch(*clips(size=160, time=1)).values.shape == (2, 1, 128)
+
+
+@pytest.mark.parametrize(("name", "reason"), [
+    ("resnet5000", r"does not build it.*did you mean .*resnet"), ("xyzxyz", r"does not build it.*list_models"),
+    ("test_resnet.nowhere", "does not build it"), ("hf-hub:someone/network", "is no name of timm's")])
+def test_a_name_that_timm_does_not_know_is_said(name, reason):
+    with pytest.raises(UserError, match=rf"^--model\.video\.network {name}.*{reason}"):
+        build(name)
+
+
+def test_a_network_that_cannot_recompute_is_said():
+    class Plain(nn.Module):
+        def set_grad_checkpointing(self, enable):
+            assert not enable, "gradient checkpointing not supported"
+
+    for network in (Plain(), nn.Linear(1, 1)):
+        with pytest.raises(UserError, match=r"gradient_checkpointing: timm's plain cannot"):
+            enable_checkpointing(network, "plain")
