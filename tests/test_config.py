@@ -12,7 +12,6 @@ from vaer.config import (
     Config,
     DataConfig,
     EvaluateConfig,
-    FusionConfig,
     ModelConfig,
     TrainConfig,
     VideoConfig,
@@ -44,20 +43,8 @@ def test_every_file_for_accelerate_is_one(path):
 @pytest.mark.parametrize("make", [
     lambda: DataConfig(fold=-1), lambda: DataConfig(size=8), lambda: DataConfig(window_s=0.0),
     lambda: AugmentConfig(zoom=0.5), lambda: AugmentConfig(flip=1.5),
-    lambda: VideoConfig(fusion_kernel=4), lambda: VideoConfig(blocks=[1, 2]), lambda: VideoConfig(dropout=-0.1),
-    lambda: AudioConfig(dim=10, heads=4), lambda: AudioConfig(dim=16, heads=0), lambda: FusionConfig(heads=0),
-    lambda: FusionConfig(kind="mean", add_heads=True),
-    lambda: VideoConfig(network="resnet50"), lambda: VideoConfig(layers=0), lambda: VideoConfig(freeze_network=True),
-    lambda: VideoConfig(kind="timm", alpha=4), lambda: VideoConfig(kind="timm", preset="tiny"),
-    lambda: VideoConfig(kind="timm", pathways="slow"), lambda: VideoConfig(kind="timm", blocks=[1, 1, 1, 1]),
-    lambda: VideoConfig(kind="timm", network="resnet50", layers=-1),
     lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm")))),
     lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm", network="resnet50", dim=10)))),
-    lambda: VideoConfig(blocks=[1, 1, 0, 1]), lambda: VideoConfig(width=0), lambda: VideoConfig(fusion_kernel=-1),
-    lambda: FusionConfig(dim=10, heads=4), lambda: FusionConfig(kind="bottleneck", dim=10, heads=4),
-    lambda: FusionConfig(kind="bottleneck", dim=9, heads=3), lambda: FusionConfig(kind="bottleneck", layers=1),
-    lambda: FusionConfig(kind="bottleneck", bottlenecks=0), lambda: FusionConfig(bottlenecks=8),
-    lambda: ModelConfig(video=VideoConfig(enabled=False), audio=AudioConfig(enabled=False)),
     lambda: TrainConfig(epochs=0), lambda: TrainConfig(batch_size=3, accumulation=2), lambda: Config(seed=-1)])
 def test_values_out_of_range_name_their_flag(make):
     with pytest.raises(UserError, match=r"--[a-z_.]+"):

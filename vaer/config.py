@@ -10,37 +10,17 @@ from typing import Any, ClassVar, Literal, TypeVar
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
+from vaer.checks import require, require_range
 from vaer.errors import UserError, as_text
 from vaer.instead import instead_of
 from vaer.label_map import MODE, LabelMap
+from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfig  # noqa: F401  all sections from here
 from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 
 Settings = TypeVar("Settings")
 SAMPLE_RATE = 16_000  # Hz of every waveform
 TIMM = "timm:"
 """What stands before a name of timm's where weights are named."""
-
-
-def require(condition: bool, message: str) -> None:
-    """Raise a UserError with `message` unless `condition` holds."""
-    if not condition:
-        raise UserError(message)
-
-
-def require_range(flag: str, value: float | None, low: float, high: float = float("inf")) -> None:
-    """Refuse a value outside [low, high]; None passes."""
-    if value is not None and not low <= value <= high:
-        span = f"at least {low}" if high == float("inf") else f"between {low} and {high}"
-        raise UserError(f"--{flag} is {value}; it must be {span}.")
-
-
-def _require_kind(flag: str, section: Any, only: dict[str, tuple[str, ...]]) -> None:
-    """Refuse settings of another kind than the section's own; those left at their defaults pass."""
-    usual = {part.name: part.default for part in dataclasses.fields(section)}
-    for kind, names in only.items():
-        given = [name for name in names if getattr(section, name) != usual[name]]
-        require(kind == section.kind or not given,
-                f"--{flag}.{', '.join(given)} belongs to --{flag}.kind {kind} (now {section.kind}); leave it out.")
 
 
 def has_group(pattern: str) -> bool:
@@ -173,205 +153,6 @@ class DataConfig(ClipConfig):
     def clip(self) -> ClipConfig:
         """How clips are cut, alone."""
         return ClipConfig(**{part.name: getattr(self, part.name) for part in dataclasses.fields(ClipConfig)})
-
-
-SLOWFAST_ONLY = ("preset", "pathways", "alpha", "beta_inv", "fusion_kernel", "width", "blocks", "slow_temporal_blocks",
-                 "fast_temporal_blocks")
-TIMM_ONLY = ("network", "layers", "dim", "heads", "freeze_network")
-
-
-@dataclass(frozen=True)
-class VideoConfig:
-    """The video branch; what is left at none is filled in by the preset, or by what is usual for its kind."""
-
-    enabled: bool = True
-    """Whether the branch is built."""
-    kind: Literal["slowfast", "timm"] = "slowfast"
-    """The family of the branch; timm: an image network of that library on each frame, attention over time behind it."""
-    preset: Literal["tiny", "r50_4x16", "r50_8x8", "r101_50_50", "r101_50_101", "r101_101_101"] = "r50_8x8"
-    """slowfast only: size of the network, with random weights; the r* ones are those of the SlowFast paper and its
-    zoo."""
-    network: str | None = None
-    """timm only: the image network by timm's name, such as resnet50 or vit_small_patch16_224; none takes the NAME of
-    model.video.pretrained timm:NAME."""
-    layers: int | None = None
-    """timm only: transformer layers over time behind the image network; 0 gives its vectors as they are."""
-    dim: int | None = None
-    """timm only: width of those layers."""
-    heads: int | None = None
-    """timm only: attention heads of those layers."""
-    freeze_network: bool = False
-    """timm only: keep the image network alone as it is; the layers over time still learn."""
-    pathways: Literal["both", "slow", "fast"] = "both"
-    """slowfast only: which pathways are built; `slow` has no lateral connections and gives tokens at the slow rate."""
-    alpha: int | None = None
-    """Frame-rate ratio of the fast to the slow pathway; data.num_frames is a multiple of it."""
-    beta_inv: int | None = None
-    """Width ratio of the slow to the fast pathway."""
-    fusion_kernel: int | None = None
-    """Length in time of the lateral convolutions, odd."""
-    width: int | None = None
-    """Channels of the slow pathway's stem."""
-    blocks: list[int] | None = None
-    """Bottleneck blocks of the four stages."""
-    slow_temporal_blocks: int | None = None
-    """How many blocks of the slow pathway's third stage (res4) convolve over time."""
-    fast_temporal_blocks: int | None = None
-    """How many blocks of the fast pathway's third stage (res4) convolve over time."""
-    standardize: bool = False
-    """Give each colour of a clip mean 0 and deviation 1 over all its pictures, so that skin, light and walls differ
-    less; published weights are not used to it."""
-    freeze: bool = False
-    """Keep the branch's weights and statistics as they are; its head still learns."""
-    freeze_batchnorm: bool | None = None
-    """Keep the batch-norm statistics as they are; none means: when the run starts from other weights."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
-    dropout: float = 0.5
-    """Dropout before the branch's own head, 0 to 1."""
-    pretrained: str | None = None
-    """Weights that the branch starts from: a file of a SlowFast network, of a 2D ResNet or, for kind timm, of its
-    network, timm:NAME (which downloads), or the folder of a run; `vaer weights PATH` tells which settings a file
-    fits."""
-
-    def __post_init__(self) -> None:
-        require_range("model.video.alpha", self.alpha, 1)
-        require_range("model.video.beta_inv", self.beta_inv, 1)
-        require_range("model.video.width", self.width, 1)
-        require_range("model.video.fusion_kernel", self.fusion_kernel, 1)
-        require_range("model.video.blocks", min(self.blocks, default=0) if self.blocks else None, 1)
-        require_range("model.video.slow_temporal_blocks", self.slow_temporal_blocks, 0)
-        require_range("model.video.fast_temporal_blocks", self.fast_temporal_blocks, 0)
-        require_range("model.video.dropout", self.dropout, 0, 1)
-        require_range("model.video.layers", self.layers, 0)
-        require_range("model.video.dim", self.dim, 2)
-        require_range("model.video.heads", self.heads, 1)
-        _require_kind("model.video", self, {"slowfast": SLOWFAST_ONLY, "timm": TIMM_ONLY})
-        require(self.fusion_kernel is None or self.fusion_kernel % 2 == 1,
-                f"--model.video.fusion_kernel is {self.fusion_kernel}; it must be odd.")
-        require(self.blocks is None or len(self.blocks) == 4,
-                f"--model.video.blocks is {self.blocks}; it must hold four counts, such as [3, 4, 6, 3].")
-
-
-@dataclass(frozen=True)
-class AudioConfig:
-    """The speech branch; what is left at none is filled in by the preset."""
-
-    enabled: bool = True
-    """Whether the branch is built."""
-    kind: Literal["wav2vec", "transformers"] = "wav2vec"
-    """The family of the branch; transformers: the encoder of a Hugging Face checkpoint, run by that library."""
-    preset: Literal["tiny", "wav2vec2_base", "wav2vec2_large", "wav2vec2_large_lv60k", "wav2vec2_xlsr_300m",
-                    "wav2vec2_xlsr_1b", "wav2vec2_xlsr_2b", "hubert_base", "hubert_large", "hubert_xlarge",
-                    "wavlm_base", "wavlm_large"] = "wav2vec2_base"
-    """Size of the network, with random weights: as torchaudio builds them, or `tiny`, meant for small corpora."""
-    extractor: Literal["convolutions", "filterbank"] | None = None
-    """What turns the waveform into features: wav2vec 2.0's strided convolutions or learned band filters."""
-    layers: int | None = None
-    """Transformer layers, where the preset does not fix them (tiny)."""
-    dim: int | None = None
-    """Width of the transformer, where the preset does not fix it (tiny)."""
-    heads: int | None = None
-    """Attention heads, where the preset does not fix them (tiny)."""
-    normalize: bool | None = None
-    """Scale every waveform to mean 0 and variance 1; none takes what the checkpoint says, or else the preset."""
-    architecture: dict[str, Any] | None = None
-    """Transformers only: what its config.json says, filled in from model.audio.pretrained."""
-    freeze: bool = False
-    """Keep the branch's weights as they are; its head still learns."""
-    freeze_extractor: bool = False
-    """Keep the weights of the feature extractor alone as they are."""
-    time_masks: int = 0
-    """Filterbank only: stretches of time hidden in a training clip's features."""
-    band_masks: int = 0
-    """Filterbank only: groups of bands hidden in a training clip's features."""
-    gradient_checkpointing: bool = False
-    """Recompute activations in the backward pass: less memory, about a third more time."""
-    dropout: float = 0.1
-    """Dropout inside the transformer and before the branch's own head, 0 to 1."""
-    pretrained: str | None = None
-    """Weights that the branch starts from: the name of a published speech encoder (which downloads), its folder, or
-    the folder of a run; `vaer weights PATH` tells which settings it fits."""
-
-    def __post_init__(self) -> None:
-        require_range("model.audio.layers", self.layers, 1)
-        require_range("model.audio.dim", self.dim, 8)
-        require_range("model.audio.heads", self.heads, 1)
-        require_range("model.audio.time_masks", self.time_masks, 0)
-        require_range("model.audio.band_masks", self.band_masks, 0)
-        require_range("model.audio.dropout", self.dropout, 0, 1)
-        require(self.dim is None or self.heads is None or self.dim % self.heads == 0,
-                f"--model.audio.dim {self.dim} is not a multiple of --model.audio.heads {self.heads}.")
-        sized = [name for name in ("extractor", "layers", "dim", "heads") if getattr(self, name) is not None]
-        require(self.kind == "wav2vec" or not sized,
-                f"--model.audio.{', '.join(sized)} cannot be chosen with --model.audio.kind transformers, whose sizes "
-                f"are those of its checkpoint; leave it out.")
-        require(self.kind == "transformers" or self.architecture is None,
-                f"--model.audio.architecture belongs to --model.audio.kind transformers (now {self.kind}); leave it "
-                f"out.")
-
-
-@dataclass(frozen=True)
-class FusionConfig:
-    """How the two branches are joined."""
-
-    kind: Literal["cross_attention", "bottleneck", "gated", "concat", "mean"] = "cross_attention"
-    """cross_attention: tokens attend to each other over time; bottleneck: they meet in a few shared tokens; gated: a
-    gate weighs the two pooled vectors; concat: a network on them; mean: the mean of the two branches' logits."""
-    layers: int = 2
-    """cross_attention and bottleneck only: layers, each letting video attend to audio and audio to video, or each
-    modality to itself and the shared tokens."""
-    dim: int = 256
-    """Width of the joint space."""
-    heads: int = 4
-    """cross_attention and bottleneck only: attention heads."""
-    bottlenecks: int = 4
-    """bottleneck only: shared tokens."""
-    dropout: float = 0.1
-    """Dropout in the layers and before the classifier, 0 to 1."""
-    add_heads: bool = False
-    """All kinds but mean: the fused logits are those of its classifier plus those of the two branches' heads, so that
-    it starts from the product of their answers."""
-
-    def __post_init__(self) -> None:
-        require(self.kind != "mean" or not self.add_heads,
-                "--model.fusion.add_heads is for kinds with a classifier of their own; mean is made of heads alone.")
-        require_range("model.fusion.layers", self.layers, 1)
-        require_range("model.fusion.bottlenecks", self.bottlenecks, 1)
-        require_range("model.fusion.dim", self.dim, 1)
-        require_range("model.fusion.heads", self.heads, 1)
-        require_range("model.fusion.dropout", self.dropout, 0, 1)
-        require(self.kind not in ("cross_attention", "bottleneck") or self.dim % self.heads == 0,
-                f"--model.fusion.dim {self.dim} is not a multiple of --model.fusion.heads {self.heads}.")
-        require(self.kind == "bottleneck" or self.bottlenecks == FusionConfig.bottlenecks,
-                f"--model.fusion.bottlenecks is for --model.fusion.kind bottleneck, not {self.kind}; leave it out.")
-        require(self.kind != "bottleneck" or self.layers > 1,
-                "--model.fusion.layers 1 lets nothing pass through --model.fusion.kind bottleneck, whose tokens are "
-                "read a layer after they were written; take 2 or more.")
-        require(self.kind != "bottleneck" or self.dim % 2 == 0,
-                f"--model.fusion.dim {self.dim} is odd, and a moment is told by pairs of a sine and a cosine; take an "
-                f"even one for --model.fusion.kind bottleneck.")
-
-
-@dataclass(frozen=True)
-class ModelConfig:
-    """The network."""
-
-    video: VideoConfig = field(default_factory=VideoConfig)
-    audio: AudioConfig = field(default_factory=AudioConfig)
-    fusion: FusionConfig = field(default_factory=FusionConfig)
-    modality_dropout: float = 0.0
-    """Probability that a training clip that has both modalities loses one of them (either, evenly), 0 to 1."""
-    speaker_norm: bool = False
-    """Centre and scale embeddings per speaker before each classifier; a test speaker's mean and deviation are those of
-    the unlabelled clips at hand, and every score says so."""
-    init: str | None = None
-    """A run folder whose best weights this run starts from; classifiers of other classes are left out, and said."""
-
-    def __post_init__(self) -> None:
-        require_range("model.modality_dropout", self.modality_dropout, 0, 1)
-        require(self.video.enabled or self.audio.enabled,
-                "--model.video.enabled and --model.audio.enabled are both false; leave one branch on.")
 
 
 @dataclass(frozen=True)
