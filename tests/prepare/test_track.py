@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from vaer.prepare.faces import Face
-from vaer.prepare.track import Track, find_tracks, jitter, link
+from vaer.prepare.track import Linker, Track, find_tracks, jitter, link
 
 RATE = 30.0
 
@@ -120,3 +120,17 @@ def test_jitter_by_hand():
     jumping = Track(np.array([[0, 0], [1, 0], [0, 0]]), np.full(3, 10.0), np.ones(3, dtype=bool), 1.0)
     assert jitter(jumping) == pytest.approx(2 ** 0.5 / 10)
     assert jitter(jumping._replace(centres=jumping.centres[:2], sides=jumping.sides[:2])) == 0
+
+
+def test_what_is_forgotten_does_not_break_a_chain():
+    linker, remembering = Linker(RATE), Linker(RATE)
+    for number in range(60):
+        faces = [face(60 + number)] + [face(300)] * (number < 5)
+        linker.add(faces)
+        remembering.add(faces)
+        linker.forget_before(number - 5)
+    [chain] = linker.alive
+    assert sorted(chain.faces) == list(range(54, 60))  # from frame 59 - 5 on
+    assert (chain.first, chain.last, chain.seen) == (0, 59, 60)
+    assert linker.ended == []
+    assert chain.faces[59] == remembering.chains[-1].faces[59]

@@ -40,27 +40,69 @@ def find_tracks(detections: list[list[Face]], rate: float = 30.0) -> list[Track]
 
 
 def link(detections: list[list[Face]], rate: float = 30.0) -> list[Track]:
-    """As `find_tracks`, without smoothing: boxes as found, gaps filled.
+    """As `find_tracks`, without smoothing: boxes as found, gaps filled."""
+    linker = Linker(rate)
+    for faces in detections:
+        linker.add(faces)
+    lasting = [chain.faces for chain in linker.chains if len(chain.faces) >= LASTING * len(detections)]
+    lasting.sort(key=lambda track: sum(map(_side, track.values())), reverse=True)
+    return [filled(track, len(detections)) for track in lasting]
 
-    A face continues the track that ended near it, at a similar size; longer tracks choose first. A track is given up
+
+class Chain:
+    """The boxes of one face, by the number of the frame."""
+
+    def __init__(self, frame: int, face: Face) -> None:
+        self.faces = {frame: face}
+        self.first = self.last = frame
+        self.seen = 1
+        """Frames in which it was found, those among them that were forgotten."""
+        self.name: str | None = None
+        """What whoever follows it calls it."""
+
+    def add(self, frame: int, face: Face) -> None:
+        """The face of a later frame."""
+        self.faces[frame], self.last, self.seen = face, frame, self.seen + 1
+
+
+class Linker:
+    """Takes the faces of one frame after the other and says which belong together.
+
+    A face continues the chain that ended near it, at a similar size; longer chains choose first. A chain is given up
     once it was out of sight for as long as it was seen, at least a second.
     """
-    alive: list[dict[int, Face]] = []
-    ended: list[dict[int, Face]] = []
-    for frame, faces in enumerate(detections):
-        free = list(faces)
-        for track in sorted(alive, key=len, reverse=True):
-            missed_s = (frame - max(track) - 1) / rate
-            if missed_s > max(1.0, len(track) / rate):
-                alive.remove(track)
-                ended.append(track)
-            elif (face := _continuation(track[max(track)], free, missed_s)) is not None:
-                track[frame] = face
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.alive: list[Chain] = []
+        self.ended: list[Chain] = []
+        self.num_frames = 0
+
+    @property
+    def chains(self) -> list[Chain]:
+        """All that are known: first those that ended."""
+        return self.ended + self.alive
+
+    def add(self, faces: list[Face]) -> None:
+        """The faces of the next frame."""
+        frame, free = self.num_frames, list(faces)
+        self.num_frames += 1
+        for chain in sorted(self.alive, key=lambda chain: chain.seen, reverse=True):
+            missed_s = (frame - chain.last - 1) / self.rate
+            if missed_s > max(1.0, chain.seen / self.rate):
+                self.alive.remove(chain)
+                self.ended.append(chain)
+            elif (face := _continuation(chain.faces[chain.last], free, missed_s)) is not None:
+                chain.add(frame, face)
                 free.remove(face)
-        alive += [{frame: face} for face in free]
-    lasting = [track for track in ended + alive if len(track) >= LASTING * len(detections)]
-    lasting.sort(key=lambda track: sum(map(_side, track.values())), reverse=True)
-    return [_filled(track, len(detections)) for track in lasting]
+        self.alive += [Chain(frame, face) for face in free]
+
+    def forget_before(self, frame: int) -> None:
+        """Let go of boxes before a frame, but the last of each chain that may go on."""
+        self.ended = [chain for chain in self.ended if chain.last >= frame]
+        for chain in self.chains:
+            chain.faces = {number: face for number, face in chain.faces.items()
+                           if number >= frame or number == chain.last}
 
 
 def smooth(track: Track, rate: float) -> Track:
@@ -96,7 +138,7 @@ def _side(face: Face) -> float:
     return max(face.right - face.left, face.bottom - face.top)
 
 
-def _filled(found: dict[int, Face], frames: int) -> Track:
+def filled(found: dict[int, Face], frames: int) -> Track:
     """The faces of some frames as a track through all of them."""
     numbers = list(found)
     squares = np.array([(*_centre(face), _side(face)) for face in found.values()])
