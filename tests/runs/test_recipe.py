@@ -29,15 +29,15 @@ def test_windows_are_as_long_as_those_of_training():
 
 def test_the_corpus_says_how_it_was_prepared(tmp_path):
     config = replace(tiny_config(), "data", corpus="demo", root=str(tmp_path))
-    plain = recipe_of(config, np.array([1.0, 3.0, 2.0]))
+    plain = recipe_of(config, np.array([1.0, 3.0, 2.0]), np.array([4.0]))
     assert (plain.preparation, plain.remark, plain.corpus) == (None, DRAWN, "demo")
-    assert tuple(plain.lengths) == (2.0, 3.0, 3)
+    assert tuple(plain.lengths) == (2.0, 3.0, 4.0, 3)
     (tmp_path / "prepare.json").write_text(json.dumps({"margin": 0.25, "fps": None}))
-    assert recipe_of(config, np.ones(1)).preparation == {"margin": 0.25, "fps": None, "detector": DETECTOR}
+    assert recipe_of(config, np.ones(1), np.ones(1)).preparation == {"margin": 0.25, "fps": None, "detector": DETECTOR}
     (tmp_path / "table.csv").touch()  # a table that is named itself has its folder's preparation
     table = dataclasses.replace(config.data, corpus="csv", root=str(tmp_path / "table.csv"))
     assert preparation_of(table)["margin"] == 0.25
-    assert recipe_of(dataclasses.replace(config, data=table), np.ones(1)).remark == ""
+    assert recipe_of(dataclasses.replace(config, data=table), np.ones(1), np.ones(1)).remark == ""
     (tmp_path / "prepare.json").write_text("[1]")
     with pytest.raises(UserError, match=r"prepare.json: cannot be read as the settings of a preparation"):
         preparation_of(config.data)

@@ -24,6 +24,8 @@ class Lengths(NamedTuple):
 
     median_s: float
     longest_s: float
+    longest_clip_s: float
+    """Of the clips that the windows were cut from."""
     clips: int
     """How many were looked at, evenly spread over the training clips."""
 
@@ -69,11 +71,13 @@ def preparation_of(data: DataConfig) -> dict[str, Any] | None:
                         f"again.") from error
 
 
-def recipe_of(config: Config, seconds: np.ndarray) -> Recipe:
-    """The recipe of a run with these settings, before it has learned; `seconds` of windows that it sees, at least one.
+def recipe_of(config: Config, seconds: np.ndarray, clip_seconds: np.ndarray) -> Recipe:
+    """The recipe of a run with these settings, before it has learned; `seconds` of windows that it sees, and of their
+    clips, at least one.
     """
     data = config.data
-    lengths = Lengths(round(float(np.median(seconds)), 4), round(float(seconds.max()), 4), len(seconds))
+    lengths = Lengths(round(float(np.median(seconds)), 4), round(float(seconds.max()), 4),
+                      round(float(clip_seconds.max()), 4), len(seconds))
     return Recipe(data.clip, config.evaluate.views, preparation_of(data), lengths, name_of(data.corpus, data.root),
                   remark(data.root) or DRAWN * (data.corpus == "demo"))
 

@@ -177,7 +177,7 @@ class Run:
                                    accumulation=config.train.accumulation, seconds=seconds, **ranks)
         self.batches = Batches(clips, self.sampler, **loading)
         self.batches.interrupted = partial(stop_asked, accelerator)
-        self.recipe = recipe_of(config, window_lengths(split.train, config.data.clip)) if self._is_main else None
+        self.recipe = recipe_of(config, *window_lengths(split.train, config.data.clip)) if self._is_main else None
         self.validation = None
         if split.validation:
             clips = EvaluationClips(split.validation, classes, config=config.data, wanted=wanted,
