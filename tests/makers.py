@@ -27,6 +27,8 @@ from vaer.config import (
 )
 from vaer.data.readers import READERS, is_usable
 from vaer.evaluation.scored import Answers, Scored, facts_of
+from vaer.inference.summary import mean_of, tracks_of
+from vaer.inference.timeline import Timeline
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch, Item, Tokens
 from vaer.runs.recipe import Lengths, Recipe
@@ -254,8 +256,35 @@ def tiny_network(classes: int = 3, **model) -> VAER:
 def make_recipe(clip: ClipConfig | None = None, **other) -> Recipe:
     """What `best/` says beside a tiny network that learned from whole scenes of two seconds."""
     clip = tiny_config().data.clip if clip is None else clip
-    return Recipe(**{"clip": clip, "views": 1, "preparation": None, "lengths": Lengths(2.0, 2.5, 4), "corpus": "made",
-                     "remark": "", "temperature": 2.0} | other)
+    return Recipe(**{"clip": clip, "views": 1, "preparation": None, "lengths": Lengths(2.0, 2.5, 2.5, 4),
+                     "corpus": "made", "remark": "", "temperature": 2.0} | other)
+
+
+def write_run(folder: Path, recipe: Recipe | None = None, **model) -> Path:
+    """A run that can be asked: `best/` of a tiny network, with its recipe."""
+    network, recipe = tiny_network(**model), make_recipe() if recipe is None else recipe
+    clip = dataclasses.asdict(recipe.clip)
+    network.save_pretrained(folder / "best", config={"settings": network.settings | recipe.plain() | {"clip": clip}})
+    return folder
+
+
+def make_timeline(**changes) -> Timeline:
+    """Two windows of a face and one of the voice, of classes a and b, in a file of three seconds."""
+    def window(number, track, start_s, end_s, first):
+        row = None if first is None else {"a": first, "b": round(1 - first, 7)}
+        return {"window": number, "shot": 0, "start_s": start_s, "end_s": end_s, "track": track,
+                "face": "face" if track != "voice" else "no face", "voice": "voice",
+                "quality": {"detected": 1.0, "confidence": 2.0, "side": 80} if track != "voice" else None,
+                "probabilities": row, "calibrated": None, "video": row if track != "voice" else None, "audio": None}
+
+    windows = [window(0, "face 1", 0.0, 2.0, 0.9), window(1, "face 1", 1.0, 3.0, 0.2),
+               window(2, "voice", 1.0, 3.0, 0.5)]
+    content = {"format": 1, "recording": {"path": "clip.mp4", "duration_s": 3.0, "levels": {
+        "step_s": 0.5, "peaks": [0.0, 0.5, 1.0, 0.5, 0.25, 0.0]}}, "network": {"classes": ["a", "b"], "sha256": "0"},
+        "plan": {}, "notes": [], "shots": [{"start_s": 0.0, "end_s": 3.0}],
+        "mean": mean_of(windows, ("a", "b"), None), "tracks": tracks_of(windows, ("a", "b"), None),
+        "windows": windows}
+    return Timeline(content | changes)
 
 
 def make_batch(seconds: list[float], *, video: list[bool] | None = None, seed: int = 0) -> Batch:

@@ -1,3 +1,30 @@
 """Audio-visual emotion recognition with one network, trained end to end."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vaer.api import evaluate, train
+    from vaer.config import Config
+    from vaer.inference.predictor import Predictor, load
+    from vaer.inference.timeline import Timeline
+    from vaer.models.network import VAER
+
 __version__ = "0.1.0"
+__all__ = ["VAER", "Config", "Predictor", "Timeline", "__version__", "evaluate", "load", "train"]
+
+_PLACES = {"Config": "vaer.config", "Predictor": "vaer.inference.predictor", "Timeline": "vaer.inference.timeline",
+           "VAER": "vaer.models.network", "evaluate": "vaer.api", "load": "vaer.inference.predictor",
+           "train": "vaer.api"}
+
+
+def __getattr__(name: str) -> Any:
+    """What the package offers is imported when it is first used: `import vaer` alone costs no torch."""
+    if name not in _PLACES:
+        raise AttributeError(f"module 'vaer' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

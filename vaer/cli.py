@@ -155,6 +155,29 @@ def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
     evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)
 
 
+def _fill_predict(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=str, help="The folder of a run that trained, or its best/.")
+    parser.add_argument("inputs", nargs="+", type=str,
+                        help="Files, folders, patterns in quotes, or lists (.txt, a path a line); of any length.")
+    parser.add_argument("--out", type=str, default="timelines",
+                        help="The folder for the answers: a JSON a file, named after it.")
+    parser.add_argument("--render", nargs="+", type=str, default=[],
+                        help="What else to make of each answer: csv, png, srt.")
+    parser.add_argument("--step_s", type=float | None, default=None,
+                        help="Seconds from one window of a long file to the next; none takes half a window.")
+    parser.add_argument("--batch_size", type=int, default=16, help="Windows asked at once; no answer depends on it.")
+    parser.add_argument("--device", type=str | None, default=None,
+                        help="Where the network computes, such as cpu or cuda:1; none takes a GPU where there is one.")
+
+
+def _predict(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.inference.predictor import load
+    from vaer.inference.run import predict_files
+
+    predictor = load(parsed.run, device=parsed.device, step_s=parsed.step_s, batch_size=parsed.batch_size)
+    predict_files(predictor, parsed.inputs, Path(parsed.out), renderings=parsed.render)
+
+
 def _fill_demo(parser: ArgumentParser) -> None:
     parser.add_argument("root", type=str, help="The folder to write to.")
     parser.add_argument("--task", type=Literal["emotion", "moment", "units"], default="emotion",
@@ -250,6 +273,7 @@ COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+    "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict),
     "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,
                       _redraw),
     "prepare": Command("Turn raw recordings into checked, compact clips of a face.", _fill_prepare, _prepare),

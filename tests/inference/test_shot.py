@@ -1,0 +1,90 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from av import VideoFrame
+from makers import make_recipe
+
+from vaer.inference.plan import make_plan
+from vaer.inference.shot import Held, Shot, Shown, resized, upright
+from vaer.prepare.faces import Face
+
+RATE = 10.0
+PREPARATION = {"margin": 0.25, "size": 224}
+
+
+def picture(number):
+    """Blue tells the number, red the column, green the row."""
+    rows, columns = np.mgrid[:60, :80]
+    return np.stack([columns * 3, rows * 3, np.full((60, 80), number)], axis=2).astype(np.uint8)
+
+
+def face(x, y=30.0, side=20.0):
+    return Face(x - side / 2, y - side / 2, x + side / 2, y + side / 2, 1.0)
+
+
+def answers(shot, faces, end_s):
+    """Windows and what they show, of a frame for each list of faces."""
+    found = []
+    for number, boxes in enumerate(faces):
+        held = picture(number) if shot.preparation is None else Held(
+            VideoFrame.from_ndarray(picture(number), format="rgb24"), 0)
+        found += list(shot.add(Shown(shot.start_s + number / RATE, held, boxes)))
+    return found + list(shot.finish(end_s))
+
+
+def make_shot(preparation=PREPARATION, start_s=0.0):
+    clip = dataclasses.replace(make_recipe().clip, size=32)
+    return Shot(0, start_s, make_plan(make_recipe(clip=clip)), rate=RATE, preparation=preparation, size=(80, 60),
+                faces_before=2)
+
+
+def test_a_scene_is_taken_whole_at_the_times_of_its_window():
+    shot = make_shot(preparation=None, start_s=1.0)
+    [(window, [sight])] = answers(shot, [[]] * 20, 3.0)
+    assert (window.start_s, window.end_s, sight.track, sight.detected) == (1.0, 3.0, "scene", None)
+    # Eight times in the middle of eighths of two seconds, 0.125, 0.375, ...: of two frames as near the earlier.
+    assert sight.frames[:, 0, 0, 2].tolist() == [1, 4, 6, 9, 11, 14, 16, 19]
+    np.testing.assert_allclose(sight.frame_times, sight.frames[:, 0, 0, 2] / 10, atol=1e-9)
+
+
+def test_faces_are_cropped_each_for_itself_and_chance_is_none():
+    shot = make_shot()
+    boxes = [[face(20.0), face(55.0, side=24.0)] + [face(70.0, y=10.0, side=9.0)] * (number < 4)
+             for number in range(20)]
+    [(_, sights)] = answers(shot, boxes, 2.0)  # the third was there in a fifth of the frames
+    assert [sight.track for sight in sights] == ["face 3", "face 4"]
+    assert [sight.side for sight in sights] == [30, 36]  # with a quarter more on every side
+    assert sights[0].frames.shape == (8, 32, 32, 3)
+    for sight, left in zip(sights, (20 - 15, 55 - 18), strict=True):
+        assert abs(int(sight.frames[0, 16, 0, 0]) - 3 * left) <= 6
+    assert {sight.detected for sight in sights} == {1.0}
+
+
+def test_a_face_that_is_seen_now_and_then_is_followed_and_its_share_is_told():
+    [(_, [sight])] = answers(make_shot(), [[face(40.0)] * (number % 2) for number in range(20)], 2.0)
+    assert sight.detected == 0.5
+    assert [window for window, sights in answers(make_shot(), [[]] * 20, 2.0) if sights] == []
+
+
+def test_a_long_shot_lets_go_of_its_frames_and_keeps_its_faces():
+    shot = make_shot()
+    found = answers(shot, [[face(20.0 + number / 10)] for number in range(200)], 20.0)
+    assert [(window.start_s, window.end_s) for window, _ in found] == [(start, start + 2.0) for start in range(19)]
+    assert {sight.track for _, sights in found for sight in sights} == {"face 3"}
+    assert len(shot.held) < 80
+    for window, [sight] in found:
+        numbers = sight.frames[:, 16, 16, 2].astype(int)
+        np.testing.assert_allclose(numbers / RATE - window.start_s, sight.frame_times, atol=0.11)
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_frames_are_turned_as_a_player_turns_them(turns):
+    frame = VideoFrame.from_ndarray(picture(5), format="rgb24")
+    assert np.array_equal(upright(Held(frame, turns)), np.rot90(picture(5), turns))
+
+
+def test_a_square_of_the_right_size_is_left_as_it_is():
+    square = picture(1)[:32, :32]
+    assert resized(square, 32) is square
+    assert resized(square, 16).shape == (16, 16, 3)

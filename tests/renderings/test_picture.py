@@ -1,0 +1,37 @@
+import copy
+
+import numpy as np
+import pytest
+from makers import make_timeline
+from PIL import Image
+
+from vaer.renderings import picture
+from vaer.renderings.picture import render_picture
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_the_picture_is_grey_and_has_a_band_a_track(tmp_path, monkeypatch):
+    render_picture(make_timeline(), tmp_path / "a.png")
+    levels = pixels(tmp_path / "a.png")
+    assert np.ptp(levels, axis=2).max() == 0  # the same in black and white
+    assert (levels < 60).any()
+    monkeypatch.setattr(picture, "MOST_TRACKS", 1)
+    render_picture(make_timeline(), tmp_path / "b.png")
+    assert len(pixels(tmp_path / "b.png")) < len(levels)
+
+
+@pytest.mark.parametrize("lacks", ["levels", "windows", "path"])
+def test_a_timeline_that_lacks_something_is_drawn_without_it(tmp_path, lacks):
+    content = copy.deepcopy(make_timeline().content)
+    if lacks == "windows":
+        for window in content["windows"]:
+            window["probabilities"] = None
+        content["mean"]["probabilities"] = None
+    else:
+        content["recording"][lacks] = None
+    render_picture(make_timeline(**content), tmp_path / "a.png")
+    assert pixels(tmp_path / "a.png").shape[1] > 500

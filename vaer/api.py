@@ -1,0 +1,32 @@
+"""Training and scoring as a program calls them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from vaer.config import Config
+from vaer.evaluation.run import Options
+from vaer.evaluation.run import evaluate as evaluate_runs
+from vaer.runs.folder import RunFolder
+from vaer.training.folds import train_folds
+
+
+def train(config: Config) -> RunFolder:
+    """Train what `config` says, as `vaer train` does, and return the folder of the run, or that of its folds.
+
+    Raises UserError or RunError.
+    """
+    train_folds(config)
+    return RunFolder(Path(config.output))
+
+
+def evaluate(run: str | Path | RunFolder, **options: Any) -> dict[str, Any]:
+    """Score a run, or all of its folds together, as `vaer evaluate` does; what metrics.json then holds.
+
+    `options` are those of the command: modality, views, corpus, root, ... Raises UserError.
+    """
+    folder = run if isinstance(run, RunFolder) else RunFolder(Path(run))
+    chosen = Options(**options)
+    evaluate_runs([folder.path], chosen)
+    place = folder.pooled if folder.has_folds() else folder.path
+    return json.loads((place / f"metrics{chosen.suffix}.json").read_text(encoding="utf-8"))

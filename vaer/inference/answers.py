@@ -1,0 +1,72 @@
+"""What a network says of windows, in batches that begin at fixed numbers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate.utils import send_to_device
+from torch import Tensor
+
+from vaer.data.collate import collate
+from vaer.data.dataset import Wanted
+from vaer.evaluation.calibration import scale
+from vaer.inference.network import Trained
+from vaer.inference.recording import Row
+
+DIGITS = 7
+"""Decimals of a probability that are kept."""
+
+
+def answer(trained: Trained, rows: Iterable[Row], *, batch_size: int,
+           known: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
+    """The facts of every row with its probabilities, raw and calibrated, and those of each modality alone.
+
+    A batch is `batch_size` rows from a multiple of it on, whatever was asked before. Whole batches that are `known`
+    are not asked again. A row without frames and without sound has no answer: None.
+    """
+    rows, done = iter(rows), 0
+    while batch := list(islice(rows, batch_size)):
+        if done + len(batch) <= len(known):
+            yield from known[done:done + len(batch)]
+        else:
+            yield from _answered(trained, batch)
+        done += len(batch)
+
+
+@torch.inference_mode()
+def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
+    network, clip = trained.network, trained.recipe.clip
+    present = [row for row in rows if row.clip.frames is not None or row.clip.waveform is not None]
+    said: dict[int, dict[str, Any]] = {}
+    if present:
+        wanted = Wanted(network.video is not None, network.audio is not None)
+        batch = collate([row.clip for row in present], num_frames=clip.num_frames, size=clip.size, wanted=wanted)
+        batch = send_to_device(batch, trained.device)
+        output = network(batch)
+        parts = {"probabilities": (output.logits, batch.has_video | batch.has_audio),
+                 "video": (output.video_logits, batch.has_video), "audio": (output.audio_logits, batch.has_audio)}
+        tables = {name: _probabilities(logits) for name, (logits, _) in parts.items()}
+        for place, row in enumerate(present):
+            said[id(row)] = {name: _named(network.classes, tables[name][place])
+                             if tables[name] is not None and bool(parts[name][1][place]) else None for name in parts}
+    return [row.facts | with_calibrated(said.get(id(row), {}), network.classes, trained.recipe.temperature)
+            for row in rows]
+
+
+def with_calibrated(said: dict[str, Any], classes: Sequence[str], temperature: float | None) -> dict[str, Any]:
+    """`probabilities`, `calibrated`, `video` and `audio`, each by class or None."""
+    raw = said.get("probabilities")
+    calibrated = None
+    if raw is not None and temperature is not None:
+        calibrated = _named(classes, scale(np.array([[raw[name] for name in classes]]), temperature)[0])
+    return {"probabilities": raw, "calibrated": calibrated, "video": said.get("video"), "audio": said.get("audio")}
+
+
+def _probabilities(logits: Tensor | None) -> np.ndarray | None:
+    return None if logits is None else logits.float().softmax(1).double().cpu().numpy()
+
+
+def _named(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    return {name: round(float(value), DIGITS) for name, value in zip(classes, values, strict=True)}

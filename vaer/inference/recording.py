@@ -1,0 +1,189 @@
+"""One file of any length, decoded once: its windows, in order, as clips for the network, with what is known of each."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from av import VideoFrame
+
+from vaer.config import ClipConfig
+from vaer.data.media import nearest
+from vaer.data.probe import Probe
+from vaer.inference.plan import Plan, ShotWindows
+from vaer.inference.shot import HELD_SIDE, Held, Shot, Shown, Sight, upright
+from vaer.inference.sound import SILENCE_DB, is_silent
+from vaer.inference.source import Source
+from vaer.prepare.faces import Face, detect
+from vaer.prepare.shots import ShotChanges, thumbnail
+from vaer.records import Clip, Window
+
+FACE, SCENE, NO_FACE, SEVERAL, NO_FRAMES = "face", "scene", "no face", "several faces", "no frames"
+VOICE, SILENCE, NO_VOICE, WHOSE, NOT_USED = "voice", "silence", "no voice", "not told whose", "not used"
+
+
+class Row(NamedTuple):
+    """A window of one track: what the network is given, and what is known of it."""
+
+    clip: Clip
+    """Frames, waveform or both are None where they are absent."""
+    facts: dict[str, Any]
+    """Plain values, the beginning of a row of the answer."""
+
+
+class FaceMemory:
+    """Faces by the number of the frame: what an earlier pass found is not looked for again."""
+
+    def __init__(self, known: dict[int, list[Face]] | None = None) -> None:
+        self.known = known or {}
+        self.fresh: list[tuple[int, list[Face]]] = []
+        """What was found since this list was emptied."""
+
+    def take(self) -> list[tuple[int, list[Face]]]:
+        """What was found since this was asked before."""
+        fresh, self.fresh = self.fresh, []
+        return fresh
+
+    def faces(self, number: int, held: Held) -> list[Face]:
+        """The faces of a frame."""
+        if number in self.known:
+            return self.known.pop(number)
+        found = detect(upright(held))
+        self.fresh.append((number, found))
+        return found
+
+
+class Recording:
+    """A file, or arrays, and the plan by which it is asked about."""
+
+    def __init__(self, source: Source, plan: Plan, preparation: dict | None, *, video: bool, audio: bool) -> None:
+        """`preparation`: how faces are cropped, None takes the whole scene. `video` and `audio`: what is wanted."""
+        self.source, self.plan, self.preparation = source, plan, preparation
+        self.facts: Probe = source.facts
+        self.wants_video, self.wants_audio = video, audio
+        self.has_frames = len(self.facts.frame_times) > 0
+        self.sees = video and self.has_frames
+        self.sound = source.sound(max(plan.window_s, plan.whole_s)) if audio else None
+        self.shots: list[tuple[float, float]] = []
+        """Start and end of every shot that ended so far, seconds."""
+        self.windows = 0
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames as they are shown."""
+        sides = self.facts.width, self.facts.height
+        return sides[::-1] if self.facts.quarter_turns % 2 else sides
+
+    def rows(self, memory: FaceMemory) -> Iterator[Row]:
+        """Every window of every track, shot by shot; raises MediaError where a frame does not decode."""
+        duration_s = self.facts.duration_s
+        if not self.sees:
+            for window in self._windows_of_sound(duration_s):
+                yield from self._rows(0, window, [])
+            self.shots.append((0.0, float(duration_s)))
+            return
+        shot = self._shot(0, 0.0, 0)
+        for begins, shown in self._decided(memory):
+            if begins and shot.number + len(shot.times) > 0:
+                for window, sights in shot.finish(shown.time_s):
+                    yield from self._rows(shot.number, window, sights)
+                self.shots.append((float(shot.start_s), shown.time_s))
+                shot = self._shot(shot.number + 1, shown.time_s, shot.num_faces)
+            for window, sights in shot.add(shown):
+                yield from self._rows(shot.number, window, sights)
+        for window, sights in shot.finish(duration_s, self._span() if shot.number == 0 else None):
+            yield from self._rows(shot.number, window, sights)
+        self.shots.append((float(shot.start_s), float(duration_s)))
+
+    def _shot(self, number: int, start_s: float, faces_before: int) -> Shot:
+        shown_s = self.facts.frame_times
+        rate = (len(shown_s) - 1) / (shown_s[-1] - shown_s[0]) if len(shown_s) > 1 else 1.0
+        if self.preparation and self.preparation.get("fps"):
+            rate = float(self.preparation["fps"])
+        return Shot(number, start_s, self.plan, rate=rate, preparation=self.preparation, size=self.size,
+                    faces_before=faces_before)
+
+    def _span(self) -> tuple[float, float] | None:
+        """Where the windows of a file of one short shot lie, as training trimmed its clips; None: anywhere."""
+        clip: ClipConfig = self.plan.clip
+        return None if clip.trim_db is None else self.source.span(clip.trim_db)
+
+    def _windows_of_sound(self, duration_s: float) -> Iterator[Window]:
+        if duration_s <= self.plan.whole_s:
+            yield from self.plan.whole(self._span() or (0.0, duration_s))
+            return
+        yield from ShotWindows(self.plan, 0.0, 0.0).last(duration_s)
+
+    def _decided(self, memory: FaceMemory) -> Iterator[tuple[bool, Shown]]:
+        """Every frame with whether it begins a shot, which is known some frames later."""
+        changes, waiting = ShotChanges(), []
+        for shown, thumb in self._shown(memory):
+            waiting.append(shown)
+            for begins in changes.add(thumb):
+                yield begins, waiting.pop(0)
+        for begins in changes.finish():
+            yield begins, waiting.pop(0)
+
+    def _shown(self, memory: FaceMemory) -> Iterator[tuple[Shown, np.ndarray]]:
+        """The frames that preparation would keep, each at its time, with its thumbnail."""
+        indices, times = self._kept()
+        position = 0
+        for number, frame in enumerate(self.source.frames()):
+            thumb = shown = None
+            while position < len(indices) and indices[position] == number:
+                if shown is None:
+                    thumb, shown = thumbnail(frame), self._held(number, frame, memory)
+                held, faces = shown
+                yield Shown(float(times[position]), held, faces), thumb
+                position += 1
+
+    def _kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers, ascending, and times of the frames at the rate of the preparation, or of all."""
+        shown_s = self.facts.frame_times
+        fps = self.preparation.get("fps") if self.preparation else None
+        if fps is None:
+            return np.arange(len(shown_s)), shown_s
+        wanted_s = shown_s[0] + np.arange(max(1, round((self.facts.duration_s - shown_s[0]) * fps))) / fps
+        return nearest(shown_s, wanted_s), wanted_s
+
+    def _held(self, number: int, frame: VideoFrame, memory: FaceMemory) -> tuple[Any, list[Face]]:
+        if self.preparation is None:
+            return self._scene(frame), []
+        turns = round(frame.rotation / 90) % 4
+        faces = memory.faces(number, Held(frame, turns))
+        scale = HELD_SIDE / min(frame.width, frame.height)
+        if scale < 1:
+            frame = frame.reformat(width=round(frame.width * scale), height=round(frame.height * scale),
+                                   interpolation="AREA")
+        return Held(frame, turns), faces
+
+    def _scene(self, frame: VideoFrame) -> np.ndarray:
+        """The middle of a frame, as training reads it."""
+        size, facts = self.plan.clip.size, self.facts
+        scale = size / min(facts.width, facts.height)
+        width, height = max(size, round(facts.width * scale)), max(size, round(facts.height * scale))
+        picture = frame.to_ndarray(format="rgb24", width=width, height=height)
+        top, left = (height - size) // 2, (width - size) // 2
+        return np.ascontiguousarray(np.rot90(picture[top:top + size, left:left + size], facts.quarter_turns))
+
+    def _rows(self, shot: int, window: Window, sights: list[Sight]) -> Iterator[Row]:
+        """A row a face, with the voice where it is the only one; else one of the voice alone."""
+        waveform = self.sound.read(window.start_s, window.end_s) if self.sound is not None else None
+        silence_db = (self.preparation or {}).get("silence_db", SILENCE_DB)
+        voice = (NOT_USED if not self.wants_audio else NO_VOICE if waveform is None
+                 else SILENCE if is_silent(waveform, silence_db) else VOICE)
+        start = {"window": self.windows, "shot": shot, "start_s": round(window.start_s, 4),
+                 "end_s": round(window.end_s, 4)}
+        self.windows += 1
+        alone = len(sights) == 1
+        for sight in sights:
+            known = {"detected": sight.detected, "confidence": sight.confidence, "side": sight.side}
+            yield Row(Clip(sight.frames, sight.frame_times, waveform if alone else None), start | {
+                "track": sight.track, "face": SCENE if self.preparation is None else FACE,
+                "voice": voice if alone or voice in (NOT_USED, NO_VOICE) else WHOSE,
+                "quality": None if sight.detected is None else
+                {name: value if value is None else round(value, 4) for name, value in known.items()}})
+        if not alone and (self.wants_audio or not sights):
+            face = (NOT_USED if not self.wants_video else NO_FRAMES if not self.has_frames
+                    else SEVERAL if sights else NO_FACE)
+            yield Row(Clip(None, None, waveform), start | {"track": "voice", "face": face, "voice": voice,
+                                                           "quality": None})

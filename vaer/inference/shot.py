@@ -1,0 +1,145 @@
+"""One shot as its frames come: which windows of it are asked about, and what they show."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from av import VideoFrame
+from numpy.typing import NDArray
+
+from vaer.data.media import nearest
+from vaer.inference.plan import Plan, ShotWindows
+from vaer.prepare.clip import crop
+from vaer.prepare.faces import Face
+from vaer.prepare.track import LASTING, Chain, Linker, filled, smooth
+from vaer.records import Window
+
+AROUND_S = 2.0  # seconds before and after a window from which a track is smoothed: two deviations of its slower part
+HELD_SIDE = 720
+"""Frames whose shorter side is longer are held smaller: the faces in them are larger than any network wants."""
+
+
+class Held(NamedTuple):
+    """A frame of a file, as it was decoded."""
+
+    frame: VideoFrame
+    quarter_turns: int
+    """How often it is turned, counterclockwise, before it is shown."""
+
+
+class Shown(NamedTuple):
+    """A frame of a shot with the faces in it."""
+
+    time_s: float
+    held: NDArray | Held
+    """(size, size, 3) uint8 for a network of whole scenes; else the frame."""
+    faces: list[Face]
+
+
+class Sight(NamedTuple):
+    """What a window shows of one face, or of the whole scene."""
+
+    track: str
+    frames: np.ndarray
+    """(time, size, size, 3) uint8."""
+    frame_times: np.ndarray
+    """(time,) seconds from the start of the window."""
+    detected: float | None = None
+    """Share of the frames in which the face was found."""
+    confidence: float | None = None
+    side: int | None = None
+    """Pixels of the file that the square with its margin is wide, on the average."""
+
+
+class Shot:
+    """The frames of a shot that may still be asked for; scenes are taken whole, of faces each is a track."""
+
+    def __init__(self, number: int, start_s: float, plan: Plan, *, rate: float, preparation: dict | None,
+                 size: tuple[int, int], faces_before: int) -> None:
+        """`rate` is frames a second, `size` width and height of the upright frames of the file."""
+        self.number, self.start_s, self.plan = number, start_s, plan
+        self.preparation, self.size, self.rate = preparation, size, rate
+        self.windows = ShotWindows(plan, start_s, AROUND_S if preparation is not None else 0.0)
+        self.linker = Linker(rate)
+        self.first = 0
+        """Number, from the start of the shot, of the first frame that is held."""
+        self.times: list[float] = []
+        self.held: list[NDArray | Held] = []
+        self.num_faces = faces_before
+
+    def add(self, shown: Shown) -> Iterator[tuple[Window, list[Sight]]]:
+        """The next frame; the windows that are known now, with what they show."""
+        self.times.append(shown.time_s)
+        self.held.append(shown.held)
+        if self.preparation is not None:
+            self.linker.add(shown.faces)
+        for window in self.windows.due(shown.time_s):
+            yield window, self._sights(window)
+            self._forget()
+
+    def finish(self, end_s: float, span: tuple[float, float] | None = None) -> Iterator[tuple[Window, list[Sight]]]:
+        """The other windows of the shot, which ends at `end_s`; `span` as in `ShotWindows.last`."""
+        for window in self.windows.last(end_s, span):
+            yield window, self._sights(window)
+
+    def _forget(self) -> None:
+        """Let go of frames that no window wants any more; the last one may reach back a whole length."""
+        keep_s = min(self.windows.next_s, self.times[-1] - self.plan.window_s) - AROUND_S
+        count = int(np.searchsorted(self.times, keep_s))
+        self.first += count
+        del self.times[:count], self.held[:count]
+        self.linker.forget_before(self.first)
+
+    def _sights(self, window: Window) -> list[Sight]:
+        times = np.asarray(self.times)
+        chosen = nearest(times, window.times)
+        shown_s = times[chosen] - window.start_s
+        if self.preparation is None:
+            return [Sight("scene", np.stack([self.held[number] for number in chosen]), shown_s)]
+        inside = np.flatnonzero((times >= window.start_s) & (times < window.end_s))
+        inside = inside if len(inside) else np.unique(chosen)
+        around = np.flatnonzero((times >= window.start_s - AROUND_S) & (times <= window.end_s + AROUND_S)
+                                ) if self.windows.is_long else np.arange(len(times))
+        sights = []
+        for chain in self.linker.chains:
+            found = [number for number in inside if number + self.first in chain.faces]
+            if found and len(found) >= LASTING * len(inside):
+                if chain.name is None:
+                    self.num_faces += 1
+                    chain.name = f"face {self.num_faces}"
+                sights.append(self._face(chain, around, chosen, shown_s, len(found) / len(inside), found))
+        return sorted(sights, key=lambda sight: int(sight.track.split()[1]))
+
+    def _face(self, chain: Chain, around: np.ndarray, chosen: np.ndarray, shown_s: np.ndarray, detected: float,
+              found: list[int]) -> Sight:
+        before = int(around[0])
+        boxes = {number - before: chain.faces[number + self.first] for number in around.tolist()
+                 if number + self.first in chain.faces}
+        track = smooth(filled(boxes, len(around)), self.rate)
+        grown = 1 + 2 * self.preparation["margin"]
+        side = min(self.preparation["size"], *self.size, float(track.sides.max()) * grown)
+        side = max(2, round(side / 2) * 2)  # even, and no larger than what was filmed, as preparation has it
+        frames, sides = [], []
+        for number in chosen.tolist():
+            place = min(max(number - before, 0), len(around) - 1)
+            width = min(float(track.sides[place]) * grown, *self.size)
+            sides.append(width)
+            picture = upright(self.held[number])
+            scale = picture.shape[1] / self.size[0]
+            square = crop(picture, track.centres[place].clip(width / 2, np.array(self.size) - width / 2) * scale,
+                          width * scale, side)
+            frames.append(resized(square, self.plan.clip.size))
+        confidence = float(np.mean([chain.faces[number + self.first].confidence for number in found]))
+        return Sight(chain.name, np.stack(frames), shown_s, detected, confidence, round(float(np.mean(sides))))
+
+
+def upright(held: Held) -> np.ndarray:
+    """(height, width, 3) uint8 of a frame, as a player turns it."""
+    return np.ascontiguousarray(np.rot90(held.frame.to_ndarray(format="rgb24"), held.quarter_turns))
+
+
+def resized(square: np.ndarray, size: int) -> np.ndarray:
+    """(size, size, 3) of a square, scaled as decoding scales."""
+    if square.shape[0] == size:
+        return square
+    return VideoFrame.from_ndarray(square, format="rgb24").to_ndarray(format="rgb24", width=size, height=size)

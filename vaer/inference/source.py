@@ -1,0 +1,164 @@
+"""Where frames and sound come from: a file, or arrays that a program holds."""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+from av import VideoFrame
+
+from vaer.data.manifest import NAME as MANIFEST
+from vaer.data.media import sound_span
+from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded
+from vaer.errors import UserError
+from vaer.inference.sound import Sound
+from vaer.runs.recipe import PREPARED
+
+
+class Source(Protocol):
+    """Frames and sound on one clock."""
+
+    name: str
+    facts: Probe
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """Every frame, in the order in which they are shown; raises MediaError where one does not decode."""
+        ...
+
+    def sound(self, longest_s: float) -> Sound | None:
+        """The sound, of which no more than `longest_s` is read at once; None where there is none."""
+        ...
+
+    def span(self, trim_db: float) -> tuple[float, float] | None:
+        """Start and end, seconds, of what is less than `trim_db` under the loudest sound; None without sound."""
+        ...
+
+
+class FileSource:
+    """A media file."""
+
+    def __init__(self, path: str) -> None:
+        """Raises MediaError where it cannot be read."""
+        self.name = path
+        self.facts = probe(path)
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """As `Source.frames`."""
+        count, number = len(self.facts.frame_times), -1
+        with opened(self.name) as container:
+            stream = streams_of(container)[0]
+            stream.codec_context.thread_count = 1
+            for number, frame in enumerate(through(container.decode(stream), self.name)):
+                if number >= count:
+                    return
+                yield frame
+        if number + 1 < count:
+            raise undecoded(self.name, number + 1, count)
+
+    def sound(self, longest_s: float) -> Sound | None:
+        """As `Source.sound`."""
+        return Sound(self.name, self.facts, longest_s) if self.facts.has_sound else None
+
+    def span(self, trim_db: float) -> tuple[float, float] | None:
+        """As `Source.span`."""
+        return sound_span(self.name, trim_db) if self.facts.has_sound else None
+
+
+class ArraySource:
+    """Frames and a waveform in memory; the waveform goes through a file without loss, as all sound does."""
+
+    def __init__(self, frames: np.ndarray | None, waveform: np.ndarray | None, *, frame_times: np.ndarray | None,
+                 fps: float | None, sample_rate: int | None) -> None:
+        """`frames` (time, height, width, 3) uint8 at `frame_times` or at `fps`; `waveform` (samples,) at `sample_rate`.
+
+        Raises UserError where they are not that.
+        """
+        self.name = "arrays"
+        self.pictures = _checked(frames)
+        times = _times(self.pictures, frame_times, fps)
+        self.wave = None
+        if waveform is not None:
+            waveform = _heard(waveform, sample_rate)
+            folder = tempfile.mkdtemp(prefix="vaer-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self.wave = _write(Path(folder), waveform, sample_rate)
+        sound_s = 0.0 if self.wave is None else probe(self.wave).duration_s
+        step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
+        end_s = max(sound_s, times[-1] + step_s if len(times) else 0.0)
+        if not end_s > 0:
+            raise UserError("frames and waveform: both are absent or empty; give one of them.")
+        height, width = self.pictures.shape[1:3] if len(times) else (0, 0)
+        self.facts = Probe(float(end_s), times, width, height, has_sound=self.wave is not None, num_hidden_after=0,
+                           seekable=False, quarter_turns=0)
+
+    def frames(self) -> Iterator[VideoFrame]:
+        """As `Source.frames`."""
+        for picture in self.pictures:
+            yield VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+
+    def sound(self, longest_s: float) -> Sound | None:
+        """As `Source.sound`."""
+        return None if self.wave is None else Sound(self.wave, probe(self.wave), longest_s)
+
+    def span(self, trim_db: float) -> tuple[float, float] | None:
+        """As `Source.span`."""
+        return None if self.wave is None else sound_span(self.wave, trim_db)
+
+
+def is_prepared(path: str) -> bool:
+    """Whether a file lies in a folder that `vaer prepare` filled: its faces are cropped already."""
+    folders = Path(os.path.abspath(path)).parents
+    return any((folder / PREPARED).is_file() and (folder / MANIFEST).is_file() for folder in folders)
+
+
+def _checked(frames: np.ndarray | None) -> np.ndarray:
+    if frames is None:
+        return np.zeros((0, 2, 2, 3), dtype=np.uint8)
+    frames = np.asarray(frames)
+    if frames.ndim != 4 or frames.shape[3] != 3 or frames.dtype != np.uint8:
+        raise UserError(f"frames: have the shape {frames.shape} and the type {frames.dtype}; give (time, height, "
+                        f"width, 3) of uint8, RGB.")
+    return frames
+
+
+def _times(frames: np.ndarray, frame_times: np.ndarray | None, fps: float | None) -> np.ndarray:
+    if not len(frames):
+        return np.zeros(0)
+    if (frame_times is None) == (fps is None):
+        raise UserError("frames: want either frame_times, seconds, or fps; give one of the two.")
+    if fps is not None:
+        if not fps > 0:
+            raise UserError(f"fps: is {fps}; it must be more than 0.")
+        return np.arange(len(frames)) / fps
+    times = np.asarray(frame_times, dtype=np.float64)
+    if times.shape != (len(frames),) or (np.diff(times) <= 0).any() or not (times >= 0).all():
+        raise UserError(f"frame_times: want {len(frames)} ascending seconds from 0 on, one a frame.")
+    return times
+
+
+def _heard(waveform: np.ndarray, sample_rate: int | None) -> np.ndarray:
+    waveform = np.asarray(waveform)
+    if waveform.ndim != 1 or waveform.dtype.kind != "f" or not np.isfinite(waveform).all() or not len(waveform):
+        raise UserError(f"waveform: has the shape {waveform.shape} and the type {waveform.dtype}; give (samples,) of "
+                        f"finite floats, full scale 1.")
+    if sample_rate is None or sample_rate < 1:
+        raise UserError(f"sample_rate: is {sample_rate}; give Hz of the waveform.")
+    return waveform
+
+
+def _write(folder: Path, waveform: np.ndarray, sample_rate: int) -> str:
+    path = str(folder / "sound.wav")
+    with av.open(path, "w", format="wav") as output:
+        stream = output.add_stream("pcm_f32le", rate=sample_rate, layout="mono")
+        for first in range(0, len(waveform), sample_rate):
+            piece = np.ascontiguousarray(waveform[None, first:first + sample_rate], dtype=np.float32)
+            frame = av.AudioFrame.from_ndarray(piece, format="flt", layout="mono")
+            frame.sample_rate, frame.pts = sample_rate, first
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode())
+    return path

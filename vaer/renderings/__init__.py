@@ -1,0 +1,14 @@
+"""What is made of a timeline, and of nothing else: a table by the ending of the file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from vaer.inference.timeline import Timeline
+from vaer.renderings.picture import render_picture
+from vaer.renderings.subtitles import render_subtitles
+from vaer.renderings.table import render_table
+
+Rendering = Callable[[Timeline, Path], None]
+"""Writes one file."""
+
+RENDERINGS: dict[str, Rendering] = {"csv": render_table, "png": render_picture, "srt": render_subtitles}
