@@ -58,16 +58,16 @@ def test_names_that_are_not_utf8_are_prepared_once(tmp_path):
 
 
 def test_what_was_given_up_is_tried_again(tmp_path):
-    """A second of processor time does not do for 2,500 frames; 600 do."""
+    """A second of processor time does not do for 1,500 frames; 600 do."""
     (tmp_path / "from").mkdir()
-    write_bar_codes(tmp_path / "from/a.mp4", frames=2500)
+    write_bar_codes(tmp_path / "from/a.mp4", frames=1500)
     write_wav(tmp_path / "from/b.wav", tone(0.2))
     with pytest.raises(RunError, match=r"1 of 2 recordings were given up, .* raise --timeout_s \(now 0\.1\)"):
         prepare(tmp_path / "from", tmp_path / "to", PrepareConfig(size=32, timeout_s=0.1), processes=1)
     assert "a.mp4 | takes longer than --timeout_s 0.1 allows" in (tmp_path / "to/report/report.md").read_text()
     before = (tmp_path / "to/b.flac").stat().st_mtime_ns
     rows = prepare(tmp_path / "from", tmp_path / "to", SMALL, processes=1)
-    assert [(row.source, row.frames, row.reason) for row in rows] == [("a.mp4", 2500, ""), ("b.wav", 0, "")]
+    assert [(row.source, row.frames, row.reason) for row in rows] == [("a.mp4", 1500, ""), ("b.wav", 0, "")]
     assert (tmp_path / "to/b.flac").stat().st_mtime_ns == before
 
 
