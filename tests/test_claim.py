@@ -1,10 +1,12 @@
 """A folder belongs to the settings with which it began."""
 
+import errno
 import json
+from pathlib import Path
 
 import pytest
 
-from vaer.claim import Content, claim, read_facts, write_whole
+from vaer.claim import Content, claim, read_facts, write_text, write_whole
 from vaer.errors import UserError
 
 SOUP = Content("soup", "soup", "cook it anew")
@@ -41,3 +43,19 @@ def test_other_settings_other_content_and_unreadable_settings_are_refused(tmp_pa
     path.rename(tmp_path / "pot" / "lid.json")
     with pytest.raises(UserError, match="pot: is there already and holds no soup; choose a new or empty folder"):
         claim(path, {"salt": 1}, SOUP)
+
+
+def test_a_file_stays_as_it_was_where_the_disk_is_full(tmp_path, monkeypatch):
+    write_text(tmp_path / "facts.json", "before")
+    write = Path.write_text
+
+    def fill(path, text, **_):
+        write(path, text[:2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", fill)
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_text(tmp_path / "facts.json", "after")
+    assert caught.value.filename == str(tmp_path / "facts.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["facts.json"]
+    assert (tmp_path / "facts.json").read_text() == "before"

@@ -56,6 +56,15 @@ def read_facts(path: Path) -> dict[str, Any]:
 
 def write_whole(path: Path, facts: dict[str, Any]) -> None:
     """Write settings or facts as JSON, whole or not at all."""
+    write_text(path, json.dumps(facts, indent=2) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: what was there stays where the disk is full."""
     part = path.with_name(f"{path.name}.part")
-    part.write_text(json.dumps(facts, indent=2) + "\n")
-    part.replace(path)
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error

@@ -11,6 +11,7 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from vaer.checks import require, require_range
+from vaer.claim import write_text
 from vaer.errors import UserError, as_text
 from vaer.instead import instead_of
 from vaer.label_map import MODE, LabelMap
@@ -356,7 +357,7 @@ def config_of(parser: ArgumentParser, parsed: Namespace, kind: type[Settings] = 
 
 def write_config(config: Config, path: Path) -> None:
     """Write every setting, those at none too, as YAML."""
-    path.write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False), encoding="utf-8")
+    write_text(path, yaml.safe_dump(dataclasses.asdict(config), sort_keys=False))
 
 
 def read_config(path: Path) -> Config:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import PyTorchModelHubMixin
+from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -19,6 +19,19 @@ from vaer.models.layers.pooling import masked_mean
 from vaer.models.layers.speaker_norm import SpeakerNorm
 from vaer.models.video import VIDEO_BRANCHES
 from vaer.records import BEST_FORMAT, Batch, Embedded, Output, Stream, Tokens
+
+CARD = """---
+library_name: vaer
+---
+# A network of emotion recognition from face and voice
+
+- Branches: {branches}
+- Classes: {classes}
+
+`config.json` holds the settings that the network is rebuilt from, `model.safetensors` its weights. The folder above
+tells how it was trained and on whom (`run.json`, `config.yaml`), and after `vaer evaluate` how well it does
+(`metrics.json`). It carries the licence of its training data and of the weights that it started from.
+"""
 
 
 def network_settings(config: Config, classes: tuple[str, ...]) -> dict[str, Any]:
@@ -64,6 +77,10 @@ class VAER(nn.Module, PyTorchModelHubMixin):
             dims = {name: self._head(name).out_dim for name in self.branches} | {
                 "fused": self.fusion and self.fusion.out_dim}
             self.norms.update({name: SpeakerNorm(dim=dim) for name, dim in dims.items() if dim is not None})
+
+    def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
+        """What stands beside the weights; the library's own card would say that they were pushed to a hub."""
+        return ModelCard(CARD.format(classes=", ".join(self.classes), branches=" and ".join(self.branches)))
 
     def forward(self, batch: Batch, *, attention: bool = False) -> Output:
         """Logits and embeddings of a batch; rows without any modality get an answer from zeros.

@@ -107,8 +107,14 @@ class RunFolder:
 
     @property
     def best(self) -> BestFolder:
-        """What predicts."""
-        return BestFolder(self.path / "best")
+        """What predicts; the one before where the run ended while it was replaced."""
+        place, before = self.best_places
+        return BestFolder(before if before.is_dir() and not place.is_dir() else place)
+
+    @property
+    def best_places(self) -> tuple[Path, Path]:
+        """Where it stands, and where the one before is kept while it is replaced."""
+        return self.path / "best", self.path / "best.old"
 
     @property
     def last(self) -> Path:

@@ -1,17 +1,28 @@
 """The states of a run on disk: `best/`, which predicts, and `last/`, from which the run goes on."""
 
+import json
 import math
+import os
 import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
+from zipfile import BadZipFile
 
 from accelerate import Accelerator
+from safetensors import SafetensorError
 from torch import nn
 
-from vaer.errors import RunError, UserError
+from vaer.errors import RunError, UserError, log
 from vaer.finite import listed, odd_tensors
 from vaer.runs.folder import RunFolder
 from vaer.runs.recipe import Recipe
+
+SEAL = "sizes.json"
+"""The file of a state that was written last: the bytes of each other one."""
 
 
 class Progress:
@@ -60,16 +71,33 @@ def save_last(accelerator: Accelerator, folder: RunFolder) -> None:
     if accelerator.is_main_process and fresh.exists():
         shutil.rmtree(fresh)
     accelerator.wait_for_everyone()
-    accelerator.save_state(str(fresh))
+    with _written(fresh):
+        accelerator.save_state(str(fresh))
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
+        with _written(fresh):
+            _seal(fresh)
         _swap(fresh, folder.last)
     accelerator.wait_for_everyone()
 
 
 def newest_state(folder: RunFolder) -> Path | None:
-    """The newest whole state of a run; None where it has none yet."""
-    return next((path for path in (folder.last, _old(folder.last)) if path.exists()), None)
+    """The newest whole state of a run; None where it has none yet. Raises UserError where none is whole."""
+    there = [path for path in (folder.last, _old(folder.last)) if path.exists()]
+    whole = next((path for path in there if _is_whole(path)), None)
+    if there and whole is None:
+        raise UserError(f"{there[0]}: was cut off or damaged, and no state before it is there; copy the run again, or "
+                        f"choose another --output and begin anew.")
+    if there and whole != there[0]:
+        log.warning("%s: was cut off or damaged; the run goes on from the state before, %s", there[0], whole)
+    return whole
+
+
+def restore_best(folder: RunFolder) -> None:
+    """Put back `best/` where the run ended while it was replaced."""
+    place, before = folder.best_places
+    if before.exists() and not place.exists():
+        before.rename(place)
 
 
 def load_last(accelerator: Accelerator, found: Path) -> None:
@@ -78,7 +106,12 @@ def load_last(accelerator: Accelerator, found: Path) -> None:
     if states != accelerator.num_processes:
         raise UserError(f"{found}: this run had {states} processes, now there are {accelerator.num_processes}; "
                         f"resume it with as many.")
-    accelerator.load_state(str(found))
+    try:
+        accelerator.load_state(str(found))
+    except (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError, BadZipFile,
+            SafetensorError) as error:
+        raise UserError(f"{found}: cannot be read as the state of this run ({_shortened(error)}); copy the run again, "
+                        f"or choose another --output and begin anew.") from error
 
 
 def save_best(accelerator: Accelerator, network: nn.Module, folder: RunFolder, recipe: Recipe | None) -> None:
@@ -88,9 +121,73 @@ def save_best(accelerator: Accelerator, network: nn.Module, folder: RunFolder, r
     """
     require_finite(network, folder)
     if accelerator.is_main_process and recipe is not None:
-        bare = accelerator.unwrap_model(network)
-        bare.save_pretrained(folder.best.path.with_suffix(".new"), config={"settings": bare.settings | recipe.plain()})
-        _swap(folder.best.path.with_suffix(".new"), folder.best.path)
+        bare, fresh = accelerator.unwrap_model(network), folder.best.path.with_suffix(".new")
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        with _written(fresh):
+            bare.save_pretrained(fresh, config={"settings": bare.settings | recipe.plain()})
+            _open_to_others(fresh)
+            _flush(fresh)
+        _swap(fresh, folder.best.path)
+
+
+@contextmanager
+def _written(fresh: Path) -> Iterator[None]:
+    """Turn what libraries raise on a full disk into one RunError; the part that was written goes."""
+    try:
+        yield
+    except (OSError, RuntimeError, SafetensorError) as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        free = shutil.disk_usage(fresh.parent).free / 2**20
+        raise RunError(f"{fresh.parent}: {fresh.stem} cannot be written ({_shortened(error)}), {free:.0f} MB are free "
+                       f"there; what was saved before is whole: make room, then go on by the same command "
+                       f"with --train.resume true.") from error
+
+
+def _shortened(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _seal(fresh: Path) -> None:
+    """Note the sizes of all files of a state, so that one that was cut off is known by them."""
+    _open_to_others(fresh)
+    sizes = {str(path.relative_to(fresh)): path.stat().st_size for path in sorted(fresh.rglob("*")) if path.is_file()}
+    (fresh / SEAL).write_text(json.dumps(sizes), encoding="utf-8")
+    _flush(fresh)
+
+
+def _is_whole(state: Path) -> bool:
+    """Whether all files are there as they were written; states older than the seal have at least no empty file."""
+    seal = state / SEAL
+    if not seal.exists():
+        sizes = [path.stat().st_size for path in state.glob("*") if path.is_file()]
+        return bool(sizes) and all(sizes)
+    try:
+        sizes = json.loads(seal.read_text(encoding="utf-8"))
+        return bool(sizes) and all((state / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _open_to_others(fresh: Path) -> None:
+    """Give every file the mode that files get here: safetensors keeps its own to their owner, whatever the umask."""
+    probe = fresh / ".mode"
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    for path in fresh.rglob("*"):
+        if path.is_file():
+            path.chmod(mode)
+
+
+def _flush(fresh: Path) -> None:
+    """Wait until the disk has every file: a machine that goes down must not leave names without content."""
+    for path in [*(path for path in fresh.rglob("*") if path.is_file()), fresh]:
+        file = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
 
 
 def _old(place: Path) -> Path:

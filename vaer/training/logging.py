@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+from vaer.claim import write_text
+from vaer.errors import log
 from vaer.runs.folder import RunFolder
 
 
@@ -54,7 +56,10 @@ class RunLog:
         """Take the bar away and close the files."""
         if self.main:
             self.bar.stop()
-            self.writer.close()
+            try:
+                self.writer.close()
+            except OSError as error:  # the disk is full, say, which has ended the run already: this adds nothing
+                log.warning("%s: the last curves could not be written (%s)", self.path.parent, error.strerror)
 
     def _forget_after(self, epochs_done: int) -> None:
         """Drop rows of epochs that a resumed run does again, and a half-written last line."""
@@ -68,4 +73,4 @@ class RunLog:
                 continue
             if row["epoch"] <= epochs_done:
                 kept.append(line + "\n")
-        self.path.write_text("".join(kept), encoding="utf-8")
+        write_text(self.path, "".join(kept))

@@ -1,6 +1,7 @@
 """A training run: build everything, learn epoch by epoch, keep the best and the last."""
 
 import dataclasses
+import errno
 import shutil
 import signal
 from collections.abc import Iterator
@@ -43,7 +44,7 @@ from vaer.records import UNKNOWN_SPEAKER, Split
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
-from vaer.training.checkpoint import Progress, load_last, newest_state, save_best, save_last
+from vaer.training.checkpoint import Progress, load_last, newest_state, restore_best, save_best, save_last
 from vaer.training.lock import held
 from vaer.training.logging import RunLog
 from vaer.training.loop import train_epoch
@@ -191,9 +192,12 @@ class Run:
             load_last(self.accelerator, self.state)
         if self.accelerator.is_main_process:
             self.folder.path.mkdir(parents=True, exist_ok=True)
+            restore_best(self.folder)
             write_config(self.config, self.folder.config_path)
             if is_file(self.config.data.protocol):
-                shutil.copyfile(self.config.data.protocol, self.folder.split_path)
+                part = self.folder.split_path.with_suffix(".part")
+                shutil.copyfile(self.config.data.protocol, part)
+                part.replace(self.folder.split_path)
             self._write_facts()
         log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch)
         try:
@@ -204,6 +208,11 @@ class Run:
             self.progress.finished = True
             self._write_facts()
             log.say(self._result())
+        except OSError as error:  # a row of the log, or curves, which carry no name of a file
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            raise RunError(f"{self.folder}: its disk is full ({error.strerror}); what was saved is whole: make room, "
+                           f"then go on by the same command with --train.resume true.") from error
         finally:
             log.close()
 
