@@ -27,7 +27,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.ndimage import rotate
 
-from vaer.data.probe import opened, probe, streams_of, through
+from vaer.data.frames import frames_of
+from vaer.data.probe import opened, probe
 from vaer.prepare.faces import SHORT_SIDE, Face, detect, shrunk
 from vaer.prepare.track import jitter, link, smooth
 
@@ -143,7 +144,7 @@ def detector(name):
 def pictures(path, stride):
     """Every stride-th picture of a file."""
     with opened(path) as container:
-        for number, frame in enumerate(through(container.decode(streams_of(container)[0]), path)):
+        for number, (frame, _) in enumerate(frames_of(container, container.streams[probe(path).video_index], path)):
             if number % stride == 0:
                 yield frame.to_ndarray(format="rgb24")
 

@@ -63,6 +63,13 @@ def bar_codes(pictures: np.ndarray) -> list[int]:
     return ((bars > 127) << np.arange(8)).sum(axis=1).tolist()
 
 
+def numbers_of(pictures: np.ndarray) -> list[int]:
+    """The numbers that frames of `shared("faults")` tell: eight fields in their lower half, two rows of four."""
+    high, wide = pictures.shape[1] // 8, pictures.shape[2] // 8
+    fields = pictures[:, [5 * high] * 4 + [7 * high] * 4, [wide, 3 * wide, 5 * wide, 7 * wide] * 2].mean(axis=2)
+    return ((fields > 127) << np.arange(8)).sum(axis=1).tolist()
+
+
 def write_bar_codes(path: Path, *, codec: str = "libx264", frames: int = 100, hidden: int = 0, **options: str) -> Path:
     """A video of 128 x 96 pixels and 25 pictures a second whose pictures tell their number; `options` of the codec.
 
@@ -74,6 +81,41 @@ def write_bar_codes(path: Path, *, codec: str = "libx264", frames: int = 100, hi
         for number in range(frames):
             frame = av.VideoFrame.from_ndarray(bar_code(number, 96, 128), format="rgb24")
             frame.pts, frame.time_base = number - hidden, Fraction(1, 25)
+            container.mux(video.encode(frame))
+        container.mux(video.encode())
+    return path
+
+
+def write_marked(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Thirty frames of 80 x 48, white in the upper left quarter and grey in the upper right, beside a display matrix.
+
+    `matrix` says how far right and down a step to the right leads on the screen, then how far one down does.
+    """
+    picture = np.zeros((48, 80, 3), np.uint8)
+    picture[:24, :40], picture[:24, 40:] = 255, 128
+    return _write_frames(path, "libx264", picture, matrix=matrix)
+
+
+def write_disc(path: Path, codec: str, aspect: Fraction) -> Path:
+    """Thirty frames of 128 x 96 with a white disc that is round once pixels are `aspect` as wide as high."""
+    y, x = np.mgrid[:96, :128]
+    picture = np.where(((x - 63.5) * float(aspect)) ** 2 + (y - 47.5) ** 2 < 27 ** 2, 255, 0).astype(np.uint8)
+    return _write_frames(path, codec, np.repeat(picture[..., None], 3, 2), aspect=aspect)
+
+
+def _write_frames(path: Path, codec: str, picture: np.ndarray, *, matrix: tuple[int, int, int, int] | None = None,
+                  aspect: Fraction | None = None) -> Path:
+    with av.open(str(path), "w") as container:
+        video = container.add_stream(codec, rate=25)
+        video.height, video.width, video.pix_fmt, video.bit_rate = *picture.shape[:2], "yuv420p", 800_000
+        if aspect is not None:
+            video.codec_context.sample_aspect_ratio = video.sample_aspect_ratio = aspect
+        if matrix is not None:
+            right_x, right_y, down_x, down_y = (number << 16 for number in matrix)
+            video.set_display_matrix((right_x, right_y, 0, down_x, down_y, 0, 0, 0, 1 << 30))
+        for number in range(30):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
             container.mux(video.encode(frame))
         container.mux(video.encode())
     return path

@@ -1,8 +1,21 @@
 import re
+from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
-from makers import DECODERS, make_item, shared, tone, write_sound, write_video, write_wav
+from makers import (
+    DECODERS,
+    make_item,
+    numbers_of,
+    shared,
+    tone,
+    write_disc,
+    write_marked,
+    write_sound,
+    write_video,
+    write_wav,
+)
 
 from vaer.data import media
 from vaer.records import Window
@@ -230,3 +243,67 @@ def test_pictures_that_start_late_keep_their_time(tmp_path, decoder):
     assert numbers(clip.frames) == [0, 2, 9]
     np.testing.assert_allclose(clip.frame_times, [0.4, 0.6, 1.3], atol=0.03)
     assert np.abs(clip.waveform[800:3200]).max() > 0.4  # the sound is there from the start
+
+
+# What a player shows of a frame that is white in its upper left and grey in its upper right quarter, by the nine
+# numbers of the display matrix (right and down on the screen for a step to the right, then for one down).
+MATRICES = {(1, 0, 0, 1): "wg..", (-1, 0, 0, 1): "gw..", (1, 0, 0, -1): "..wg", (-1, 0, 0, -1): "..gw",
+            (0, 1, 1, 0): "w.g.", (0, 1, -1, 0): ".w.g", (0, -1, 1, 0): "g.w.", (0, -1, -1, 0): ".g.w"}
+
+
+@pytest.mark.parametrize(("ending", "matrix"), [
+    *(("mp4", matrix) for matrix in MATRICES), ("mov", (0, 1, 1, 0)), ("mkv", (0, 1, -1, 0))])  # mkv: turns alone
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_turned_and_mirrored_frames_are_as_a_player_shows_them(tmp_path, ending, matrix, decoder):
+    path = write_marked(tmp_path / f"phone.{ending}", matrix)
+    for picture in media.read_frames(str(path), np.array([1, 28]), size=24, decoder=decoder):
+        levels = picture.reshape(2, 12, 2, 12, 3).mean(axis=(1, 3, 4)).ravel()
+        assert "".join("w" if level > 200 else "g" if level > 80 else "." for level in levels) == MATRICES[matrix]
+
+
+def test_a_mirrored_selfie_is_not_upside_down():
+    path = shared("faults") / "mirrored_matrix.mp4"
+    for decoder in ("auto", "pyav"):
+        first, last = media.read_frames(str(path), np.array([5, 240]), 96, decoder=decoder)
+        for picture, number in ((first, 5), (last, 240)):
+            assert numbers_of(picture[None, :, ::-1]) == [number]
+            np.testing.assert_allclose(picture[12, 84], (255, 0, 0), atol=30)  # red, filmed on the left
+
+
+@pytest.mark.parametrize("decoder", DECODERS)
+@pytest.mark.parametrize(("name", "codec", "ratio"), [
+    ("a.mp4", "libx264", Fraction(16, 11)), ("b.mkv", "libx264", Fraction(8, 9)), ("c.mpg", "mpeg2video", None),
+    ("d.ts", "mpeg2video", None), ("e.avi", "mpeg4", Fraction(12, 11)), ("f.mp4", "libx264", Fraction(1, 2))])
+def test_pixels_that_are_not_square_become_so(tmp_path, decoder, name, codec, ratio):
+    """A disc, squeezed as its pixels are wide, is round again."""
+    aspect = ratio or Fraction(16 * 96, 9 * 128)  # MPEG-2 says how wide the whole frame is: 16:9
+    path = write_disc(tmp_path / name, codec, aspect)
+    for number in (1, 13):
+        [picture] = media.read_frames(str(path), np.array([number]), 96, decoder=decoder)
+        disc = picture.mean(axis=2) > 127
+        wide, high = disc.any(axis=0).sum(), disc.any(axis=1).sum()
+        assert abs(int(wide) - int(high)) <= 3
+        assert disc.sum() == pytest.approx(np.pi / 4 * wide * high, rel=0.05)
+
+
+def test_an_anamorphic_face_has_its_proportions():
+    """720 x 576 with pixels 64:45 as wide as high is 1024 x 576 as shown."""
+    path = str(shared("faults") / "anamorphic_64_45.mpg")
+    with av.open(path) as container:
+        frame = next(container.decode(video=0)).to_ndarray(format="rgb24", width=1024, height=576)
+    [picture] = media.read_frames(path, np.array([0]), 576)
+    np.testing.assert_array_equal(picture, frame[:, 224:800])
+
+
+def test_the_sound_that_the_file_names_as_its_own_is_heard():
+    sound = media.read_sound(str(shared("faults") / "second_sound_is_default.mkv"), 0.0, 9.0)
+    assert np.sqrt((sound ** 2).mean()) > 0.05
+
+
+def test_a_choice_of_streams_is_said_once(caplog):
+    media.CHOICES_SAID.clear()
+    path = shared("faults") / "two_pictures_equal_count.mp4"
+    for _ in range(2):
+        media.decode(make_item(path), window(0, 1, [0.5]), size=32)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: takes video stream 0 of 0, 1; files like it are not named again, `vaer check` names each"]

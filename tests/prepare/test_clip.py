@@ -2,16 +2,19 @@
 
 import dataclasses
 import shutil
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from makers import shared, tone, write_samples, write_video, write_wav
+from makers import numbers_of, shared, tone, write_disc, write_marked, write_samples, write_video, write_wav
 
 from vaer.data.media import read_frames, read_sound
 from vaer.data.probe import probe
+from vaer.data.shapes import Shape
 from vaer.errors import MediaError
 from vaer.prepare.clip import crop, prepare_one
+from vaer.prepare.faces import detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
 from vaer.prepare.settings import PrepareConfig
 
@@ -119,3 +122,43 @@ def test_a_crop_is_cut_to_a_fraction_of_a_pixel():
     np.testing.assert_array_equal(moved[0, :, 0], 2 * np.arange(40, 60) + 1)
     half = crop(np.ascontiguousarray(ramp), np.array([50.0, 50.0]), 40.0, 20)
     np.testing.assert_allclose(half[0, :, 0], 2 * (np.arange(30, 70, 2) + 0.5), atol=1)
+
+
+def test_the_face_stays_in_the_clip_where_the_size_changes_midway(tmp_path):
+    """Half as large from frame 48 on: the crop is the same, so is the face in it."""
+    shutil.copy(shared("faults") / "size_changes.mkv", tmp_path)
+    facts, path = prepared(tmp_path / "size_changes.mkv", fps=10)
+    assert (facts.faces, facts.frames, facts.notes) == (1, 32, "the size of its frames changes")
+    assert facts.detected > 0.9
+    faces = [face for frame in read_frames(path, np.array([2, 14, 17, 30]), 160) for face in detect(frame)]
+    assert len(faces) == 4
+    for face in faces:
+        assert abs(face.left + face.right - 160) < 32
+        assert abs(face.top + face.bottom - 160) < 32
+        assert abs(face.right - face.left - (faces[0].right - faces[0].left)) < 25
+
+
+def test_pixels_that_are_not_square_are_made_so(tmp_path):
+    facts, path = prepared(write_disc(tmp_path / "a.mkv", "libx264", Fraction(3, 2)))
+    assert (facts.width, facts.height) == (192, 96)
+    assert probe(path).shapes == (Shape(192, 96),)
+    [picture] = read_frames(path, np.array([5]), 96)
+    disc = picture.mean(axis=2) > 127
+    assert abs(int(disc.any(axis=0).sum()) - int(disc.any(axis=1).sum())) <= 3
+
+
+def test_a_mirrored_film_is_prepared_as_a_player_shows_it(tmp_path):
+    _, path = prepared(write_marked(tmp_path / "a.mp4", (0, -1, -1, 0)))  # grey above, white below, on the right
+    assert probe(path).shapes == (Shape(48, 80),)
+    [picture] = read_frames(path, np.array([5]), 48)
+    right, left = picture[:, 30:].mean(axis=(1, 2)), picture[:, :18].mean()
+    assert ((right[:20] > 100) & (right[:20] < 160)).all()
+    assert (right[28:] > 230).all()
+    assert left < 20
+
+
+def test_the_streams_that_are_taken_are_noted(tmp_path):
+    shutil.copy(shared("faults") / "thumbnail_track_first.mp4", tmp_path)
+    facts, path = prepared(tmp_path / "thumbnail_track_first.mp4")
+    assert facts.notes == "no face; takes video stream 1 of 0, 1"
+    assert numbers_of(read_frames(path, np.array([0, 99, 249]), 96)) == [0, 99, 249]

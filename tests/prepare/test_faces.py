@@ -9,7 +9,8 @@ import torch
 from makers import shared
 from torchvision.ops import box_iou
 
-from vaer.data.probe import opened, streams_of, through
+from vaer.data.frames import frames_of
+from vaer.data.probe import opened
 from vaer.prepare.faces import THRESHOLD, detect
 from vaer.prepare.track import find_tracks
 
@@ -17,8 +18,8 @@ from vaer.prepare.track import find_tracks
 def pictures(path, every=1):
     """Every n-th picture of a file, (height, width, 3) uint8."""
     with opened(str(path)) as container:
-        flow = through(container.decode(streams_of(container)[0]), str(path))
-        return [frame.to_ndarray(format="rgb24") for number, frame in enumerate(flow) if number % every == 0]
+        flow = frames_of(container, container.streams.video[0], str(path))
+        return [frame.to_ndarray(format="rgb24") for number, (frame, _) in enumerate(flow) if number % every == 0]
 
 
 @pytest.mark.parametrize("shape", [(240, 320), (96, 96), (7, 5), (1, 1), (2000, 30)])

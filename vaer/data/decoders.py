@@ -16,8 +16,10 @@ from functools import cache, lru_cache
 import numpy as np
 
 from vaer.data import cuda, readers
-from vaer.data.probe import opened, probe, streams_of, through, version
+from vaer.data.frames import frames_of, numbered
+from vaer.data.probe import opened, probe, version
 from vaer.data.readers import READERS, RefusedError, Request
+from vaer.data.shapes import UPRIGHT
 from vaer.errors import MediaError, UserError
 
 ALARM_S = 30.0  # of processor time for every ALARM_PIXELS up to the last one wanted
@@ -58,7 +60,7 @@ def read(request: Request, decoder: str = "auto") -> np.ndarray:
     facts = probe(request.path)
     in_worker = multiprocessing.parent_process() is not None
     # Readers that seek turn pictures by themselves, or not, or give them four channels (decord 0.6).
-    if name != "pyav" and facts.seekable and not facts.quarter_turns and (
+    if name != "pyav" and facts.seekable and facts.orientation == UPRIGHT and (
             in_worker or _decodes_whole(request.path, *version(request.path))):
         if request.device == "cuda":
             request = request._replace(device=f"cuda:{cuda.device_number()}")
@@ -90,8 +92,8 @@ def _decodes_whole(path: str, num_bytes: int, modified_ns: int) -> bool:
     """Whether PyAV gets as many pictures out of a file as its packets promise."""
     try:
         with opened(path) as container:
-            frames = through(container.decode(streams_of(container)[0]), path)
-            return sum(1 for _ in frames) == len(probe(path).frame_times)
+            frames = frames_of(container, container.streams[probe(path).video_index], path)
+            return sum(1 for _ in numbered(frames, probe(path).stamps)) == len(probe(path).frame_times)
     except MediaError:
         return False
 

@@ -8,14 +8,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from vaer.data import decoders
+from vaer.data import decoders, readers
 from vaer.data.probe import probe, version
 from vaer.data.readers import Request
+from vaer.data.shapes import middle, upright
 from vaer.data.waveforms import SAMPLE_RATE, read_sound
-from vaer.errors import MediaError
+from vaer.errors import MediaError, log
 from vaer.records import Clip, Item, Window
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # loudness is measured over 20 ms
+CHOICES_SAID: set[str] = set()
 
 
 def sound_span(path: str, trim_db: float) -> tuple[float, float]:
@@ -37,17 +39,27 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
     """
     frames = frame_times = sound = None
     if video and len(probe(item.path).frame_times):
+        _say_choice(item.path)
         shown_s = probe(item.path).frame_times
         indices = nearest(shown_s, window.times)
         frames = read_frames(item.path, indices, size, device, decoder)
         frame_times = (shown_s[indices] - window.start_s) / window.speed
     if audio and item.sound is not None and probe(item.sound).has_sound:
+        _say_choice(item.sound)
         sound = read_sound(item.sound, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
     if frames is None and sound is None:
         raise MediaError(item.path, f"has no {' and no '.join(['pictures'] * video + ['sound'] * audio)}, and that is "
                                     f"all that the network takes in; leave it out, or switch the other branch on")
     # Pictures may go on after the sound.
     return Clip(frames, frame_times, sound if sound is not None and len(sound) else None)
+
+
+def _say_choice(path: str) -> None:
+    """Log which streams are taken of the first file of its kind: every file of a corpus may hold several."""
+    choice = probe(path).choice
+    if choice and choice not in CHOICES_SAID:
+        CHOICES_SAID.add(choice)
+        log.warning("%s: %s; files like it are not named again, `vaer check` names each", path, choice)
 
 
 def nearest(shown_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
@@ -61,15 +73,16 @@ def nearest(shown_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
 def read_frames(path: str, indices: np.ndarray, size: int, device: str = "cpu", decoder: str = "auto") -> np.ndarray:
     """(len(indices), size, size, 3) uint8: pictures number `indices` of a file in the order they are shown.
 
-    Upright, as a player turns them: a phone films lying down and writes the turn beside the pictures.
+    As a player shows them: turned and mirrored where that stands beside the frames, in true proportions where their
+    pixels are not square. The middle square of each frame, also where the size of frames changes midway.
     """
     facts = probe(path)
-    scale = size / min(facts.width, facts.height)
-    width, height = max(size, round(facts.width * scale)), max(size, round(facts.height * scale))
+    if len(facts.shapes) > 1:
+        return readers.read_squares(path, indices, size)
+    [shape] = facts.shapes
+    width, height = shape.covering(size)
     frames = decoders.read(Request(path, indices, width, height, device), decoder)
-    top, left = (height - size) // 2, (width - size) // 2
-    square = frames[:, top:top + size, left:left + size]
-    return np.ascontiguousarray(np.rot90(square, facts.quarter_turns, axes=(1, 2)))
+    return upright(middle(frames, size), shape.orientation)
 
 
 @lru_cache(maxsize=100_000)

@@ -1,6 +1,7 @@
-"""What the packets of a media file say: duration, times of pictures, whether it is whole and can be entered anywhere.
+"""What is known of a media file: duration, times and shapes of frames, whether it is whole and can be entered anywhere.
 
-Nothing is decoded but the first picture, which alone tells how a phone was held.
+Packets tell it, and the first frame, which alone tells how a phone was held. Where packets and frames may differ
+(`packets.py` knows), all frames are decoded once.
 """
 
 import contextlib
@@ -8,42 +9,55 @@ import os
 import stat
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import av
 import numpy as np
 
-from vaer.data import promises
+from vaer.data import frames, promises, streams
+from vaer.data.frames import first_shape
+from vaer.data.packets import Packets, through
+from vaer.data.shapes import UPRIGHT, Orientation, Shape
 from vaer.errors import MediaError
 from vaer.instead import instead_of
 
 MISSING_S = 0.5
-# Containers in which decord 0.6 and torchcodec 0.11 were seen to find the picture asked for. In MPEG program streams
-# both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.
-INDEXED = {"mp4", "matroska", "flv"}
 # Containers whose header tells how long the file is.
 NAMING_DURATION = {"aiff", "asf", "avi", "flac", "flv", "matroska", "mp4", "wav"}
-H264_IDR = 5  # the kind of slice after which nothing refers to what came before (ITU-T H.264, Table 7-1)
-Flow = TypeVar("Flow")
 av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, in the MediaError
 
 
 class Probe(NamedTuple):
-    """What the packets of a file say; times are seconds from the first thing the file presents."""
+    """What is known of a file; times are seconds from the first thing the file presents."""
 
     duration_s: float
     frame_times: np.ndarray
-    """(frames,) when each picture is shown, ascending; empty where there are no pictures."""
+    """(frames,) when each frame is shown, ascending; empty where there are no frames."""
     width: int
     height: int
     has_sound: bool
     num_hidden_after: int
-    """Pictures behind the last one shown that an edit list hides: some decoders count them."""
+    """Frames behind the last one shown that an edit list hides: some decoders count them."""
     seekable: bool
-    """Whether decoding may begin at every picture that is marked as a key: no picture before it is needed by one after
-    it, nor shown after it; and no picture is hidden before the last one shown."""
-    quarter_turns: int
-    """How often a picture is turned by 90 degrees, counterclockwise, before it is shown."""
+    """Whether decoding may begin at every frame that is marked as a key: no frame before it is needed by one after
+    it, nor shown after it; no frame is hidden before the last one shown; and the file has one video stream, whose
+    packets are its frames."""
+    shapes: tuple[Shape, ...] = ()
+    """The shapes that its frames have, in the order in which they come up; `width` and `height` are the first one's."""
+    stamps: np.ndarray | None = None
+    """(frames,) the time stamps by which decoded frames are told apart; None where they are counted."""
+    origin_s: float = 0.0
+    """The time stamp, in seconds, of the first thing that the file presents."""
+    video_index: int | None = None
+    """The stream of the container that is the video; `sound_index` likewise."""
+    sound_index: int | None = None
+    choice: str = ""
+    """Which streams are taken where the file has several of a kind."""
+
+    @property
+    def orientation(self) -> Orientation:
+        """How the first frame is turned and mirrored."""
+        return self.shapes[0].orientation if self.shapes else UPRIGHT
 
 
 def probe(path: str) -> Probe:
@@ -74,36 +88,13 @@ def opened(path: str) -> Iterator[av.container.InputContainer]:
         raise MediaError(path, reason) from error
 
 
-def start_of(container: av.container.InputContainer) -> float:
-    """The time stamp, in seconds, of the first thing the file presents."""
-    starts = [float(stream.start_time * stream.time_base) for stream in streams_of(container)
-              if stream.start_time is not None]
-    return min(starts, default=0.0)
-
-
-def streams_of(container: av.container.InputContainer) -> list[av.stream.Stream]:
-    """The first stream of pictures and the first of sound; a cover picture is not a video."""
-    videos = [stream for stream in container.streams.video
-              if not stream.disposition & av.stream.Disposition.attached_pic]
-    return videos[:1] + list(container.streams.audio[:1])
-
-
-def through(flow: Iterator[Flow], path: str) -> Iterator[Flow]:
-    """The packets or frames of a PyAV iterator, which fails by IndexError where a stream turns up late."""
-    try:
-        yield from flow
-    except IndexError as error:
-        raise MediaError(path, "holds a stream that its header does not name; make or download the file "
-                               "again") from error
-
-
 def undecoded(path: str, number: int, num_frames: int) -> MediaError:
     """What is to be raised where picture `number`, from 0, of a file does not decode although its packet is there."""
     return MediaError(path, f"picture {number} of {num_frames} does not decode; the file is damaged or cut off: make "
                             f"or download it again")
 
 
-def _require_whole(path: str, container: av.container.InputContainer, video: av.VideoStream | None, num_packets: int,
+def _require_whole(path: str, container: av.container.InputContainer, video: Packets | None,
                    last_stamp_s: float) -> None:
     """Raise MediaError for a file that ends before its own header says.
 
@@ -111,10 +102,10 @@ def _require_whole(path: str, container: av.container.InputContainer, video: av.
     Formats without either (mpg, ogg, aac) cannot tell.
     """
     counted = video is not None and "mp4" in container.format.name.split(",")
-    if counted and num_packets < video.frames:
-        raise MediaError(path, f"is cut off: its header counts {video.frames} pictures and {num_packets} are there; "
-                               f"make or download it again")
-    promised_s = promises.promised(container, video)
+    if counted and video.num_packets < video.stream.frames:
+        raise MediaError(path, f"is cut off: its header counts {video.stream.frames} pictures and {video.num_packets} "
+                               f"are there; make or download it again")
+    promised_s = promises.promised(container, None if video is None else video.stream)
     start_s = (container.start_time or 0) / av.time_base
     there_s = last_stamp_s - start_s
     # Some writers of Matroska and ASF count from the zero of a clock on which the file starts late: then it ends after.
@@ -140,68 +131,59 @@ def _names_duration(path: str, container: av.container.InputContainer) -> bool:
     return any(mark in first_frame for mark in (b"Xing", b"Info", b"VBRI"))
 
 
-class _Pictures:
-    """What the packets of the video stream say, in the order of the file."""
+class _Read(NamedTuple):
+    """What going through all packets of a file leaves; seconds on the clock of the container."""
 
-    def __init__(self, container: av.container.InputContainer, stream: av.VideoStream | None) -> None:
-        self.indexed = bool(INDEXED.intersection(container.format.name.split(",")))
-        self.stream = stream
-        self.stamps: list[int] = []
-        self.hidden: list[bool] = []
-        self.keys: list[bool] = []
-        self.quarter_turns: int | None = None
-
-    def add(self, packet: av.Packet) -> None:
-        self.stamps.append(packet.pts)
-        self.hidden.append(packet.is_discard)
-        self.keys.append(packet.is_keyframe)
-        if packet.is_keyframe and self.quarter_turns is None:
-            self.quarter_turns = _turns_of(packet)
-        if packet.is_keyframe and self.stream.codec_context.name == "h264":
-            self.indexed = self.indexed and _is_idr(packet)
-
-    def shown(self) -> list[int]:
-        """Stamps of the pictures that are shown, ascending."""
-        return sorted(stamp for stamp, hidden in zip(self.stamps, self.hidden, strict=True) if not hidden)
-
-    def num_hidden_after(self) -> int:
-        last = max(self.shown(), default=0)
-        return sum(hidden and stamp > last for stamp, hidden in zip(self.stamps, self.hidden, strict=True))
-
-    def seekable(self) -> bool:
-        if not self.indexed or not self.keys or not self.keys[0]:
-            return False
-        if sum(self.hidden) > self.num_hidden_after():  # behind a hidden start torchcodec is off by some pictures
-            return False
-        stamps = np.asarray(self.stamps)
-        divides = ((stamps == np.maximum.accumulate(stamps))
-                   & (stamps == np.minimum.accumulate(stamps[::-1])[::-1]))  # nothing is shown across it
-        return bool(divides[self.keys].all())
+    videos: dict[int, Packets]
+    firsts: dict[int, Shape | None]
+    """By stream: the shape of its first frame, where that decodes by itself."""
+    num_sounds: dict[int, int]
+    """By stream: how many packets of sound there are."""
+    sound_ends: dict[int, float]
+    last_stamp_s: float
+    unstamped: bool
+    """Whether a packet says nothing of when it is shown or heard."""
 
 
-def _is_idr(packet: av.Packet) -> bool:
-    """Whether an H.264 key picture is an IDR picture; one that pictures before it lead up to (intra refresh) is not."""
-    header, content = packet.stream.codec_context.extradata or b"", bytes(packet)
-    if header[:1] != b"\x01":  # ISO/IEC 14496-15: units are led by their length, of as many bytes as the header says
-        return False
-    at, width = 0, (header[4] & 3) + 1
-    while at + width < len(content):
-        if content[at + width] & 31 == H264_IDR:
-            return True
-        at += width + int.from_bytes(content[at:at + width])
-    return False
+def _read(container: av.container.InputContainer, path: str) -> _Read:
+    videos = {stream.index: Packets(stream) for stream in streams.of_video(container)}
+    firsts: dict[int, Shape | None] = {}
+    num_sounds: dict[int, int] = {}
+    sound_ends: dict[int, float] = {}
+    last_stamp_s, unstamped = 0.0, False
+    for packet in through(container.demux(), path):
+        index = packet.stream_index
+        if not packet.size and packet.pts is None:  # what PyAV ends every stream with
+            continue
+        unstamped = unstamped or packet.pts is None
+        end_s = None if packet.pts is None else float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        last_stamp_s = max(last_stamp_s, end_s or 0.0)
+        if index in videos:
+            videos[index].add(packet)
+            if packet.is_keyframe and firsts.get(index) is None and packet.stream.codec_context is not None:
+                firsts[index] = first_shape(packet, packet.stream)
+        elif packet.stream.type == "audio":
+            num_sounds[index] = num_sounds.get(index, 0) + 1
+            if end_s is not None and not packet.is_discard:
+                sound_ends[index] = max(sound_ends.get(index, end_s), end_s)
+    return _Read(videos, firsts, num_sounds, sound_ends, last_stamp_s, unstamped)
 
 
-def _turns_of(packet: av.Packet) -> int | None:
-    """The turn written beside the picture of a key packet; None where it does not decode by itself."""
-    context = packet.stream.codec_context
-    try:
-        frames = packet.decode() + context.decode(None)
-    except av.FFmpegError:
+def _sound_end(container: av.container.InputContainer, read: _Read, sound: av.AudioStream | None) -> float | None:
+    """When the sound ends, on the clock of the container; None where nothing says so."""
+    if sound is None or (sound.index not in read.sound_ends and not read.unstamped):
         return None
-    finally:
-        context.flush_buffers()
-    return round(frames[0].rotation / 90) % 4 if frames else None
+    return promises.sound_end(container, sound, read.sound_ends.get(sound.index))
+
+
+def _end_of(frame_times: np.ndarray, video: Packets | None, sound_end_s: float | None, origin_s: float) -> float:
+    """When the last thing ends that the file presents, seconds from the first; `video` are packets to be trusted."""
+    end_s = max(0.0, (sound_end_s or origin_s) - origin_s)
+    if video is not None and video.end is not None:
+        end_s = max(end_s, float(video.end * video.stream.time_base) - origin_s)
+    if len(frame_times) > 1:  # the last frame is shown as long as the others, whatever its packet says
+        end_s = max(end_s, frame_times[-1] + float(np.median(np.diff(frame_times))))
+    return float(end_s)
 
 
 @lru_cache(maxsize=100_000)
@@ -210,44 +192,49 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
     if instead:  # FFmpeg opens some of them by the ending of their name
         raise MediaError(path, instead)
     with opened(path) as container:
-        streams = streams_of(container)
-        if not streams:
-            raise MediaError(path, "holds neither pictures nor sound; check that it is a media file")
-        end_s = last_stamp_s = 0.0
-        origin_s = start_of(container)
-        video = next((stream for stream in streams if stream.type == "video"), None)
-        if any(stream.codec_context is None for stream in streams) or (video and not video.width * video.height):
-            raise MediaError(path, "holds a stream that FFmpeg cannot make sense of; make or download the file again")
-        if video:
-            video.codec_context.thread_count = 1  # threads cost more to start than one picture
-        pictures, sound_s, unstamped = _Pictures(container, video), None, False
-        for packet in through(container.demux(), path):
-            if packet.pts is None:
-                unstamped = unstamped or packet.size > 0
-                continue
-            stamp_s = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-            last_stamp_s = max(last_stamp_s, stamp_s)
-            if packet.stream is video:
-                pictures.add(packet)
-            if packet.stream in streams and not packet.is_discard:
-                if packet.stream is video:
-                    end_s = max(end_s, stamp_s - origin_s)
-                else:
-                    sound_s = max(sound_s or stamp_s, stamp_s)
-        for sound in (stream for stream in streams if stream is not video):
-            if sound_s is not None or unstamped:
-                end_s = max(end_s, (promises.sound_end(container, sound, sound_s) or origin_s) - origin_s)
-        frame_times = np.asarray([float(stamp * video.time_base) - origin_s for stamp in pictures.shown()])
+        read, sounds = _read(container, path), list(container.streams.audio)
+        video_index, sound_index = streams.choose_video(read.videos), streams.choose_sound(sounds, read.num_sounds)
+        packets = read.videos.get(video_index)
+        taken = [container.streams[index] for index in (video_index, sound_index) if index is not None]
+        _require_sense(path, taken)
+        if read.last_stamp_s or not read.unstamped:
+            _require_whole(path, container, packets, read.last_stamp_s)
+        found = _frames_of(path, container, packets, read.firsts.get(video_index))
+        starts = [float(stream.start_time * stream.time_base) for stream in taken if stream.start_time is not None]
+        if found.stamps is None:
+            starts += found.times[:1].tolist()
+        origin_s = min(starts, default=0.0)
+        frame_times = found.times - origin_s
         if len(frame_times) > 1 and frame_times[0] == frame_times[-1]:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
                                    f"its true frame rate")
-        if last_stamp_s or not unstamped:
-            _require_whole(path, container, video, len(pictures.stamps), last_stamp_s)
-        if len(frame_times) > 1:  # the last picture is shown as long as the others, whatever its packet says
-            end_s = max(end_s, frame_times[-1] + float(np.median(np.diff(frame_times))))
+        trusted = packets if found.stamps is not None or len(frame_times) < 2 else None
+        sound = container.streams[sound_index] if sound_index is not None else None
+        end_s = _end_of(frame_times, trusted, _sound_end(container, read, sound), origin_s)
         if not end_s > 0:
             raise MediaError(path, "presents nothing for any length of time; make or download the file again")
-        return Probe(end_s, frame_times, video.width if video else 0, video.height if video else 0,
-                     has_sound=any(stream.type == "audio" for stream in streams),
-                     num_hidden_after=pictures.num_hidden_after(), seekable=pictures.seekable(),
-                     quarter_turns=pictures.quarter_turns or 0)
+        width, height = found.shapes[0][:2] if found.shapes else (0, 0)
+        return Probe(end_s, frame_times, width, height, has_sound=sound_index is not None,
+                     num_hidden_after=found.num_hidden_after,
+                     seekable=found.seekable and len(container.streams.video) == 1, shapes=found.shapes,
+                     stamps=found.stamps, origin_s=origin_s, video_index=video_index, sound_index=sound_index,
+                     choice=streams.describe(video_index, [one.stream for one in read.videos.values()], sound_index,
+                                             sounds))
+
+
+def _require_sense(path: str, taken: list[av.stream.Stream]) -> None:
+    if not taken:
+        raise MediaError(path, "holds neither pictures nor sound; check that it is a media file")
+    if not all(map(streams.makes_sense, taken)):
+        raise MediaError(path, "holds a stream that FFmpeg cannot make sense of; make or download the file again")
+
+
+def _frames_of(path: str, container: av.container.InputContainer, packets: Packets | None,
+               first: Shape | None) -> frames.Frames:
+    """The frames of the stream of these packets, none where there is no packet; raises MediaError if none decodes."""
+    if packets is None or not packets.num_packets:
+        return frames.none()
+    found = frames.learn(path, container, packets, first)
+    if not len(found.times):
+        raise undecoded(path, 0, packets.num_packets)
+    return found

@@ -14,7 +14,8 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from vaer.data.probe import opened, start_of, streams_of, through
+from vaer.data.packets import through
+from vaer.data.probe import opened, probe
 from vaer.errors import MediaError, warn_once
 
 SAMPLE_RATE = 16_000
@@ -85,11 +86,11 @@ def hear(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE
 
 def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | None]]:
     """The frames of the sound stream from before `start_s`, and when each is heard; None: right behind the last."""
+    facts = probe(path)
     for may_jump in (True, False):
         with opened(path) as container:
-            stream = next(stream for stream in streams_of(container) if stream.type == "audio")
+            stream, origin_s = container.streams[facts.sound_index], facts.origin_s
             _require_known(path, stream)
-            origin_s = start_of(container)
             jumps = may_jump and start_s > RUN_UP_S and _may_be_entered(container, stream)
             flow = _decoded(container, stream, start_s + origin_s - RUN_UP_S if jumps else None)
             number = -1

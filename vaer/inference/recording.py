@@ -9,6 +9,7 @@ from av import VideoFrame
 from vaer.config import ClipConfig
 from vaer.data.media import nearest
 from vaer.data.probe import Probe
+from vaer.data.shapes import Shape, canvas_of, middle
 from vaer.inference.plan import Plan, ShotWindows
 from vaer.inference.shot import HELD_SIDE, Held, Shot, Shown, Sight, upright
 from vaer.inference.sound import SILENCE_DB, is_silent
@@ -70,8 +71,7 @@ class Recording:
     @property
     def size(self) -> tuple[int, int]:
         """Width and height of the frames as they are shown."""
-        sides = self.facts.width, self.facts.height
-        return sides[::-1] if self.facts.quarter_turns % 2 else sides
+        return canvas_of(self.facts.shapes) if self.facts.shapes else (self.facts.width, self.facts.height)
 
     def rows(self, memory: FaceMemory) -> Iterator[Row]:
         """Every window of every track, shot by shot; raises MediaError where a frame does not decode."""
@@ -127,7 +127,7 @@ class Recording:
         """The frames that preparation would keep, each at its time, with its thumbnail."""
         indices, times = self._kept()
         position = 0
-        for number, frame in enumerate(self.source.frames()):
+        for number, frame in enumerate(self.source.frames(self.plan.clip.size if self.preparation is None else None)):
             thumb = shown = None
             while position < len(indices) and indices[position] == number:
                 if shown is None:
@@ -158,12 +158,9 @@ class Recording:
 
     def _scene(self, frame: VideoFrame) -> np.ndarray:
         """The middle of a frame, as training reads it."""
-        size, facts = self.plan.clip.size, self.facts
-        scale = size / min(facts.width, facts.height)
-        width, height = max(size, round(facts.width * scale)), max(size, round(facts.height * scale))
-        picture = frame.to_ndarray(format="rgb24", width=width, height=height)
-        top, left = (height - size) // 2, (width - size) // 2
-        return np.ascontiguousarray(np.rot90(picture[top:top + size, left:left + size], facts.quarter_turns))
+        size = self.plan.clip.size
+        width, height = Shape(frame.width, frame.height).covering(size)
+        return np.ascontiguousarray(middle(frame.to_ndarray(format="rgb24", width=width, height=height), size))
 
     def _rows(self, shot: int, window: Window, sights: list[Sight]) -> Iterator[Row]:
         """A row a face, with the voice where it is the only one; else one of the voice alone."""

@@ -12,9 +12,11 @@ import av
 import numpy as np
 from av import VideoFrame
 
+from vaer.data.frames import frames_of, numbered
 from vaer.data.manifest import NAME as MANIFEST
 from vaer.data.media import sound_span
-from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded
+from vaer.data.probe import Probe, opened, probe, undecoded
+from vaer.data.shapes import Shape, canvas_of, placed, squared
 from vaer.errors import UserError
 from vaer.inference.sound import Sound
 from vaer.runs.recipe import PREPARED
@@ -26,8 +28,11 @@ class Source(Protocol):
     name: str
     facts: Probe
 
-    def frames(self) -> Iterator[VideoFrame]:
-        """Every frame, in the order in which they are shown; raises MediaError where one does not decode."""
+    def frames(self, square: int | None = None) -> Iterator[VideoFrame]:
+        """Every frame as a player shows it, in their order; raises MediaError where one does not decode.
+
+        `square`: one that is not shown as it is coded comes as the middle square of this side, as training reads it.
+        """
         ...
 
     def sound(self, longest_s: float) -> Sound | None:
@@ -47,18 +52,23 @@ class FileSource:
         self.name = path
         self.facts = probe(path)
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def frames(self, square: int | None = None) -> Iterator[VideoFrame]:
         """As `Source.frames`."""
-        count, number = len(self.facts.frame_times), -1
+        facts, count, following = self.facts, len(self.facts.frame_times), 0
+        canvas = canvas_of(facts.shapes) if count else (0, 0)
+        plain = facts.shapes == (Shape(*canvas),)
         with opened(self.name) as container:
-            stream = streams_of(container)[0]
-            stream.codec_context.thread_count = 1
-            for number, frame in enumerate(through(container.decode(stream), self.name)):
-                if number >= count:
-                    return
+            flow = frames_of(container, container.streams[facts.video_index], self.name)
+            for number, frame, shape in numbered(flow, facts.stamps):
+                if number != following:
+                    break
+                following += 1
+                if not plain:
+                    shown = squared(frame, shape, square) if square else placed(frame, shape, canvas)
+                    frame = VideoFrame.from_ndarray(shown, format="rgb24")
                 yield frame
-        if number + 1 < count:
-            raise undecoded(self.name, number + 1, count)
+        if following < count:
+            raise undecoded(self.name, following, count)
 
     def sound(self, longest_s: float) -> Sound | None:
         """As `Source.sound`."""
@@ -94,9 +104,9 @@ class ArraySource:
             raise UserError("frames and waveform: both are absent or empty; give one of them.")
         height, width = self.pictures.shape[1:3] if len(times) else (0, 0)
         self.facts = Probe(float(end_s), times, width, height, has_sound=self.wave is not None, num_hidden_after=0,
-                           seekable=False, quarter_turns=0)
+                           seekable=False)
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def frames(self, square: int | None = None) -> Iterator[VideoFrame]:
         """As `Source.frames`."""
         for picture in self.pictures:
             yield VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")

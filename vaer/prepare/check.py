@@ -63,4 +63,5 @@ def check_one(path: str) -> str:
     for first in range(0, len(facts.frame_times), AT_ONCE):
         media.read_frames(path, np.arange(first, min(first + AT_ONCE, len(facts.frame_times))), SIZE)
         limits.reached(first / len(facts.frame_times))
-    return CANCELS if facts.has_sound and hear(path, 0.0, facts.duration_s).cancels else ""
+    cancels = facts.has_sound and hear(path, 0.0, facts.duration_s).cancels
+    return "; ".join(filter(None, [facts.choice, CANCELS if cancels else ""]))

@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
+from vaer.data.frames import frames_of, numbered
 from vaer.data.media import LEVEL_FRAME, nearest
-from vaer.data.probe import Probe, opened, probe, streams_of, through, undecoded, version
+from vaer.data.probe import Probe, opened, probe, undecoded, version
+from vaer.data.shapes import canvas_of, placed
 from vaer.data.waveforms import Heard, hear
 from vaer.errors import as_text
 from vaer.prepare import limits
@@ -46,13 +48,13 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
         if len(recording.frame_times):
             indices, shown_s = _pictures(recording, config.fps)
             detections = []
-            for picture in _decoded(path, indices, len(recording.frame_times)):
+            for picture in _decoded(path, indices, recording):
                 detections.append(detect(picture))
                 limits.reached(len(detections) / len(indices) * DETECTING)
             tracks = find_tracks(detections, _rate(shown_s))
             notes += _notes_of_faces(len(tracks))
             size = _size(picture.shape[1], picture.shape[0], tracks, config)
-            pictures = _decoded(path, indices, len(recording.frame_times))
+            pictures = _decoded(path, indices, recording)
             if notes:
                 pictures = _with_overview(pictures, detections, Path(target_root, OVERVIEWS, target + ".jpg"))
             write_film(part, _cropped(pictures, tracks, size, config.margin), shown_s, sound, size, config)
@@ -60,6 +62,8 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
             write_sound(part, sound, kind=goal.suffix[1:])
         content = part.read_bytes()
     loudness_db, loudest_db = _levels(sound)
+    notes += [recording.choice] if recording.choice else []
+    notes += ["the size of its frames changes"] if len(recording.shapes) > 1 else []
     notes += _notes_of_sound(heard, loudest_db, config)
     main = tracks[0] if tracks else None
     return list(Facts(
@@ -94,17 +98,24 @@ def _rate(shown_s: np.ndarray) -> float:
     return (len(shown_s) - 1) / (shown_s[-1] - shown_s[0]) if len(shown_s) > 1 else float(len(shown_s))
 
 
-def _decoded(path: str, indices: np.ndarray, num_frames: int) -> Iterator[np.ndarray]:
-    """The pictures number `indices` (ascending), upright; raises MediaError where fewer than `num_frames` decode."""
+def _decoded(path: str, indices: np.ndarray, recording: Probe) -> Iterator[np.ndarray]:
+    """The frames number `indices` (ascending) as a player shows them; raises MediaError where some do not decode.
+
+    Where the size changes midway all are brought to the longest side of the largest, in the middle of one canvas.
+    """
+    num_frames, canvas = len(recording.frame_times), canvas_of(recording.shapes)
     repeats = np.bincount(indices, minlength=num_frames)
-    number = -1
+    following = 0
     with opened(path) as container:
-        for number, frame in enumerate(through(container.decode(streams_of(container)[0]), path)):
-            if number < num_frames and repeats[number]:
-                picture = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90) % 4)
-                yield from [np.ascontiguousarray(picture)] * repeats[number]
-    if number + 1 < num_frames:
-        raise undecoded(path, number + 1, num_frames)
+        flow = frames_of(container, container.streams[recording.video_index], path)
+        for number, frame, shape in numbered(flow, recording.stamps):
+            if number != following:
+                break
+            following += 1
+            if repeats[number]:
+                yield from [placed(frame, shape, canvas)] * repeats[number]
+    if following < num_frames:
+        raise undecoded(path, following, num_frames)
 
 
 def _notes_of_faces(faces: int) -> list[str]:

@@ -18,7 +18,7 @@ from vaer.prepare.settings import PrepareConfig
 from vaer.prepare.sources import Sources, beside_clips, find
 
 CLIPS = Content("clips prepared", "prepared clips", "prepare it anew")
-VERSION = 1  # of what is written: raise it with every change of the clips
+VERSION = 2  # of what is written: raise it with every change of the clips
 
 
 def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int | None = None,
