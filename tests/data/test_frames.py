@@ -107,3 +107,9 @@ def test_a_stream_without_packets_has_no_frames():
     stream = av.open(str(shared("faults") / "plain_h264.mp4")).streams.video[0]
     packets = Packets(stream)
     assert (packets.num_packets, packets.stamps, packets.repeats()) == (0, [], False)
+
+
+def test_a_codec_that_is_not_known_is_not_jumped_in(tmp_path):
+    """decord 0.6 decodes some old ones into other colours, and counts right."""
+    assert not probe(str(write_bar_codes(tmp_path / "a.mp4", codec="mpeg4", bf="0", g="12"))).seekable
+    assert probe(str(write_bar_codes(tmp_path / "b.mp4", g="12"))).seekable

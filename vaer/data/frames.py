@@ -7,7 +7,7 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from vaer.data.packets import REORDER, Packets, through
+from vaer.data.packets import READERS, REORDER, Packets, through
 from vaer.data.shapes import NAMING_ASPECT, Shape, aspect_of, orientation_of
 
 # Containers in which decord 0.6 and torchcodec 0.11 were seen to find the frame asked for. In MPEG program streams
@@ -57,6 +57,7 @@ def learn(path: str, container: av.container.InputContainer, packets: Packets, f
     last = max(shown, default=0)
     after = sum(hidden and stamp > last for stamp, hidden in zip(packets.stamps, packets.hidden, strict=True))
     seekable = (bool(INDEXED.intersection(container.format.name.split(","))) and packets.refreshing
+                and packets.stream.codec_context.name in READERS  # decord 0.6 gives other colours of some (RPZA)
                 and not packets.hides and sum(packets.hidden) <= after  # behind a hidden start torchcodec is off
                 and bool(packets.keys) and packets.keys[0] and packets.divided()
                 and min(packets.stamps) >= 0)  # before 0 decord is off by a group of frames
