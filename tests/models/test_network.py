@@ -127,8 +127,10 @@ def test_two_evaluations_agree():
     assert torch.equal(network(batch).logits, network(batch).logits)
 
 
-def test_a_saved_network_comes_back_whole(tmp_path):
-    network, batch = tiny_network().eval(), make_batch([0.5, 0.8])
+@pytest.mark.parametrize("combination", [*(f"both {kind}" for kind in sorted(FUSIONS)),
+                                         *(f"video {kind}" for kind in sorted(VIDEO_BRANCHES))])
+def test_a_saved_network_comes_back_whole(tmp_path, combination):
+    network, batch = tiny_network(**COMBINATIONS[combination]).eval(), make_batch([0.5, 0.8])
     network.save_pretrained(tmp_path)
     settings = json.loads((tmp_path / "config.json").read_text())["settings"]
     assert settings["classes"] == ["class0", "class1", "class2"]

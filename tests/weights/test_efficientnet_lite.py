@@ -52,7 +52,7 @@ def test_the_answers_are_those_of_timm(tmp_path):
     loaded = apply(branch, read_video(str(tmp_path / "lite.pth"), config_of()), "lite.pth")
     assert loaded.fresh == []
     assert set(loaded.left) == {"_fc.weight", "_fc.bias"}
-    pictures = torch.randn(1, 3, 64, 64, generator=torch.manual_seed(1))
+    pictures = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         wanted = network.forward_head(network.forward_features(pictures), pre_logits=True)
         assert torch.equal(branch.network(pictures), wanted)

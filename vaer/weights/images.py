@@ -34,7 +34,7 @@ def read_image_file(content: Any, source: Path | str, config: VideoConfig) -> We
     Raises UserError where the checkpoint holds no network with the first layer of that one.
     """
     with torch.device("meta"):
-        network = build_network(config.network)[0]
+        network = build_network(config.network)
     ours = network.state_dict()
     found = network_in(content, [next(iter(ours))])
     if found is None:

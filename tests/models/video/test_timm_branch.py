@@ -22,7 +22,8 @@ def build(network="test_resnet", **settings):
 
 
 def clips(value=None, size=32, time=4):
-    frames = torch.randint(0, 256, (2, time, size, size, 3), dtype=torch.uint8, generator=torch.manual_seed(1))
+    generator = torch.Generator().manual_seed(1)
+    frames = torch.randint(0, 256, (2, time, size, size, 3), dtype=torch.uint8, generator=generator)
     return frames if value is None else torch.full_like(frames, value), torch.arange(time).repeat(2, 1) / 10
 
 
@@ -78,6 +79,13 @@ def test_rates_per_layer_are_those_of_timm(network):
     assert len(set(ours.values())) > 3
 
 
+def test_a_network_without_groups_is_one():
+    with torch.device("meta"):
+        branch = build("poolformer_s12", **WITH_TIME)
+    assert [len(group) for group in branch.layers()] == [1, 3]
+    assert branch.layers()[0] == [branch.network]
+
+
 def test_attention_over_time_learns_fastest():
     branch = build(**WITH_TIME)
     last = {id(weight) for part in branch.layers()[-1] for weight in part.parameters()}
@@ -92,12 +100,15 @@ def test_a_frozen_network_lets_attention_over_time_learn():
     assert all((weight.grad is None) == name.startswith("network.") for name, weight in branch.named_parameters())
 
 
-def test_a_network_of_one_size_says_which():
+def test_a_size_that_the_network_does_not_take_is_said():
     branch = build("test_maxvit", **WITHOUT_TIME).eval()
-    with pytest.raises(UserError, match=r"--data\.size 32: .*test_maxvit takes frames of 160 x 160 .*--data\.size 160"):
+    with pytest.raises(UserError, match=r"--data\.size 32: .*_maxvit takes no frames of 32 x 32 .*--data\.size 160"):
         branch(*clips())
+    state = torch.get_rng_state()
     with torch.inference_mode():
         assert branch(*clips(size=160, time=1)).values.shape == (2, 1, 128)
+    assert branch.sizes == {(160, 160)}
+    assert torch.equal(torch.get_rng_state(), state)  # the copy that was tried drew nothing
 
 
 @pytest.mark.parametrize(("name", "reason"), [

@@ -28,7 +28,8 @@ class TimmBranch(nn.Module):
         super().__init__()
         assert config.network is not None, "the network is not filled in: call vaer.config.resolve first"
         self.config = config
-        self.network, self.size = build_network(config.network)
+        self.network = build_network(config.network)
+        self.sizes: set[tuple[int, ...]] = set()  # of frames that it was seen to take
         scale = self.network.pretrained_cfg
         for name in ("mean", "std"):  # derived from the name: no part of the weights
             self.register_buffer(name, torch.tensor(scale[name]), persistent=False)
@@ -51,9 +52,9 @@ class TimmBranch(nn.Module):
     def forward(self, frames: Tensor, frame_times: Tensor) -> Tokens:
         """Tokens of frames (batch, time, height, width, 3) uint8, shown at `frame_times` (batch, time) s; all are real.
 
-        Raises UserError where the network takes frames of its own size alone, and these have another.
+        Raises UserError where the network does not take frames of this size.
         """
-        self._require_size(frames)
+        self._require_size(tuple(frames.shape[2:4]))
         values = rearrange(self._encode(self._scaled(frames)), "(batch time) dim -> batch time dim", batch=len(frames))
         made = tokens(self.enter(values), frame_times)
         if len(self.time):
@@ -67,11 +68,14 @@ class TimmBranch(nn.Module):
         """timm's own groups for rates per layer, from input to output, then the attention over time, if any.
 
         They are lists of parameters: timm groups by name, and class tokens and positions belong to no module alone.
+        The few networks for which timm has no groups (PoolFormer, PiT) are one.
         """
         from timm.models._manipulate import group_parameters  # what timm's param_groups_layer_decay is made of
 
-        groups = group_parameters(self.network, self.network.group_matcher(coarse=False), return_values=True)
-        found: list[list[nn.Module]] = [[nn.ParameterList(groups[number])] for number in sorted(groups)]
+        found: list[list[nn.Module]] = [[self.network]]
+        if hasattr(self.network, "group_matcher"):
+            groups = group_parameters(self.network, self.network.group_matcher(coarse=False), return_values=True)
+            found = [[nn.ParameterList(groups[number])] for number in sorted(groups)]
         return [*found, [self.enter, self.time, self.norm]] if len(self.time) else found
 
     def train(self, mode: bool = True) -> "TimmBranch":
@@ -104,16 +108,24 @@ class TimmBranch(nn.Module):
             norm.momentum = 0.0  # until the next call: recomputed layers would learn the same batch twice
         return values
 
-    def _require_size(self, frames: Tensor) -> None:
-        size = tuple(frames.shape[2:4])
-        if self.size is not None and size != self.size:
-            raise UserError(f"--data.size {size[0]}: --model.video.network {self.config.network} takes frames of "
-                            f"{self.size[0]} x {self.size[1]} pixels alone; give --data.size {self.size[0]}, or choose "
-                            f"another network.")
+    def _require_size(self, size: tuple[int, ...]) -> None:
+        """Try frames of a new size on a copy without memory: what transformers cannot take ends deep inside of them."""
+        scale = self.network.pretrained_cfg
+        if size in self.sizes or not scale.get("fixed_input_size", False):
+            return
+        try:
+            with torch.device("meta"), torch.inference_mode():
+                build_network(self.config.network).eval()(torch.empty(1, 3, *size))
+        except (AssertionError, RuntimeError, ValueError) as error:
+            own = scale["input_size"][1]
+            raise UserError(f"--data.size {size[0]}: --model.video.network {self.config.network} takes no frames of "
+                            f"{size[0]} x {size[1]} pixels ({str(error).splitlines()[0]}); give --data.size {own}, for "
+                            f"which it is made, or choose another network.") from error
+        self.sizes.add(size)
 
 
-def build_network(name: str) -> tuple[nn.Module, tuple[int, int] | None]:
-    """The image network `name` of timm, random, without classifier; the only height and width that it takes, if so.
+def build_network(name: str) -> nn.Module:
+    """The image network `name` of timm, random, without classifier, for frames of any size as far as it can.
 
     Raises UserError for a name that timm does not know.
     """
@@ -125,15 +137,13 @@ def build_network(name: str) -> tuple[nn.Module, tuple[int, int] | None]:
                         f"--model.video.pretrained.")
     for options in ANY_SIZE:
         try:
-            network = timm.create_model(name, num_classes=0, **options)
+            return timm.create_model(name, num_classes=0, **options)
         except TypeError:  # this family has no such option
             continue
         except (RuntimeError, ValueError, KeyError) as error:
             near = timm.list_models(f"*{name.split('.')[0][:6]}*")[:3]
             hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() has all names."
             raise UserError(f"{flag}: timm does not build it ({str(error).splitlines()[0]}); {hint}") from error
-        fixed = not options and network.pretrained_cfg.get("fixed_input_size", False)
-        return network, tuple(network.pretrained_cfg["input_size"][1:]) if fixed else None
     raise AssertionError("the last options are none")
 
 
