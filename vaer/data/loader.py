@@ -6,6 +6,7 @@ import re
 import signal
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from multiprocessing.process import BaseProcess
@@ -153,6 +154,7 @@ class Batches:
                 raise
             except RuntimeError as error:
                 failure = self._named(error, getattr(iterator, "_workers", []))
+                _dismiss(iterator)
                 if not isinstance(failure, GivenUpError) or failure.path in tried:
                     raise failure from error
                 tried.add(failure.path)
@@ -215,6 +217,13 @@ class Batches:
                 else f"memory enough for --data.num_workers {len(self.busy)}")
         return RunError(f"A decoding process died (status {dead.exitcode}) while it read "
                         f"{paths[0] if paths else 'nothing'}: is there {what}?")
+
+
+def _dismiss(iterator: Iterator) -> None:
+    """End the workers of a pass that failed; torch may tell of the dead one again meanwhile, or from a finaliser."""
+    if hasattr(iterator, "_shutdown_workers"):
+        with suppress(RuntimeError):
+            iterator._shutdown_workers()
 
 
 def _leave_group(worker: int) -> None:
