@@ -14,6 +14,7 @@ SVT = {"preset": "8", "crf": "20", "svtav1-params": "lp=1"}
 VP8 = Film("libvpx", options={"cpu-used": "8", "deadline": "realtime"})
 VP9 = Film("libvpx-vp9", options={"cpu-used": "8", "deadline": "realtime"})
 HIDDEN = {"auto-alt-ref": "1", "lag-in-frames": "16", "cpu-used": "4", "arnr-maxframes": "5"}
+H263 = Film("h263", sar=Fraction(12, 11))  # the shape of its pixels at the sizes that it has a number for
 OPUS, VORBIS, MP3 = Sound("libopus"), Sound("vorbis", options={"strict": "-2"}), Sound("libmp3lame")
 MP2, PCM, FLAC = Sound("mp2"), Sound("pcm_s16le"), Sound("flac")
 BRANDS = {"mp4": ("mp4", AAC), "mov": ("mov", PCM), "mkv": ("mkv", FLAC), "avi": ("avi", MP3), "ts": ("ts", MP2)}
@@ -50,10 +51,11 @@ def _film_codecs() -> list[Odd]:
             ("qtrle", "rgb24", Sound("pcm_mulaw")), ("png", "rgb24", Sound("adpcm_ima_qt")),
             ("png", "rgba", AAC), ("rawvideo", "yuyv422", PCM), ("rawvideo", "uyvy422", PCM),
             ("cfhd", "yuv422p10le", PCM), ("svq1", "yuv410p", PCM), ("cinepak", "rgb24", PCM),
-            ("rpza", "rgb555le", PCM), ("h263", "yuv420p", PCM), ("jpeg2000", "yuv420p", PCM),
+            ("rpza", "rgb555le", PCM), ("jpeg2000", "yuv420p", PCM),
             ("v210", "yuv422p10le", PCM)):
         found.append(_pair("mov", Film(codec, pix_fmt), sound, quick=codec == "prores_ks" and sound is PCM))
     found.append(_pair("mov", Film("dnxhd", "yuv422p", options={"profile": "dnxhr_lb"}, size=(288, 384)), PCM))
+    found.append(_pair("mov", H263, PCM))
     found += [_pair("mov", Film("libx265", options=X265 | {"tag": "hvc1"}), AAC), _pair("mov", H264, Sound("pcm_alaw"))]
     for film, sound in (
             (H264, OPUS), (VP8, VORBIS), (VP9, OPUS), (Film("libsvtav1", options=SVT), OPUS),
@@ -105,7 +107,7 @@ def _more_film_codecs() -> list[Odd]:
             ("wmv", Film("wmv2"), Sound("wmav2")), ("wmv", Film("wmv1"), Sound("wmav1")),
             ("wmv", Film("msmpeg4"), MP3), ("asf", H264, AAC), ("asf", Film("mpeg4"), PCM),
             ("ogv", VP8, VORBIS), ("ogv", VP8, OPUS),
-            ("3gp", Film("h263"), Sound("libopencore_amrnb", rate=8000, layout="mono", bit_rate=12_200)),
+            ("3gp", H263, Sound("libopencore_amrnb", rate=8000, layout="mono", bit_rate=12_200)),
             ("3gp", Film("mpeg4"), AAC), ("3gp", H264, AAC), ("3g2", H264, AAC),
             ("mxf", Film("mpeg2video"), PCM), ("nut", Film("mpeg4"), MP3), ("rm", Film("rv20"), Sound("ac3")),
             ("wtv", Film("mpeg2video"), MP2), ("dv", Film("dvvideo", "yuv420p", size=(576, 720), frames=60), None),
@@ -116,7 +118,7 @@ def _more_film_codecs() -> list[Odd]:
         quick = (ending, film, sound and sound.codec) in (
             ("mpg", Film("mpeg2video"), "mp2"), ("ts", H264, "aac"), ("flv", Film("flv"), "libmp3lame"),
             ("wmv", Film("wmv2"), "wmav2"), ("ogv", VP8, "vorbis"), ("rm", Film("rv20"), "ac3"),
-            ("3gp", Film("h263"), "libopencore_amrnb"))
+            ("3gp", H263, "libopencore_amrnb"))
         remark = "b_frames" if film.options is B_FRAMES else "b" if "bf" in film.options else ""
         found.append(_pair(ending, film, sound, remark, quick=quick))
     return found
@@ -150,7 +152,7 @@ def _shapes() -> list[Odd]:
                 if turn or mirror:
                     film = H264._replace(turn=turn, mirror=mirror)
                     found.append(_pair(ending, film, sound, f"turned_{turn}" + "_mirrored" * mirror,
-                                       quick=ending == "mp4" and not mirror))
+                                       quick=ending == "mp4" and mirror))
     for sar in (Fraction(64, 45), Fraction(12, 11), Fraction(4, 3), Fraction(1, 2), Fraction(8, 9)):
         name = f"pixels_{sar.numerator}_{sar.denominator}"
         for ending, film, sound in (("mp4", H264, AAC), ("mkv", H264, FLAC), ("avi", H264, MP3)):
@@ -159,7 +161,7 @@ def _shapes() -> list[Odd]:
                                 ("ts", H264, MP2), ("flv", H264, AAC), ("mp4", Film("mpeg4"), AAC)):
         found.append(_pair(ending, film._replace(sar=Fraction(4, 3)), sound, "pixels_4_3"))
     # MPEG-2 names the shape of the whole frame: 16 : 9 of 128 x 96 are pixels of 4 : 3.
-    found.append(_pair("mpg", Film("mpeg2video", sar=Fraction(4, 3)), MP2, "pixels_4_3"))
+    found.append(_pair("mpg", Film("mpeg2video", sar=Fraction(4, 3)), MP2, "pixels_4_3", quick=True))
     found.append(_pair("mp4", H264._replace(sar=Fraction(4, 3), turn=90), AAC, "pixels_4_3_turned_90", quick=True))
     found.append(_pair("mov", H264._replace(sar=Fraction(64, 45), turn=270, mirror=True), AAC,
                        "pixels_64_45_turned_270_mirrored"))
@@ -179,16 +181,17 @@ def _streams() -> list[Odd]:
         Odd("sound_first.mp4", (AAC, H264), quick=True), Odd("sound_first.mkv", (FLAC, H264)),
         Odd("two_films.mp4", (H264, decoy, AAC)), Odd("two_films.mkv", (H264, decoy, FLAC)),
         Odd("two_films.ts", (H264, decoy, MP2)),
-        Odd("second_film_is_default.mkv", (decoy._replace(**plain), H264._replace(**default), FLAC)),
+        Odd("second_film_is_default.mkv", (decoy._replace(**plain), H264._replace(**default), FLAC), quick=True),
         Odd("second_film_is_default.mp4", (decoy._replace(**plain), H264._replace(**default), AAC)),
         Odd("first_film_is_default.mkv", (H264._replace(**default), decoy._replace(**plain), FLAC)),
         Odd("larger_second_film.mp4", (H264, decoy._replace(size=(192, 256)), AAC)),
         Odd("longer_second_film.mkv", (H264._replace(frames=200), decoy, FLAC)),
-        Odd("thumbnail_first.mp4", (decoy._replace(frames=1), H264, AAC)),
+        Odd("thumbnail_first.mp4", (decoy._replace(frames=1), H264, AAC), quick=True),
         Odd("thumbnail_first.mkv", (decoy._replace(frames=1), H264, FLAC)),
         Odd("thumbnail_last.mp4", (H264, AAC, decoy._replace(frames=1))),
         Odd("thumbnail_of_jpeg_first.mov", (Film("mjpeg", "yuvj420p", frames=1, decoy=True), H264, PCM)),
-        Odd("second_sound_is_default.mkv", (H264, FLAC._replace(decoy=True, **plain), FLAC._replace(**default))),
+        Odd("second_sound_is_default.mkv", (H264, FLAC._replace(decoy=True, **plain), FLAC._replace(**default)),
+            quick=True),
         Odd("second_sound_is_default.mp4", (H264, AAC._replace(decoy=True, **plain), AAC._replace(**default))),
         Odd("second_sound_is_default.mka", (FLAC._replace(decoy=True, **plain), FLAC._replace(**default))),
         Odd("two_sounds.mp4", (H264, AAC, AAC._replace(decoy=True))),
