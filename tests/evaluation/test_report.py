@@ -25,6 +25,8 @@ def test_one_run_is_told_in_detail(capsys):
     assert "no interval: 2 test speakers, 8 are needed; UAR of each: 00 " in shown
     assert "with temperature 1.50 of the validation speakers" in shown
     assert "runs/one: told" in shown
+    show([[make_scored("runs/one", temperature=1.0)]], "both")
+    assert "with temperature 1 (none kept: see docs/evaluation.md)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_the_starting_weights_may_have_seen_is_repeated(capsys):

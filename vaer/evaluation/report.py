@@ -6,10 +6,12 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from vaer.evaluation.calibration import UNCHANGED
 from vaer.evaluation.pictures import draw_confusion, draw_speakers
 from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored, compare
 
 FILE_WIDTH = 160  # characters of a table that goes to a file
+NOT_KEPT = "1 (none kept: see docs/evaluation.md)"
 
 
 def write(scored: Scored, suffix: str) -> None:
@@ -105,6 +107,7 @@ def _details(scored: Scored) -> list[str]:
                  f"{low['uar']:.3f} ({worst}) to {high['uar']:.3f} ({best})"]
     told = f"calibration error {calibration['error']:.3f}"
     if calibration["error_scaled"] is not None:
-        temperatures = ", ".join(f"{value:.2f}" for value in calibration["temperatures"].values())
+        temperatures = ", ".join(NOT_KEPT if value == UNCHANGED else f"{value:.2f}"
+                                 for value in calibration["temperatures"].values())
         told += f", {calibration['error_scaled']:.3f} with temperature {temperatures} of the validation speakers"
     return [*lines, told]

@@ -22,7 +22,7 @@ from vaer.data.protocols import SPEAKER_DEPENDENT, read_split
 from vaer.data.spelling import plain
 from vaer.errors import UserError, as_text
 from vaer.evaluation import report
-from vaer.evaluation.calibration import fit_temperature
+from vaer.evaluation.calibration import choose_temperature
 from vaer.evaluation.predict import Predictions, draw_clips, predict
 from vaer.evaluation.scored import CROSS_CORPUS, Answers, Scored, average, facts_of, pool
 from vaer.launch import join_processes
@@ -175,7 +175,8 @@ def _score(run: RunFolder, config: Config, accelerator: Accelerator, options: Op
     if split.validation:
         chosen, _ = _predict(split.validation, f"{run}, validation", network, tested.classes, config, accelerator,
                              options)
-        temperature = fit_temperature(chosen.probabilities, chosen.labels)
+        temperature = choose_temperature(chosen.probabilities, chosen.labels,
+                                         np.array([item.speaker for item in split.validation]))
     setting = tested.setting | {
         "fold": fold, "validation": config.data.validation, "modality": options.modality,
         "views": config.evaluate.views, "seed": config.seed, "speaker_norm": config.model.speaker_norm,

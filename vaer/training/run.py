@@ -33,7 +33,7 @@ from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.data.protocols import is_file, read_split
 from vaer.data.waiting import WaitInterruptedError
 from vaer.errors import RunError, UserError
-from vaer.evaluation.calibration import fit_temperature
+from vaer.evaluation.calibration import choose_temperature
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
 from vaer.launch import device_warnings, join_processes, require_precision
@@ -292,7 +292,7 @@ class Run:
         if (metrics.uar, -predictions.nll) > (progress.best_uar, -progress.best_nll):
             progress.best_uar, progress.best_nll, progress.best_epoch = metrics.uar, predictions.nll, progress.epoch
             if self.recipe is not None:
-                temperature = fit_temperature(predictions.probabilities, predictions.labels)
+                temperature = choose_temperature(predictions.probabilities, predictions.labels, clips.speakers)
                 self.recipe = dataclasses.replace(self.recipe, temperature=temperature)
             save_best(self.accelerator, self.network, self.folder, self.recipe)
         return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll}
