@@ -157,8 +157,8 @@ def _shapes() -> list[Odd]:
         name = f"pixels_{sar.numerator}_{sar.denominator}"
         for ending, film, sound in (("mp4", H264, AAC), ("mkv", H264, FLAC), ("avi", H264, MP3)):
             found.append(_pair(ending, film._replace(sar=sar), sound, name, quick=ending == "mkv" and sar == 2))
-    for ending, film, sound in (("mov", Film("mpeg4"), PCM), ("webm", VP9, OPUS), ("wmv", Film("wmv2"), Sound("wmav2")),
-                                ("ts", H264, MP2), ("flv", H264, AAC), ("mp4", Film("mpeg4"), AAC)):
+    for ending, film, sound in (("mov", Film("mpeg4"), PCM), ("wmv", Film("wmv2"), Sound("wmav2")), ("ts", H264, MP2),
+                                ("flv", H264, AAC), ("mp4", Film("mpeg4"), AAC)):
         found.append(_pair(ending, film._replace(sar=Fraction(4, 3)), sound, "pixels_4_3"))
     # MPEG-2 names the shape of the whole frame: 16 : 9 of 128 x 96 are pixels of 4 : 3.
     found.append(_pair("mpg", Film("mpeg2video", sar=Fraction(4, 3)), MP2, "pixels_4_3", quick=True))

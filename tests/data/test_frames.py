@@ -2,6 +2,7 @@ import av
 import numpy as np
 import pytest
 from makers import DECODERS, bar_codes, numbers_of, shared, write_bar_codes
+from odd_makers import Film, Odd, Sound, write_odd
 
 from vaer.data import decoders, media
 from vaer.data.frames import mended
@@ -113,3 +114,12 @@ def test_a_codec_that_is_not_known_is_not_jumped_in(tmp_path):
     """decord 0.6 decodes some old ones into other colours, and counts right."""
     assert not probe(str(write_bar_codes(tmp_path / "a.mp4", codec="mpeg4", bf="0", g="12"))).seekable
     assert probe(str(write_bar_codes(tmp_path / "b.mp4", g="12"))).seekable
+
+
+@pytest.mark.parametrize(("name", "streams"), [
+    ("a.m2v", (Film("mpeg2video", frames=50),)),
+    ("a.asf", (Film(options={"preset": "ultrafast"}, frames=50), Sound("pcm_s16le", seconds=2.0)))])
+def test_stamps_that_ffmpeg_guesses_begin_with_the_first_frame(tmp_path, name, streams):
+    """Raw streams name no start, and H.264 in Windows Media has times of decoding: the first frame was 40 ms late."""
+    times = probe(str(write_odd(Odd(name, streams), tmp_path))).frame_times
+    np.testing.assert_allclose(times, np.arange(50) / 25, atol=0.0011)

@@ -43,7 +43,9 @@ def learn(path: str, container: av.container.InputContainer, packets: Packets, f
     Where packets cannot be trusted to be the frames the file is opened anew and all of them are decoded.
     """
     shown = sorted(stamp for stamp, hidden in zip(packets.stamps, packets.hidden, strict=True) if not hidden)
-    stamped = "avi" not in container.format.name.split(",")  # AVI holds no times; FFmpeg guesses those of display
+    # AVI holds no times, nor does Windows Media of reordered frames; FFmpeg guesses those of display.
+    stamped = container.format.name not in ("avi", "asf") or (
+        container.format.name == "asf" and packets.stream.codec_context.name not in REORDERING)
     trusted = stamped and first is not None and _are_frames(packets, shown)
     stamps, shapes = np.asarray(shown, dtype=np.int64), (first,)
     time_base = packets.stream.time_base

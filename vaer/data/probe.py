@@ -203,7 +203,7 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
         starts = [float(stream.start_time * stream.time_base) for stream in taken if stream.start_time is not None]
         if found.stamps is None:
             starts += found.times[:1].tolist()
-        origin_s = min(starts, default=0.0)
+        origin_s = min(starts or found.times[:1].tolist(), default=0.0)  # raw streams say nothing of a start
         frame_times = found.times - origin_s
         if len(frame_times) > 1 and frame_times[0] == frame_times[-1]:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
