@@ -101,13 +101,13 @@ def test_a_frozen_network_lets_attention_over_time_learn():
 
 
 def test_a_size_that_the_network_does_not_take_is_said():
-    branch = build("test_maxvit", **WITHOUT_TIME).eval()
-    with pytest.raises(UserError, match=r"--data\.size 32: .*_maxvit takes no frames of 32 x 32 .*--data\.size 160"):
+    branch = build("gmlp_ti16_224", **WITHOUT_TIME).eval()
+    with pytest.raises(UserError, match=r"--data\.size 32: .*gmlp_ti16_224 takes no frames of 32 x 32 .*size 224"):
         branch(*clips())
     state = torch.get_rng_state()
     with torch.inference_mode():
-        assert branch(*clips(size=160, time=1)).values.shape == (2, 1, 128)
-    assert branch.sizes == {(160, 160)}
+        assert branch(*clips(size=224, time=1)).values.shape == (2, 1, 128)
+    assert branch.sizes == {(224, 224)}
     assert torch.equal(torch.get_rng_state(), state)  # the copy that was tried drew nothing
 
 

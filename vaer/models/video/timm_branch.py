@@ -36,7 +36,8 @@ class TimmBranch(nn.Module):
         self.momenta = [norm.momentum for norm in batch_norms(self.network)]
         if config.gradient_checkpointing:
             enable_checkpointing(self.network, config.network)
-        width = self.network.head_hidden_size
+        # of the vector before the classifier; a few networks have no layer there and do not name it
+        width = getattr(self.network, "head_hidden_size", self.network.num_features)
         self.out_dim: int = config.dim if config.layers else width
         self.enter, self.norm = nn.Identity(), nn.Identity()
         self.time = nn.ModuleList([TransformerLayer(dim=config.dim, heads=config.heads, dropout=DROPOUT)
