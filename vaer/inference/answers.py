@@ -47,10 +47,11 @@ def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
         output = network(batch)
         parts = {"probabilities": (output.logits, batch.has_video | batch.has_audio),
                  "video": (output.video_logits, batch.has_video), "audio": (output.audio_logits, batch.has_audio)}
-        tables = {name: _probabilities(logits) for name, (logits, _) in parts.items()}
+        tables = {name: (_probabilities(logits), there.tolist()) for name, (logits, there) in parts.items()
+                  if logits is not None}
         for place, row in enumerate(present):
-            said[id(row)] = {name: _named(network.classes, tables[name][place])
-                             if tables[name] is not None and bool(parts[name][1][place]) else None for name in parts}
+            said[id(row)] = {name: _named(network.classes, table[place])
+                             for name, (table, there) in tables.items() if there[place]}
     return [row.facts | with_calibrated(said.get(id(row), {}), network.classes, trained.recipe.temperature)
             for row in rows]
 
@@ -64,8 +65,8 @@ def with_calibrated(said: dict[str, Any], classes: Sequence[str], temperature: f
     return {"probabilities": raw, "calibrated": calibrated, "video": said.get("video"), "audio": said.get("audio")}
 
 
-def _probabilities(logits: Tensor | None) -> np.ndarray | None:
-    return None if logits is None else logits.float().softmax(1).double().cpu().numpy()
+def _probabilities(logits: Tensor) -> np.ndarray:
+    return logits.float().softmax(1).double().cpu().numpy()
 
 
 def _named(classes: Sequence[str], values: np.ndarray) -> dict[str, float]:

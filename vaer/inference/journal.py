@@ -41,7 +41,7 @@ class Journal:
 
     def write(self, faces: Iterable[tuple[int, list[Face]]], rows: Iterable[dict[str, Any]]) -> None:
         """Append what is new: faces by frame, and answered rows."""
-        lines = [{"faces": [[number, [list(face) for face in found]] for number, found in faces]}]
+        lines: list[dict[str, Any]] = [{"faces": [[number, [list(face) for face in found]] for number, found in faces]}]
         lines += [{"row": row} for row in rows]
         with self.path.open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))

@@ -42,8 +42,8 @@ class Predictor:
         """What every answer says of the network, a sentence each."""
         return self.trained.notes
 
-    @overload
-    def __call__(self, source: str | Path) -> Timeline: ...
+    @overload  # a str is an iterable of str, too: the first that fits counts
+    def __call__(self, source: str | Path) -> Timeline: ...  # type: ignore[overload-overlap]
 
     @overload
     def __call__(self, source: Iterable[str | Path]) -> Iterator[Timeline]: ...

@@ -128,11 +128,10 @@ class Recording:
         indices, times = self._kept()
         position = 0
         for number, frame in enumerate(self.source.frames(self.plan.clip.size if self.preparation is None else None)):
-            thumb = shown = None
+            if position == len(indices) or indices[position] != number:
+                continue
+            thumb, (held, faces) = thumbnail(frame), self._held(number, frame, memory)
             while position < len(indices) and indices[position] == number:
-                if shown is None:
-                    thumb, shown = thumbnail(frame), self._held(number, frame, memory)
-                held, faces = shown
                 yield Shown(float(times[position]), held, faces), thumb
                 position += 1
 

@@ -94,7 +94,8 @@ class Shot:
         times = np.asarray(self.times)
         chosen = nearest(times, window.times)
         shown_s = times[chosen] - window.start_s
-        if self.preparation is None:
+        preparation = self.preparation
+        if preparation is None:
             return [Sight("scene", np.stack([self.held[number] for number in chosen]), shown_s)]
         inside = np.flatnonzero((times >= window.start_s) & (times < window.end_s))
         inside = inside if len(inside) else np.unique(chosen)
@@ -102,22 +103,22 @@ class Shot:
                                 ) if self.windows.is_long else np.arange(len(times))
         sights = []
         for chain in self.linker.chains:
-            found = [number for number in inside if number + self.first in chain.faces]
+            found = [number for number in inside.tolist() if number + self.first in chain.faces]
             if found and len(found) >= LASTING * len(inside):
                 if chain.name is None:
                     self.num_faces += 1
                     chain.name = f"face {self.num_faces}"
-                sights.append(self._face(chain, around, chosen, shown_s, len(found) / len(inside), found))
+                sights.append(self._face(chain, preparation, around, chosen, shown_s, found, len(found) / len(inside)))
         return sorted(sights, key=lambda sight: int(sight.track.split()[1]))
 
-    def _face(self, chain: Chain, around: np.ndarray, chosen: np.ndarray, shown_s: np.ndarray, detected: float,
-              found: list[int]) -> Sight:
+    def _face(self, chain: Chain, preparation: dict, around: np.ndarray, chosen: np.ndarray, shown_s: np.ndarray,
+              found: list[int], detected: float) -> Sight:
         before = int(around[0])
         boxes = {number - before: chain.faces[number + self.first] for number in around.tolist()
                  if number + self.first in chain.faces}
         track = smooth(filled(boxes, len(around)), self.rate)
-        grown = 1 + 2 * self.preparation["margin"]
-        side = min(self.preparation["size"], *self.size, float(track.sides.max()) * grown)
+        grown = 1 + 2 * preparation["margin"]
+        side = min(preparation["size"], *self.size, float(track.sides.max()) * grown)
         side = max(2, round(side / 2) * 2)  # even, and no larger than what was filmed, as preparation has it
         frames, sides = [], []
         for number in chosen.tolist():
@@ -130,7 +131,7 @@ class Shot:
                           width * scale, side)
             frames.append(resized(square, self.plan.clip.size))
         confidence = float(np.mean([chain.faces[number + self.first].confidence for number in found]))
-        return Sight(chain.name, np.stack(frames), shown_s, detected, confidence, round(float(np.mean(sides))))
+        return Sight(str(chain.name), np.stack(frames), shown_s, detected, confidence, round(float(np.mean(sides))))
 
 
 def upright(held: Held) -> np.ndarray:

@@ -6,7 +6,7 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 import av
 import numpy as np
@@ -58,7 +58,8 @@ class FileSource:
         canvas = canvas_of(facts.shapes) if count else (0, 0)
         plain = facts.shapes == (Shape(*canvas),)
         with opened(self.name) as container:
-            flow = frames_of(container, container.streams[facts.video_index], self.name)
+            stream = cast(av.VideoStream, container.streams[cast(int, facts.video_index)])
+            flow = frames_of(container, stream, self.name)
             for number, frame, shape in numbered(flow, facts.stamps):
                 if number != following:
                     break
@@ -93,10 +94,10 @@ class ArraySource:
         times = _times(self.pictures, frame_times, fps)
         self.wave = None
         if waveform is not None:
-            waveform = _heard(waveform, sample_rate)
+            waveform, rate = _heard(waveform, sample_rate)
             folder = tempfile.mkdtemp(prefix="vaer-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            self.wave = _write(Path(folder), waveform, sample_rate)
+            self.wave = _write(Path(folder), waveform, rate)
         sound_s = 0.0 if self.wave is None else probe(self.wave).duration_s
         step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
         end_s = max(sound_s, times[-1] + step_s if len(times) else 0.0)
@@ -151,14 +152,14 @@ def _times(frames: np.ndarray, frame_times: np.ndarray | None, fps: float | None
     return times
 
 
-def _heard(waveform: np.ndarray, sample_rate: int | None) -> np.ndarray:
+def _heard(waveform: np.ndarray, sample_rate: int | None) -> tuple[np.ndarray, int]:
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or waveform.dtype.kind != "f" or not np.isfinite(waveform).all() or not len(waveform):
         raise UserError(f"waveform: has the shape {waveform.shape} and the type {waveform.dtype}; give (samples,) of "
                         f"finite floats, full scale 1.")
     if sample_rate is None or sample_rate < 1:
         raise UserError(f"sample_rate: is {sample_rate}; give Hz of the waveform.")
-    return waveform
+    return waveform, sample_rate
 
 
 def _write(folder: Path, waveform: np.ndarray, sample_rate: int) -> str:

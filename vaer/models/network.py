@@ -10,6 +10,7 @@ from huggingface_hub import ModelCard, PyTorchModelHubMixin
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from vaer.choose import choose
 from vaer.config import AudioConfig, Config, FusionConfig, ModelConfig, VideoConfig
 from vaer.errors import NewerFormatError, UserError
 from vaer.models.audio import AUDIO_BRANCHES
@@ -63,14 +64,15 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         self.branches = [name for name in ("video", "audio") if getattr(model, name).enabled]
         self.video = self.audio = self.video_head = self.audio_head = self.fusion = None
         if model.video.enabled:
-            self.video = VIDEO_BRANCHES[model.video.kind](config=model.video)
+            self.video = choose(VIDEO_BRANCHES, model.video.kind, "model.video.kind")(config=model.video)
             self.video_head = UnimodalHead(dim=self.video.out_dim, num_classes=num_classes, dropout=model.video.dropout)
         if model.audio.enabled:
-            self.audio = AUDIO_BRANCHES[model.audio.kind](config=model.audio)
+            self.audio = choose(AUDIO_BRANCHES, model.audio.kind, "model.audio.kind")(config=model.audio)
             self.audio_head = UnimodalHead(dim=self.audio.out_dim, num_classes=num_classes, dropout=model.audio.dropout)
         if self.video is not None and self.audio is not None:
-            self.fusion = FUSIONS[model.fusion.kind](video_dim=self.video.out_dim, audio_dim=self.audio.out_dim,
-                                                     num_classes=num_classes, config=model.fusion)
+            kind = choose(FUSIONS, model.fusion.kind, "model.fusion.kind")
+            self.fusion = kind(video_dim=self.video.out_dim, audio_dim=self.audio.out_dim, num_classes=num_classes,
+                               config=model.fusion)
         self.add_heads = model.fusion.add_heads
         self.norms = nn.ModuleDict()
         if model.speaker_norm:

@@ -40,6 +40,6 @@ def _merged(track: str, windows: list[dict[str, Any]]) -> list[Span]:
             groups[-1].append(number)
         else:
             groups.append([number])
-    return [Span(track, edges[group[0]][0], edges[group[-1]][1], likeliest(windows[group[0]]["probabilities"]),
+    return [Span(track, edges[group[0]][0], edges[group[-1]][1], str(likeliest(windows[group[0]]["probabilities"])),
                  sum(max(windows[number]["probabilities"].values()) for number in group) / len(group))
             for group in groups]

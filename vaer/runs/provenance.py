@@ -15,7 +15,7 @@ def machine_facts() -> dict[str, Any]:
     """Command, commit, versions and machine: what a reader needs to judge or repeat a figure."""
     import torch
 
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:
             versions[name] = metadata.version(name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
 
+from vaer.choose import choose
 from vaer.config import DataConfig
 from vaer.data import manifest
 from vaer.data.census import warn_of_spellings
@@ -35,7 +36,7 @@ class Corpus(NamedTuple):
 
 def read_corpus(config: DataConfig) -> Corpus:
     """The corpus that `config` names; where it was prepared, its manifest says how long its clips are."""
-    corpus = CORPORA[config.corpus]
+    corpus = choose(CORPORA, config.corpus, "data.corpus")
     root = Path(config.root)
     classes, items = corpus.labels(root, config), corpus.scan(root, config)
     left_out = Counter(item.label for item in items if item.label not in classes)
