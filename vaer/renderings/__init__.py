@@ -7,8 +7,14 @@ from vaer.inference.timeline import Timeline
 from vaer.renderings.picture import render_picture
 from vaer.renderings.subtitles import render_subtitles
 from vaer.renderings.table import render_table
+from vaer.renderings.webvtt import render_webvtt
 
 Rendering = Callable[[Timeline, Path], None]
 """Writes one file."""
 
-RENDERINGS: dict[str, Rendering] = {"csv": render_table, "png": render_picture, "srt": render_subtitles}
+RENDERINGS: dict[str, Rendering] = {
+    "csv": render_table,
+    "png": render_picture,
+    "srt": render_subtitles,
+    "vtt": render_webvtt,
+}
