@@ -62,7 +62,7 @@ def saved(path, content, legacy=False, **options):
     (types.SimpleNamespace(a=1), "types.SimpleNamespace"), (datetime.timedelta(1), "datetime.timedelta"),
     (Settings(a=Settings(b=1)), f"{__name__}.Settings"),
     (Color.RED, f"{__name__}.Color"), (Callback(), f"{__name__}.Callback"), (frozenset({1}), "builtins.frozenset"),
-    (slice(1, 2), "builtins.slice")], ids=str)
+    (slice(1, 2), "builtins.slice")], ids=lambda value: value if isinstance(value, str) else type(value).__name__)
 def test_objects_beside_the_weights_are_passed_over(tmp_path, legacy, beside, name):
     content = read(saved(tmp_path / "x.pth", {"model": {"a": torch.ones(2)}, "beside": beside, "epoch": 3}, legacy))
     assert torch.equal(content["model"]["a"], torch.ones(2))
