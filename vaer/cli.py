@@ -178,6 +178,26 @@ def _predict(parser: ArgumentParser, parsed: Namespace) -> None:
     predict_files(predictor, parsed.inputs, Path(parsed.out), renderings=parsed.render)
 
 
+def _fill_embed(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=str, help="The folder of a run that trained, or its best/.")
+    parser.add_argument("inputs", nargs="+", type=str,
+                        help="Files, folders (a corpus, say), patterns in quotes, or lists (.txt, a path a line).")
+    parser.add_argument("--out", type=str, default="vectors.npz", help="The file for the vectors, an .npz.")
+    parser.add_argument("--step_s", type=float | None, default=None,
+                        help="Seconds from one window of a long file to the next; none takes half a window.")
+    parser.add_argument("--batch_size", type=int, default=16, help="Windows asked at once; no vector depends on it.")
+    parser.add_argument("--device", type=str | None, default=None,
+                        help="Where the network computes, such as cpu or cuda:1; none takes a GPU where there is one.")
+
+
+def _embed(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.inference.predictor import load
+    from vaer.inference.vectors import embed_files
+
+    predictor = load(parsed.run, device=parsed.device, step_s=parsed.step_s, batch_size=parsed.batch_size)
+    embed_files(predictor, parsed.inputs, Path(parsed.out))
+
+
 def _fill_demo(parser: ArgumentParser) -> None:
     parser.add_argument("root", type=str, help="The folder to write to.")
     parser.add_argument("--task", type=Literal["emotion", "moment", "units"], default="emotion",
@@ -274,6 +294,7 @@ COMMANDS = {
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict),
+    "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
     "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,
                       _redraw),
     "prepare": Command("Turn raw recordings into checked, compact clips of a face.", _fill_prepare, _prepare),

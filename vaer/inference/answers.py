@@ -14,6 +14,7 @@ from vaer.data.dataset import Wanted
 from vaer.evaluation.calibration import scale
 from vaer.inference.network import Trained
 from vaer.inference.recording import Row
+from vaer.records import Batch, Output
 
 DIGITS = 7
 """Decimals of a probability that are kept."""
@@ -37,14 +38,11 @@ def answer(trained: Trained, rows: Iterable[Row], *, batch_size: int,
 
 @torch.inference_mode()
 def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
-    network, clip = trained.network, trained.recipe.clip
-    present = [row for row in rows if row.clip.frames is not None or row.clip.waveform is not None]
+    network = trained.network
     said: dict[int, dict[str, Any]] = {}
+    present = [row for row in rows if _has_something(row)]
     if present:
-        wanted = Wanted(network.video is not None, network.audio is not None)
-        batch = collate([row.clip for row in present], num_frames=clip.num_frames, size=clip.size, wanted=wanted)
-        batch = send_to_device(batch, trained.device)
-        output = network(batch)
+        batch, output = _forward(trained, present)
         parts = {"probabilities": (output.logits, batch.has_video | batch.has_audio),
                  "video": (output.video_logits, batch.has_video), "audio": (output.audio_logits, batch.has_audio)}
         tables = {name: (_probabilities(logits), there.tolist()) for name, (logits, there) in parts.items()
@@ -54,6 +52,44 @@ def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
                              for name, (table, there) in tables.items() if there[place]}
     return [row.facts | with_calibrated(said.get(id(row), {}), network.classes, trained.recipe.temperature)
             for row in rows]
+
+
+@torch.inference_mode()
+def embed(trained: Trained, rows: Iterable[Row], *,
+          batch_size: int) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+    """The facts of every row with its vectors (dim,) float32 of what is present: `video`, `audio` and `fused`.
+
+    Those of a branch are the means of its tokens; `fused` is what the classifier of the fusion answers from, where it
+    has one. Batches are those of `answer`.
+    """
+    rows = iter(rows)
+    while part := list(islice(rows, batch_size)):
+        present = [row for row in part if _has_something(row)]
+        vectors: dict[int, dict[str, np.ndarray]] = {}
+        if present:
+            batch, output = _forward(trained, present)
+            kinds = {"video": (output.video_embedding, batch.has_video),
+                     "audio": (output.audio_embedding, batch.has_audio),
+                     "fused": (output.embedding if trained.network.fusion is not None else None,
+                               batch.has_video | batch.has_audio)}
+            tables = {name: (values.float().cpu().numpy(), there.tolist()) for name, (values, there) in kinds.items()
+                      if values is not None}
+            for place, row in enumerate(present):
+                vectors[id(row)] = {name: table[place] for name, (table, there) in tables.items() if there[place]}
+        for row in part:
+            yield row.facts, vectors.get(id(row), {})
+
+
+def _has_something(row: Row) -> bool:
+    return row.clip.frames is not None or row.clip.waveform is not None
+
+
+def _forward(trained: Trained, rows: list[Row]) -> tuple[Batch, Output]:
+    network, clip = trained.network, trained.recipe.clip
+    wanted = Wanted(network.video is not None, network.audio is not None)
+    batch = collate([row.clip for row in rows], num_frames=clip.num_frames, size=clip.size, wanted=wanted)
+    batch = send_to_device(batch, trained.device)
+    return batch, network(batch)
 
 
 def with_calibrated(said: dict[str, Any], classes: Sequence[str], temperature: float | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from vaer.config import require, require_range
 from vaer.data.probe import Probe
 from vaer.errors import MediaError
-from vaer.inference.answers import answer
+from vaer.inference.answers import answer, embed
 from vaer.inference.journal import Journal
 from vaer.inference.network import Trained, open_network
 from vaer.inference.plan import Plan, make_plan
@@ -79,6 +79,16 @@ class Predictor:
                   "plan": self._plan_facts(), "batch_size": self.batch_size, "prepared": is_prepared(path)}
         return self._timeline(source, known, self._preparation(path), Journal(journal, header), progress)
 
+    def embed(self, path: str) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+        """The windows of a file in order, each with its vectors, as `vaer.inference.answers.embed` gives them."""
+        recording = self._recording(FileSource(path), self._preparation(path))
+        return embed(self.trained, recording.rows(FaceMemory()), batch_size=self.batch_size)
+
+    def _recording(self, source: Source, preparation: dict[str, Any] | None) -> Recording:
+        network = self.trained.network
+        return Recording(source, self.plan, preparation, video=network.video is not None,
+                         audio=network.audio is not None)
+
     def is_answered(self, timeline: Timeline, path: str) -> bool:
         """Whether a timeline is the answer of this network, under this plan, to the file as it is now."""
         content = timeline.content
@@ -91,9 +101,7 @@ class Predictor:
 
     def _timeline(self, source: Source, known: dict[str, Any], preparation: dict[str, Any] | None,
                   journal: Journal | None = None, progress: Progress | None = None) -> Timeline:
-        network = self.trained.network
-        recording = Recording(source, self.plan, preparation, video=network.video is not None,
-                              audio=network.audio is not None)
+        recording = self._recording(source, preparation)
         memory = FaceMemory(journal.faces if journal else None)
         rows, fresh = [], []
         count = len(journal.rows) // self.batch_size * self.batch_size if journal else 0
