@@ -24,6 +24,7 @@ from vaer.instead import instead_of
 MISSING_S = 0.5
 # Containers whose header tells how long the file is.
 NAMING_DURATION = {"aiff", "asf", "avi", "flac", "flv", "matroska", "mp4", "wav"}
+NOTHING_SHOWN = "presents nothing for any length of time; make or download the file again"
 av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, in the MediaError
 
 
@@ -212,7 +213,7 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
         sound = container.streams[sound_index] if sound_index is not None else None
         end_s = _end_of(frame_times, trusted, _sound_end(container, read, sound), origin_s)
         if not end_s > 0:
-            raise MediaError(path, "presents nothing for any length of time; make or download the file again")
+            raise MediaError(path, NOTHING_SHOWN)
         width, height = found.shapes[0][:2] if found.shapes else (0, 0)
         return Probe(end_s, frame_times, width, height, has_sound=sound_index is not None,
                      num_hidden_after=found.num_hidden_after,
@@ -236,5 +237,7 @@ def _frames_of(path: str, container: av.container.InputContainer, packets: Packe
         return frames.none()
     found = frames.learn(path, container, packets, first)
     if not len(found.times):
+        if all(packets.hidden):  # an edit list of no length, say
+            raise MediaError(path, NOTHING_SHOWN)
         raise undecoded(path, 0, packets.num_packets)
     return found
