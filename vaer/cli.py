@@ -162,7 +162,7 @@ def _fill_predict(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=str, default="timelines",
                         help="The folder for the answers: a JSON a file, named after it.")
     parser.add_argument("--render", nargs="+", type=str, default=[],
-                        help="What else to make of each answer, such as csv, png or srt (docs/predict.md).")
+                        help="What else to make of each answer, such as csv, png, srt or vtt (docs/predict.md).")
     parser.add_argument("--step_s", type=float | None, default=None,
                         help="Seconds from one window of a long file to the next; none takes half a window.")
     parser.add_argument("--batch_size", type=int, default=16, help="Windows asked at once; no answer depends on it.")

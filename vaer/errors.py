@@ -17,7 +17,7 @@ class NewerFormatError(UserError):
 
     def __init__(self, path: str | Path, found: object, known: int) -> None:
         super().__init__(f"{path}: was written by a newer vaer (format {found}; this one reads up to {known}); "
-                         f"update it, for example by `pip install -U vaer`.")
+                         f"update vaer (`git pull` and `make setup` in a clone).")
         self.found, self.known = found, known
 
 

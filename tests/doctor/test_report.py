@@ -52,7 +52,7 @@ def test_json_holds_every_line(monkeypatch, capsys):
 def test_little_shared_memory_names_the_flag_of_docker():
     assert report._shared_memory(64 * 2**20)[1:] == (
         "note", "0.06 GiB free for batches on their way",
-        "start a container with --shm-size 4g, or give --data.num_workers 0")
+        "start a container with --shm-size 1g, or give --data.num_workers 0")
     assert report._shared_memory(GIB).state == "ok"
 
 
@@ -64,7 +64,9 @@ def test_few_open_files_and_a_full_disk_are_noted(monkeypatch):
     assert report._disk().state == "note"
 
 
-def test_packages_outside_of_their_range_are_a_fault(monkeypatch):
-    monkeypatch.setattr(report, "unmet", lambda: ["numpy 1.20 (wanted: >=1.26)"])
-    assert report._requirements().state == "fault"
-    assert report._requirements().text == "numpy 1.20 (wanted: >=1.26)"
+def test_packages_outside_of_their_range_are_a_fault_with_the_command_that_mends_it(monkeypatch):
+    monkeypatch.setattr(report, "unmet", lambda: {"numpy": "1.20", "av": None})
+    found = report._requirements()
+    assert (found.state, found.text) == ("fault", "numpy 1.20, av missing")
+    assert found.remedy.startswith("pip install --upgrade 'numpy>=")
+    assert "'av>=" in found.remedy

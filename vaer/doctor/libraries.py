@@ -89,9 +89,13 @@ def sentence(library: Library) -> str:
 def remedy(name: str) -> str:
     """The command that installs what `name` needs to load; libraries that go together are installed together."""
     names = TRIO if name in TRIO else (PACKAGES.get(name, name),)
+    return install(names, "--force-reinstall " * any(map(installed, names)))
+
+
+def install(names: Iterable[str], how: str = "--upgrade ") -> str:
+    """The command that installs packages within the ranges that vaer asks."""
     wanted = " ".join(f"'{name}{requirements().get(name, '')}'" for name in names)
-    again = "--force-reinstall " * any(map(installed, names))
-    return f"pip install {again}{wanted}, or `make setup` in a clone"
+    return f"pip install {how}{wanted}, or `make setup` in a clone"
 
 
 def requirements() -> dict[str, str]:
@@ -101,8 +105,8 @@ def requirements() -> dict[str, str]:
         {"extra": "", "platform_machine": platform.machine()})}
 
 
-def unmet() -> list[str]:
-    """What is installed otherwise than vaer asks, or not at all: `numpy 1.20 (wanted: >=1.26)`."""
-    found = {name: (installed(name), wanted) for name, wanted in requirements().items()}
-    return [f"{name} {version or 'missing'} (wanted: {wanted})" for name, (version, wanted) in found.items()
-            if version is None or not Requirement(f"{name}{wanted}").specifier.contains(version, prereleases=True)]
+def unmet() -> dict[str, str | None]:
+    """The packages that are installed otherwise than vaer asks, with the version that is there, or not at all."""
+    found = {name: installed(name) for name in requirements()}
+    return {name: version for name, version in found.items() if version is None or not Requirement(
+        f"{name}{requirements()[name]}").specifier.contains(version, prereleases=True)}

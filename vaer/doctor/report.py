@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaer import __version__
-from vaer.doctor.libraries import NEEDED, Library, remedy, sentence, try_libraries, unmet
+from vaer.doctor.libraries import NEEDED, Library, install, remedy, sentence, try_libraries, unmet
 
 GIB = 2**30
 LIBRARIES = (*NEEDED, "decord", "torchcodec", "dlib", "nvdec")
@@ -19,7 +19,7 @@ LACKING = {  # what is lost without those that training can do without
                   "shared libraries",
     "dlib": "vaer prepare finds no faces without it",
     "nvdec": "no frames are decoded on the GPU: --data.decode_device cuda is out of reach here"}
-SMALLEST_SHARED = GIB  # several batches of 16 clips of 32 frames of 224 pixels, 77 MB each
+SMALLEST_SHARED = GIB  # as docs/training.md: several batches of 16 clips of 32 frames of 224 pixels, 74 MiB each
 FEWEST_FILES = 1024  # workers send batches through open files
 SMALLEST_ROOM = 10 * GIB  # an installation and a first run
 
@@ -58,10 +58,11 @@ def _python() -> Finding:
 
 
 def _requirements() -> Finding:
-    missing = unmet()
-    if not missing:
+    others = unmet()
+    if not others:
         return Finding("packages", "ok", "every package that vaer requires is there, within its range")
-    return Finding("packages", "fault", "; ".join(missing), "pip install --upgrade vaer, or `make setup` in a clone")
+    return Finding("packages", "fault", ", ".join(f"{name} {version or 'missing'}" for name, version in others.items()),
+                   install(others))
 
 
 def _library(library: Library) -> Finding:
@@ -95,7 +96,7 @@ def _disk() -> Finding:
 def _shared_memory(free: int) -> Finding:
     enough = free >= SMALLEST_SHARED
     return Finding("/dev/shm", "ok" if enough else "note", f"{free / GIB:.2f} GiB free for batches on their way",
-                   None if enough else "start a container with --shm-size 4g, or give --data.num_workers 0")
+                   None if enough else "start a container with --shm-size 1g, or give --data.num_workers 0")
 
 
 def _open_files(soft: int) -> Finding:
