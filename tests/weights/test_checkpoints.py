@@ -156,3 +156,12 @@ def test_an_archive_that_is_no_checkpoint_is_told(tmp_path):
     (tmp_path / "x.zip").write_bytes((tmp_path / "x.zip").read_bytes()[:20])
     with pytest.raises(UserError, match=r"x\.zip: is damaged or cut off: the end of the archive is not there"):
         read(tmp_path / "x.zip")
+
+
+def test_an_archive_that_claims_to_span_several_disks_is_damaged(tmp_path):
+    path = saved(tmp_path / "a.pt", {"weight": torch.ones(2)})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x06\x07") + 4] = 1  # the locator of the directory: on which disk it is
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"a\.pt: is damaged or cut off .*copy or download it again"):
+        read(path)

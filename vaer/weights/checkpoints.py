@@ -74,17 +74,18 @@ def _asked_for(path: Path, file: BinaryIO) -> list[str]:
 
     Raises UserError for archives that are no checkpoint, or not whole.
     """
-    if not zipfile.is_zipfile(file):
+    try:
+        is_archive = zipfile.is_zipfile(file)
+        file.seek(0)
+        names = zipfile.ZipFile(file).namelist() if is_archive else []
+    except (zipfile.BadZipFile, *DAMAGED) as error:
+        raise UserError(f"{path}: is damaged or cut off ({error}); copy or download it again.") from error
+    if not is_archive:
         file.seek(0)
         if file.read(2) == b"PK":
             raise UserError(f"{path}: is damaged or cut off: the end of the archive is not there; copy or download it "
                             f"again.")
         return []
-    file.seek(0)
-    try:
-        names = zipfile.ZipFile(file).namelist()
-    except (zipfile.BadZipFile, *DAMAGED) as error:
-        raise UserError(f"{path}: is damaged or cut off ({error}); copy or download it again.") from error
     if any(Path(name).name == "constants.pkl" for name in names):
         raise UserError(f"{path}: is a program of TorchScript, which would have to run; {SAVE}.")
     if not any(Path(name).name == "data.pkl" for name in names):
