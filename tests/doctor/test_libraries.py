@@ -68,7 +68,7 @@ def test_a_package_that_is_not_there():
 
 
 def test_the_remedy_of_a_lone_library_leaves_torch_alone():
-    assert remedy("av").startswith("pip install --force-reinstall 'av>=")
+    assert remedy("av").startswith("pip install --force-reinstall 'av")
     assert "torch" not in remedy("av")
 
 

@@ -69,4 +69,4 @@ def test_packages_outside_of_their_range_are_a_fault_with_the_command_that_mends
     found = report._requirements()
     assert (found.state, found.text) == ("fault", "numpy 1.20, av missing")
     assert found.remedy.startswith("pip install --upgrade 'numpy>=")
-    assert "'av>=" in found.remedy
+    assert "'av" in found.remedy

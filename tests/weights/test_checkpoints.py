@@ -57,7 +57,8 @@ def saved(path, content, legacy=False, **options):
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize(("beside", "name"), [
-    (argparse.Namespace(lr=0.1, root=Path("x")), "argparse.Namespace"), (Path("x"), "pathlib.PosixPath"),
+    (argparse.Namespace(lr=0.1, root=Path("x")), "argparse.Namespace"),
+    (Path("x"), f"{type(Path()).__module__}.PosixPath"),
     (collections.defaultdict(list, a=[1]), "collections.defaultdict"),
     (types.SimpleNamespace(a=1), "types.SimpleNamespace"), (datetime.timedelta(1), "datetime.timedelta"),
     (Settings(a=Settings(b=1)), f"{__name__}.Settings"),

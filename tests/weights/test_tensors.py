@@ -42,7 +42,7 @@ class Hostile:
 def test_a_hostile_file_runs_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"a": Hostile()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(UserError, match=r"pytorch_model.bin: torch does not read it .*\(it asks for io.open\)"):
+    with pytest.raises(UserError, match=r"pytorch_model.bin: torch does not read it .*\(it asks for _?io.open\)"):
         read_tensors(tmp_path)
     assert not (tmp_path / "hostile.txt").exists()
 

@@ -26,7 +26,7 @@ PLAIN = {f"builtins.{kind.__name__}" for kind in (bool, bytes, dict, float, froz
                                                   str, tuple)}
 # What no weights need and an attack would ask for. A stand-in would be as harmless, but the file is not to be trusted.
 HOSTILE = re.compile(
-    r"(__builtin__|_ctypes|_pickle|asyncio|bdb|builtins|cloudpickle|code|codeop|commands|ctypes|dill|http|httplib|"
+    r"(__builtin__|_ctypes|_io|_pickle|asyncio|bdb|builtins|cloudpickle|code|codeop|commands|ctypes|dill|http|httplib|"
     r"importlib|io|joblib|marshal|multiprocessing|nt|operator|os|pdb|pickle|pip|pkgutil|popen2|posix|pty|pydoc|"
     r"requests|runpy|shutil|signal|smtplib|socket|ssl|subprocess|sys|tempfile|threading|timeit|torch\.hub|torch\.jit|"
     r"torch\.package|torch\.serialization|types\.(CodeType|FunctionType)|urllib\d?|webbrowser)(\..*)?|"
