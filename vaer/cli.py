@@ -155,6 +155,15 @@ def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
     evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)
 
 
+def _add_asking(parser: ArgumentParser, result: str) -> None:
+    """The flags of commands that ask a trained network; `result` is what they get of each window."""
+    parser.add_argument("--step_s", type=float | None, default=None,
+                        help="Seconds from one window of a long file to the next; none takes half a window.")
+    parser.add_argument("--batch_size", type=int, default=16, help=f"Windows asked at once; no {result} depends on it.")
+    parser.add_argument("--device", type=str | None, default=None,
+                        help="Where the network computes, such as cpu or cuda:1; none takes a GPU where there is one.")
+
+
 def _fill_predict(parser: ArgumentParser) -> None:
     parser.add_argument("run", type=str, help="The folder of a run that trained, or its best/.")
     parser.add_argument("inputs", nargs="+", type=str,
@@ -163,11 +172,7 @@ def _fill_predict(parser: ArgumentParser) -> None:
                         help="The folder for the answers: a JSON a file, named after it.")
     parser.add_argument("--render", nargs="+", type=str, default=[],
                         help="What else to make of each answer, such as csv, png, srt or vtt (docs/predict.md).")
-    parser.add_argument("--step_s", type=float | None, default=None,
-                        help="Seconds from one window of a long file to the next; none takes half a window.")
-    parser.add_argument("--batch_size", type=int, default=16, help="Windows asked at once; no answer depends on it.")
-    parser.add_argument("--device", type=str | None, default=None,
-                        help="Where the network computes, such as cpu or cuda:1; none takes a GPU where there is one.")
+    _add_asking(parser, "answer")
 
 
 def _predict(parser: ArgumentParser, parsed: Namespace) -> None:
@@ -183,11 +188,7 @@ def _fill_embed(parser: ArgumentParser) -> None:
     parser.add_argument("inputs", nargs="+", type=str,
                         help="Files, folders (a corpus, say), patterns in quotes, or lists (.txt, a path a line).")
     parser.add_argument("--out", type=str, default="vectors.npz", help="The file for the vectors, an .npz.")
-    parser.add_argument("--step_s", type=float | None, default=None,
-                        help="Seconds from one window of a long file to the next; none takes half a window.")
-    parser.add_argument("--batch_size", type=int, default=16, help="Windows asked at once; no vector depends on it.")
-    parser.add_argument("--device", type=str | None, default=None,
-                        help="Where the network computes, such as cpu or cuda:1; none takes a GPU where there is one.")
+    _add_asking(parser, "vector")
 
 
 def _embed(parser: ArgumentParser, parsed: Namespace) -> None:

@@ -79,11 +79,16 @@ def what_does_not_load() -> str | None:
 
 def sentence(library: Library) -> str:
     """What does not load beside what, why, and the command that mends it."""
+    return f"{complaint(library)}; {remedy(library.name)}."
+
+
+def complaint(library: Library) -> str:
+    """What does not load beside what, and why."""
     if library.version is None:
-        return f"{library.name} is not installed; {remedy(library.name)}."
+        return f"{library.name} is not installed"
     other = PAIRED.get(library.name)
     beside = f" beside {other} {installed(other)}" if other else ""
-    return f"{library.name} {library.version} does not load{beside} ({library.text}); {remedy(library.name)}."
+    return f"{library.name} {library.version} does not load{beside} ({library.text})"
 
 
 def remedy(name: str) -> str:
@@ -107,6 +112,7 @@ def requirements() -> dict[str, str]:
 
 def unmet() -> dict[str, str | None]:
     """The packages that are installed otherwise than vaer asks, with the version that is there, or not at all."""
-    found = {name: installed(name) for name in requirements()}
+    ranges = requirements()
+    found = {name: installed(name) for name in ranges}
     return {name: version for name, version in found.items() if version is None or not Requirement(
-        f"{name}{requirements()[name]}").specifier.contains(version, prereleases=True)}
+        f"{name}{ranges[name]}").specifier.contains(version, prereleases=True)}

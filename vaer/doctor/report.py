@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaer import __version__
-from vaer.doctor.libraries import NEEDED, Library, install, remedy, sentence, try_libraries, unmet
+from vaer.doctor.libraries import NEEDED, Library, complaint, install, remedy, try_libraries, unmet
 
 GIB = 2**30
 LIBRARIES = (*NEEDED, "decord", "torchcodec", "dlib", "nvdec")
@@ -69,7 +69,7 @@ def _library(library: Library) -> Finding:
     if library.loads:
         return Finding(library.name, "ok", f"{library.version}; {library.text}" if library.version else library.text)
     if library.name in NEEDED:
-        return Finding(library.name, "fault", sentence(library).partition(";")[0], remedy(library.name))
+        return Finding(library.name, "fault", complaint(library), remedy(library.name))
     return Finding(library.name, "note", " ".join(filter(None, (library.version, library.text))),
                    LACKING[library.name])
 
