@@ -17,8 +17,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vaer.evaluation.metrics import score
+from vaer.evaluation.options import Options, settings_of
 from vaer.evaluation.predict import answer, draw_clips, look
-from vaer.evaluation.run import Options, open_clips, open_run, settings_of
+from vaer.evaluation.run import open_clips, open_run
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 

@@ -33,7 +33,7 @@ def test_every_module_with_code_has_its_test(path):
 def test_rooms_do_not_import_one_another(room):
     others = {"data", "models", "evaluation"} - {room}
     for path in ROOT.glob(f"vaer/{room}/**/*.py"):
-        if path == ROOT / "vaer/evaluation/run.py":  # where the rooms meet
+        if path.parent.name == "evaluation" and path.name in ("run.py", "options.py", "tested.py"):  # where they meet
             continue
         found = set(re.findall(r"^from vaer\.(\w+)", path.read_text(), flags=re.MULTILINE)) & others
         assert not found, f"{path} imports {found}"

@@ -8,7 +8,8 @@ from makers import tiny_config
 
 from vaer.config import TrainConfig
 from vaer.errors import UserError
-from vaer.evaluation.run import Options, evaluate
+from vaer.evaluation.options import Options
+from vaer.evaluation.run import evaluate
 from vaer.launch import COUNTS, device_warnings, join_processes, require_one_run
 from vaer.training.run import build_accelerator, train
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from vaer.config import Config
-from vaer.evaluation.run import Options
+from vaer.evaluation.options import Options
 from vaer.evaluation.run import evaluate as evaluate_runs
 from vaer.runs.folder import RunFolder
 from vaer.training.folds import train_folds
@@ -23,7 +23,8 @@ def train(config: Config) -> RunFolder:
 def evaluate(run: str | Path | RunFolder, **options: Any) -> dict[str, Any]:
     """Score a run, or all of its folds together, as `vaer evaluate` does; what metrics.json then holds.
 
-    `options` are those of the command: modality, views, corpus, root, ... Raises UserError.
+    `options` are the fields of `Options`, the flags of the command: modality, views, corpus, ...
+    Raises UserError.
     """
     folder = run if isinstance(run, RunFolder) else RunFolder(Path(run))
     chosen = Options(**options)

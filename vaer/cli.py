@@ -12,10 +12,9 @@ from typing import Literal, NamedTuple
 from jsonargparse import ArgumentParser, Namespace
 
 from vaer import __version__
-from vaer.config import DataConfig, add_flags, add_settings, config_of
+from vaer.config import add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
 from vaer.instead import instead_of
-from vaer.label_map import MODE, LabelMap
 
 
 class Command(NamedTuple):
@@ -120,38 +119,21 @@ def _train(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 def _fill_evaluate(parser: ArgumentParser) -> None:
-    parser.parser_mode = MODE
+    from vaer.evaluation.options import Options
+
     parser.add_argument("runs", nargs="+", type=str,
                         help="Folders of runs that trained; a folder of folds is scored as one, over all its clips.")
     parser.add_argument("--pool", type=str | None, default=None,
                         help="Score all the runs as folds of one evaluation, each clip once, into this folder.")
-    parser.add_argument("--modality", type=Literal["video", "audio", "both"], default="both",
-                        help="What the network may use: video or audio take the other one away.")
-    parser.add_argument("--views", type=int | None, default=None,
-                        help="Windows of a clip whose probabilities are averaged; none takes the run's own setting.")
-    parser.add_argument("--batch_size", type=int, default=16, help="Clips scored at once; scores do not depend on it.")
-    parser.add_argument("--num_workers", type=int, default=2, help="Processes that decode; 0 decodes in between.")
-    parser.add_argument("--corpus", type=DataConfig.__annotations__["corpus"] | None, default=None,
-                        help="Score on the whole of another corpus, at --root, read like data.corpus in training.")
-    parser.add_argument("--root", type=str | None, default=None,
-                        help="Where the corpus lies now, if not where it lay in training; or where --corpus lies.")
-    parser.add_argument("--label_map", type=LabelMap, default={},
-                        help="--corpus csv and folders: the network's names for labels there; null leaves clips out.")
-    parser.add_argument("--allow_missing", type=bool, default=False,
-                        help="Score although the corpus lacks takes of speakers that the protocol names.")
-    parser.add_argument("--decoder", type=Literal["auto", "decord", "torchcodec", "pyav"], default="auto",
-                        help="What decodes pictures, whatever training did; auto takes what is fast and there.")
-    parser.add_argument("--decode_device", type=Literal["cpu", "cuda"], default="cpu",
-                        help="Where pictures are decoded, whatever training did.")
-    parser.add_argument("--adapt_clips", type=int | None, default=None,
-                        help="Clips of a test speaker that a run with model.speaker_norm adapts to, drawn by its seed, "
-                             "while all are scored; none takes all.")
+    add_flags(parser, Options)
 
 
 def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
-    from vaer.evaluation.run import Options, evaluate
+    from vaer.evaluation.options import Options
 
-    options = Options(**{name: getattr(parsed, name) for name in Options._fields})
+    options = config_of(parser, parsed, Options)
+    from vaer.evaluation.run import evaluate  # costs torch, which a flag that is wrong does not
+
     evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)
 
 

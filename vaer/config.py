@@ -20,6 +20,10 @@ from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 
 Settings = TypeVar("Settings")
 SAMPLE_RATE = 16_000  # Hz of every waveform
+CorpusName = Literal["ravdess", "demo", "csv", "folders"]
+"""The keys of `vaer.data.corpora.CORPORA`."""
+DecoderName = Literal["auto", "decord", "torchcodec", "pyav"]
+DecodeDevice = Literal["cpu", "cuda"]
 TIMM = "timm:"
 """What stands before a name of timm's where weights are named."""
 
@@ -91,7 +95,7 @@ class ClipConfig:
 class DataConfig(ClipConfig):
     """Which corpus, who is tested, and how clips are cut."""
 
-    corpus: Literal["ravdess", "demo", "csv", "folders"] = "ravdess"
+    corpus: CorpusName = "ravdess"
     """How the folder is read; csv: a table of one's own with the columns path, label and, if known, speaker; folders: a
     folder for each label."""
     root: str = "data/ravdess"
@@ -124,10 +128,10 @@ class DataConfig(ClipConfig):
     """Steps hold clips of like length, so that less of the sound is padding."""
     num_workers: int = 2
     """Processes that decode, for each process that trains; 0 decodes in between."""
-    decoder: Literal["auto", "decord", "torchcodec", "pyav"] = "auto"
+    decoder: DecoderName = "auto"
     """What decodes pictures; auto takes what is fast: decord or, near the start of a file, pyav; torchcodec, if it is
     there, where decord is not."""
-    decode_device: Literal["cpu", "cuda"] = "cpu"
+    decode_device: DecodeDevice = "cpu"
     """Where pictures are decoded; cuda wants decord built with CUDA, or torchcodec and NVDEC, and starts the decoding
     processes anew instead of forking them."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
@@ -227,10 +231,12 @@ class EvaluateConfig:
     """Windows of data.window_s whose probabilities are averaged, evenly spread; 1 takes the middle."""
     batch_size: int = 16
     """Clips scored at once; the scores do not depend on it."""
+    flags: ClassVar[str] = "evaluate."
+    """What stands before a field's name in its flag."""
 
     def __post_init__(self) -> None:
-        require_range("evaluate.views", self.views, 1, 100)
-        require_range("evaluate.batch_size", self.batch_size, 1)
+        require_range(f"{self.flags}views", self.views, 1, 100)
+        require_range(f"{self.flags}batch_size", self.batch_size, 1)
 
 
 @dataclass(frozen=True)

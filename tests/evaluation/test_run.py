@@ -14,8 +14,9 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 from vaer.config import TrainConfig, read_config, write_config
 from vaer.errors import RunError, UserError
 from vaer.evaluation import run as evaluation_run
+from vaer.evaluation.options import Options
 from vaer.evaluation.predict import Predictions
-from vaer.evaluation.run import Options, evaluate
+from vaer.evaluation.run import evaluate
 from vaer.training.run import train
 
 OPTIONS = Options(batch_size=2, num_workers=0)
@@ -94,7 +95,7 @@ def test_metrics_can_be_computed_again_from_the_predictions(run, capsys):
 def test_a_modality_taken_away_has_its_own_files(run, modality):
     evaluate([run], OPTIONS)
     whole = read(run)[1]
-    evaluate([run], OPTIONS._replace(modality=modality))
+    evaluate([run], dataclasses.replace(OPTIONS, modality=modality))
     metrics, table = read(run, f"_{modality}")
     assert metrics["modality"] == modality
     classes = metrics["classes"]
@@ -109,14 +110,14 @@ def test_other_views_have_their_own_files(run, tmp_path):
     text = (run / "config.yaml").read_text()
     (windowed / "config.yaml").write_text(text.replace("window_s: null", "window_s: 0.2"))
     evaluate([windowed], OPTIONS)
-    evaluate([windowed], OPTIONS._replace(views=3))
+    evaluate([windowed], dataclasses.replace(OPTIONS, views=3))
     assert [read(windowed, suffix)[0]["views"] for suffix in ("", "_views3")] == [1, 3]
 
 
 def test_scores_depend_neither_on_batches_nor_on_workers(run):
     tables = []
     for changes in ({"batch_size": 1}, {"batch_size": 3}, {"num_workers": 2}):
-        evaluate([run], OPTIONS._replace(**changes))
+        evaluate([run], dataclasses.replace(OPTIONS, **changes))
         tables.append(read(run)[1])
     for table in tables[1:]:
         pd.testing.assert_frame_equal(table, tables[0], rtol=1e-4)
@@ -133,7 +134,7 @@ def test_a_corpus_may_have_moved(run, tmp_path):
     try:
         with pytest.raises(UserError, match="corpus: there is no such folder"):
             evaluate([run], OPTIONS)
-        evaluate([run], OPTIONS._replace(root=str(moved)))
+        evaluate([run], dataclasses.replace(OPTIONS, root=str(moved)))
     finally:
         moved.rename(run.parent / "corpus")
 
@@ -142,7 +143,7 @@ def test_a_corpus_may_have_moved(run, tmp_path):
                                                   ({"batch_size": 0}, "--batch_size is 0")])
 def test_wrong_options_name_their_flag(run, changes, message):
     with pytest.raises(UserError, match=message):
-        evaluate([run], OPTIONS._replace(**changes))
+        evaluate([run], dataclasses.replace(OPTIONS, **changes))
 
 
 def test_a_branch_that_was_never_trained_is_not_asked(run, tmp_path):
@@ -151,7 +152,7 @@ def test_a_branch_that_was_never_trained_is_not_asked(run, tmp_path):
     text = (copy / "config.yaml").read_text()
     (copy / "config.yaml").write_text(text.replace("  audio:\n    enabled: true", "  audio:\n    enabled: false"))
     with pytest.raises(UserError, match=r"--modality audio: .*voiceless was trained without that branch"):
-        evaluate([copy], OPTIONS._replace(modality="audio"))
+        evaluate([copy], dataclasses.replace(OPTIONS, modality="audio"))
 
 
 def test_a_run_that_adapts_to_speakers_says_so_in_every_figure(adapted, capsys):
@@ -160,7 +161,7 @@ def test_a_run_that_adapts_to_speakers_says_so_in_every_figure(adapted, capsys):
     assert metrics["speaker_norm"]
     assert metrics["adaptation"] == "adapted to each test speaker over its 3 unlabelled clips"
     assert metrics["adaptation"] in capsys.readouterr().out
-    evaluate([adapted], OPTIONS._replace(adapt_clips=1))
+    evaluate([adapted], dataclasses.replace(OPTIONS, adapt_clips=1))
     metrics, table = read(adapted, "_adapt1")
     assert metrics["adaptation"] == "adapted to each test speaker over its 1 unlabelled clips"
     assert len(table) == len(whole) == 3
@@ -170,7 +171,7 @@ def test_a_run_that_adapts_to_speakers_says_so_in_every_figure(adapted, capsys):
 
 def test_clips_to_adapt_to_are_refused_where_nothing_adapts(run):
     with pytest.raises(UserError, match=r"--adapt_clips 4: .*run was trained without --model\.speaker_norm"):
-        evaluate([run], OPTIONS._replace(adapt_clips=4))
+        evaluate([run], dataclasses.replace(OPTIONS, adapt_clips=4))
 
 
 def test_another_corpus_than_the_one_learned_is_refused(run, monkeypatch):
@@ -194,7 +195,7 @@ def other(tmp_path_factory):
 
 
 def elsewhere(root, **label_map):
-    return OPTIONS._replace(corpus="csv", root=str(root), label_map=label_map)
+    return dataclasses.replace(OPTIONS, corpus="csv", root=str(root), label_map=label_map)
 
 
 def test_another_corpus_is_scored_whole_over_the_classes_that_both_have(run, other, capsys):
@@ -248,7 +249,7 @@ def test_labels_that_the_network_knows_in_another_spelling_are_said(run, tmp_pat
 
 
 def test_labels_that_the_map_leaves_out_are_counted_too(run, other):
-    evaluate([run], elsewhere(other, joy="happy", anger="angry", disgust=None)._replace(modality="audio"))
+    evaluate([run], dataclasses.replace(elsewhere(other, joy="happy", anger="angry", disgust=None), modality="audio"))
     metrics, table = read(run, "_mine_audio")
     assert metrics["classes"] == ["happy", "angry"]
     assert metrics["left_out"] == {"boredom": 2, "disgust": 2}
@@ -279,12 +280,12 @@ def test_a_corpus_that_the_weights_may_have_seen_is_warned_of(run, other, tmp_pa
 ])
 def test_another_corpus_that_does_not_go_is_said(run, other, changes, message):
     with pytest.raises(UserError, match=message):
-        evaluate([run], elsewhere(other)._replace(**changes))
+        evaluate([run], dataclasses.replace(elsewhere(other), **changes))
 
 
 def test_several_views_of_whole_clips_are_refused(run):
     with pytest.raises(UserError, match=r"--evaluate\.views 3 needs --data\.window_s"):
-        evaluate([run], OPTIONS._replace(views=3))
+        evaluate([run], dataclasses.replace(OPTIONS, views=3))
 
 
 @pytest.mark.parametrize(("name", "content"), [("config.json", b"{"), ("config.json", b"{}"),
@@ -307,7 +308,7 @@ def test_a_network_that_answers_no_number_is_neither_scored_nor_written(run, tmp
     tensors[name].view(-1)[-1] = float("nan")
     save_file(tensors, path)
     with pytest.raises(RunError, match=rf"to 3 clips, first to clip 01-01-01-01-01-02-01 \(.*\.mp4\).*\({name}\)"):
-        evaluate([tmp_path / "run"], OPTIONS._replace(modality=modality))
+        evaluate([tmp_path / "run"], dataclasses.replace(OPTIONS, modality=modality))
     assert not [*(tmp_path / "run").glob("metrics*"), *(tmp_path / "run").glob("predictions*")]
 
 

@@ -11,7 +11,8 @@ from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precisio
 
 from vaer.config import AudioConfig, Config, DataConfig, ModelConfig, TrainConfig, VideoConfig, read_config
 from vaer.errors import UserError
-from vaer.evaluation.run import Options, evaluate
+from vaer.evaluation.options import Options
+from vaer.evaluation.run import evaluate
 from vaer.training.folds import expand, train_folds
 
 OPTIONS = Options(num_workers=0)
@@ -126,7 +127,7 @@ def test_all_folds_answer_to_another_corpus(corpus, tmp_path, capsys):
     for number in range(3):
         write_wav(tmp_path / "other" / f"{number}.wav", tone(0.4, hertz=200 * (number + 1)))
     (tmp_path / "other" / "table.csv").write_text("\n".join(["path,label,speaker", *rows]))
-    evaluate([tmp_path / "run"], OPTIONS._replace(corpus="csv", root=str(tmp_path / "other")))
+    evaluate([tmp_path / "run"], dataclasses.replace(OPTIONS, corpus="csv", root=str(tmp_path / "other")))
     tables = [pd.read_csv(tmp_path / "run" / part / "predictions_other.csv") for part in ("fold0", "fold1", "pooled")]
     assert [list(table.id) for table in tables] == [[0, 1]] * 3
     np.testing.assert_allclose(tables[2].happy, (tables[0].happy + tables[1].happy) / 2)
@@ -207,7 +208,7 @@ def test_five_folds_of_real_speech_and_every_number_again_from_the_predictions(t
                       allow_missing=True)
     train_folds(Config(output=str(tmp_path / "run"), data=data, model=VOICE,
                        train=TrainConfig(epochs=1, batch_size=32, lr=3e-3)))
-    evaluate([tmp_path / "run"], OPTIONS._replace(batch_size=64))
+    evaluate([tmp_path / "run"], dataclasses.replace(OPTIONS, batch_size=64))
     folders = [tmp_path / "run" / name for name in ("fold0", "fold1", "fold2", "fold3", "fold4", "pooled")]
     for folder in folders:
         check_numbers(json.loads((folder / "metrics.json").read_text()), pd.read_csv(folder / "predictions.csv"))
