@@ -11,7 +11,7 @@ define try
 	.venv-$(1)/bin/python -m pytest -n auto $(TESTS)
 endef
 
-.PHONY: help setup demo test test-newest test-oldest lint smoke lock clean
+.PHONY: help setup demo test test-newest test-oldest lint site smoke lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -49,6 +49,9 @@ test-oldest: setup  ## every test in .venv-oldest, on the oldest versions that s
 
 lint: setup  ## style
 	$(BIN)/ruff check .
+
+site: setup  ## the pages as a site, build/site/index.html; a broken link fails
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/site
 
 smoke: setup  ## the quickest test that trains
 	$(BIN)/python -m pytest tests/test_train.py

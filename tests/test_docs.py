@@ -1,6 +1,8 @@
 """What the pages say exists."""
 
+import ast
 import re
+import shlex
 from pathlib import Path
 from typing import get_args
 
@@ -14,7 +16,7 @@ from vaer.models.audio.hf_encoder import ENCODERS
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm"}  # flags of accelerate and others
 
 
@@ -58,3 +60,49 @@ def test_the_two_commands_stand_first():
     first = (ROOT / "README.md").read_text(encoding="utf-8").split("```")[1]
     assert "make demo" in first
     assert "make test" in first
+
+
+def commands_of(page):
+    """The command lines of vaer in the bash blocks of a page, as lists of words; train.py and evaluate.py too."""
+    for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            for name, start in (("vaer", 1), ("train.py", 0), ("evaluate.py", 0)):
+                if name in words:
+                    rest = words[words.index(name) + start:]
+                    yield [rest[0].removesuffix(".py"), *rest[1:]]
+
+
+COMMAND_LINES = [(page.name, words) for page in PAGES for words in commands_of(page)]
+
+
+@pytest.mark.parametrize(("page", "words"), COMMAND_LINES, ids=[f"{page}: {' '.join(words)}"
+                                                                for page, words in COMMAND_LINES])
+def test_every_command_line_is_understood(page, words, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
+    COMMANDS[words[0]].fill(parser)
+    parser.parse_args(words[1:])
+
+
+def test_command_lines_are_found():
+    assert ("demo.md", ["demo", "data/demo"]) in COMMAND_LINES
+    assert ("README.md", ["evaluate", "runs/demo"]) in COMMAND_LINES
+
+
+def texts_of_sources():
+    """Every text in the package, the parts of an f-string with "..." for what is filled in."""
+    for path in (ROOT / "vaer").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(part.value if isinstance(part, ast.Constant) else "..." for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_every_error_that_the_page_lists_is_said():
+    rows = re.findall(r"^\| (`.*?) \|", (ROOT / "docs/errors.md").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    quoted = [text for row in rows for text in re.findall(r"`([^`]+)`", row)]
+    assert len(quoted) > 20
+    known = "\n".join(texts_of_sources())
+    assert [text for text in quoted if text not in known] == []

@@ -19,7 +19,7 @@ LACKING = {  # what is lost without those that training can do without
                   "shared libraries",
     "dlib": "vaer prepare finds no faces without it",
     "nvdec": "no frames are decoded on the GPU: --data.decode_device cuda is out of reach here"}
-SMALLEST_SHARED = GIB  # as docs/training.md: several batches of 16 clips of 32 frames of 224 pixels, 74 MiB each
+SMALLEST_SHARED = GIB  # as docs/scaling.md: several batches of 16 clips of 32 frames of 224 pixels, 74 MiB each
 FEWEST_FILES = 1024  # workers send batches through open files
 SMALLEST_ROOM = 10 * GIB  # an installation and a first run
 
