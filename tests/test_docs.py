@@ -16,7 +16,7 @@ from vaer.models.audio.hf_encoder import ENCODERS
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm"}  # flags of accelerate and others
 
 
