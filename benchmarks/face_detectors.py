@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from scipy.ndimage import rotate
 
-from vaer.data.frames import frames_of
-from vaer.data.probe import opened, probe
+from vaer.media.frames import frames_of
+from vaer.media.probe import opened, probe
 from vaer.prepare.faces import SHORT_SIDE, Face, detect, shrunk
 from vaer.prepare.track import jitter, link, smooth
 

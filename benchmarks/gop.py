@@ -18,10 +18,10 @@ from time import process_time
 import numpy as np
 from measure import RESULTS
 
-from vaer.data.decoders import read
 from vaer.data.files import files_under
-from vaer.data.probe import probe
-from vaer.data.readers import Request
+from vaer.media.decoders import read
+from vaer.media.probe import probe
+from vaer.media.readers import Request
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.settings import PrepareConfig
 from vaer.runs.provenance import machine_facts

@@ -1,4 +1,4 @@
-"""Clips a second that one core decodes: every decoder, vaer.data.media around it, and the whole loader.
+"""Clips a second that one core decodes: every decoder, vaer.media.media around it, and the whole loader.
 
     python benchmarks/input_pipeline.py --raw FOLDER_OF_1280x720 [--prepared FOLDER_OF_FACE_CROPS]
 
@@ -27,9 +27,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vaer.config import AugmentConfig, DataConfig
-from vaer.data import decoders, media
-from vaer.data import probe as probing
-from vaer.data.readers import READERS, Request, is_usable
+from vaer.media import decoders, media
+from vaer.media import probe as probing
+from vaer.media.readers import READERS, Request, is_usable
 from vaer.records import Item, Window
 from vaer.runs.provenance import machine_facts
 

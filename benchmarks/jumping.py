@@ -16,8 +16,8 @@ from time import process_time
 import numpy as np
 from measure import RESULTS
 
-from vaer.data.probe import probe
-from vaer.data.readers import READERS, Request, is_usable
+from vaer.media.probe import probe
+from vaer.media.readers import READERS, Request, is_usable
 from vaer.runs.provenance import machine_facts
 
 PICTURES, SIZE = 16, 224

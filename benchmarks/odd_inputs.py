@@ -28,7 +28,7 @@ from odd_answers import Answer, answer
 from odd_inputs import all_odd
 from odd_makers import write_odd
 
-from vaer.data.readers import READERS, is_usable
+from vaer.media.readers import READERS, is_usable
 from vaer.runs.provenance import machine_facts
 
 LIMIT_S = 60.0  # twice what a decoder is given by the project itself

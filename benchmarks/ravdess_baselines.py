@@ -21,12 +21,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
 from vaer.config import DataConfig
-from vaer.data.media import SAMPLE_RATE, read_sound
-from vaer.data.probe import probe
 from vaer.data.protocols import read_split
 from vaer.demo.redraw import read_units
 from vaer.evaluation.intervals import speaker_intervals
 from vaer.evaluation.metrics import score
+from vaer.media.media import SAMPLE_RATE, read_sound
+from vaer.media.probe import probe
 from vaer.runs.provenance import machine_facts
 
 RESULT = Path(__file__).parent / "results" / "ravdess_baselines.json"

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from vaer.config import DataConfig
 from vaer.data.corpora import read_corpus, remark
-from vaer.data.media import read_frames
-from vaer.data.probe import probe
+from vaer.media.media import read_frames
+from vaer.media.probe import probe
 
 ACTORS = ("1", "2", "11", "16")
 RESULT = Path(__file__).parent / "results" / "redrawn_sheet.png"

@@ -6,8 +6,9 @@ import numpy as np
 from odd_makers import COLOURS, TRUTH_RATE, Film, Odd, heard
 
 from vaer.config import AugmentConfig, DataConfig
-from vaer.data import dataset, media, windows
+from vaer.data import dataset, windows
 from vaer.errors import UserError
+from vaer.media import media
 from vaer.records import Clip, Item, Window
 
 SIZE = 64

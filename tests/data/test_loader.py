@@ -9,11 +9,11 @@ import torch
 from makers import make_item, tone, write_video, write_wav
 
 from vaer.config import AugmentConfig, DataConfig
-from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
 from vaer.data.loader import Batches, StepSampler, ViewSampler, evaluation_batches
 from vaer.errors import MediaError, RunError, UserError
+from vaer.media import decoders
 
 LENGTHS = np.random.default_rng(0).uniform(1, 9, size=23)
 
@@ -194,8 +194,8 @@ def test_a_decoder_that_hangs_is_an_error_with_the_name_of_the_file(items, monke
 
     pytest.importorskip("decord")
     monkeypatch.setattr("decord.VideoReader", Hanging)
-    monkeypatch.setattr("vaer.data.decoders.ALARM_S", 0.1)
-    monkeypatch.setattr("vaer.data.decoders._decodes_whole", lambda *_: False)  # so the main process never asks decord
+    monkeypatch.setattr("vaer.media.decoders.ALARM_S", 0.1)
+    monkeypatch.setattr("vaer.media.decoders._decodes_whole", lambda *_: False)  # so the main process never asks decord
     started = time.monotonic()
     if num_workers:
         with pytest.raises(MediaError, match=r"\d\.mp4: its decoder does not come back"):
@@ -206,7 +206,7 @@ def test_a_decoder_that_hangs_is_an_error_with_the_name_of_the_file(items, monke
 
 
 def test_a_decoder_that_is_not_there_is_said_before_anything_is_read(items, monkeypatch):
-    monkeypatch.setattr("vaer.data.readers.is_usable", lambda name: name == "pyav")
+    monkeypatch.setattr("vaer.media.readers.is_usable", lambda name: name == "pyav")
     decoders.chosen.cache_clear()
     with pytest.raises(UserError, match=r"--data\.decoder torchcodec: is not usable here"):
         batches_of(items, 0, decoder="torchcodec")

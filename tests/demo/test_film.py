@@ -2,9 +2,9 @@ import av
 import numpy as np
 import pytest
 
-from vaer.data.media import read_sound
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.voice import SAMPLE_RATE
+from vaer.media.media import read_sound
 
 
 @pytest.fixture

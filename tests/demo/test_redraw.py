@@ -8,12 +8,12 @@ import pytest
 
 from vaer.config import DataConfig
 from vaer.data.corpora import read_corpus, remark
-from vaer.data.media import SAMPLE_RATE, read_sound
 from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
 from vaer.demo.film import encode_pictures
 from vaer.demo.redraw import COLUMNS, GAIN, PRESENCE, Take, loudness, pictures, read_units, redraw, unfold
 from vaer.errors import MediaError, UserError
+from vaer.media.media import SAMPLE_RATE, read_sound
 
 ANGRY, HAPPY = "01-05-01-02-01-03", "01-03-01-02-01-03"  # one actor, statement, intensity and repetition
 

@@ -9,11 +9,11 @@ from makers import make_item, make_recipe, tone, write_run, write_video
 from vaer.config import DataConfig
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, Wanted
-from vaer.data.media import decode
 from vaer.data.windows import evaluation_window
 from vaer.errors import MediaError, UserError
 from vaer.inference import recording as recording_module
 from vaer.inference.predictor import load
+from vaer.media.media import decode
 from vaer.prepare.faces import Face
 
 PREPARATION = {"margin": 0.25, "size": 224, "fps": None, "silence_db": -70.0}

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from makers import tone, write_wav
 
-from vaer.data.probe import probe
-from vaer.data.waveforms import read_sound
 from vaer.inference import sound as sound_module
 from vaer.inference.sound import Sound, is_silent, levels_of
+from vaer.media.probe import probe
+from vaer.media.waveforms import read_sound
 
 
 def test_the_sound_of_a_window_is_that_of_evaluation_in_long_files_too(tmp_path, monkeypatch):

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from makers import tone, write_video, write_wav
 
-from vaer.data.probe import probe
 from vaer.errors import MediaError, UserError
 from vaer.inference.source import ArraySource, FileSource, is_prepared
+from vaer.media.probe import probe
 
 
 def arrays(frames=None, waveform=None, **other):

@@ -7,11 +7,11 @@ from makers import make_item, make_recipe, tone, write_run, write_video, write_w
 
 from vaer.data.collate import collate
 from vaer.data.dataset import Wanted
-from vaer.data.media import decode
 from vaer.data.windows import evaluation_window
 from vaer.errors import RunError, UserError
 from vaer.inference.predictor import load
 from vaer.inference.vectors import embed_files
+from vaer.media.media import decode
 
 
 @pytest.fixture

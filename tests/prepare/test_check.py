@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from makers import tone, write_samples, write_video, write_wav
 
-from vaer.data.waveforms import CANCELS
 from vaer.errors import GivenUpError, MediaError, RunError, UserError
+from vaer.media.waveforms import CANCELS
 from vaer.prepare import check as check_module
 from vaer.prepare.check import check, check_one
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from makers import numbers_of, shared, tone, write_disc, write_marked, write_samples, write_video, write_wav
 
-from vaer.data.media import read_frames, read_sound
-from vaer.data.probe import probe
-from vaer.data.shapes import Shape
 from vaer.errors import MediaError
+from vaer.media.media import read_frames, read_sound
+from vaer.media.probe import probe
+from vaer.media.shapes import Shape
 from vaer.prepare.clip import crop, prepare_one
 from vaer.prepare.faces import detect
 from vaer.prepare.manifest import OVERVIEWS, Facts

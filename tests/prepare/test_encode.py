@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from makers import grey, tone
 
-from vaer.data.media import read_frames, read_sound
-from vaer.data.probe import probe
+from vaer.media.media import read_frames, read_sound
+from vaer.media.probe import probe
 from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.settings import PrepareConfig
 

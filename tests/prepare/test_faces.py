@@ -9,8 +9,8 @@ import torch
 from makers import shared
 from torchvision.ops import box_iou
 
-from vaer.data.frames import frames_of
-from vaer.data.probe import opened
+from vaer.media.frames import frames_of
+from vaer.media.probe import opened
 from vaer.prepare.faces import THRESHOLD, detect
 from vaer.prepare.track import find_tracks
 

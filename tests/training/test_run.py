@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
 from vaer.data.cuts import find_cuts
-from vaer.data.decoders import described
 from vaer.errors import MediaError, RunError, UserError
+from vaer.media.decoders import described
 from vaer.runs.folder import RunFolder
 from vaer.runs.recipe import read_recipe
 from vaer.training import run as run_module

@@ -9,8 +9,8 @@ import torch
 from vaer.config import ClipConfig
 from vaer.data import windows
 from vaer.data.dataset import EvaluationClips, TrainingClips, span
-from vaer.data.probe import probe
 from vaer.errors import MediaError
+from vaer.media.probe import probe
 from vaer.records import Item
 
 MOST_S = 3.0

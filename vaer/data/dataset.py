@@ -8,9 +8,10 @@ import torch
 from torch.utils.data import Dataset
 
 from vaer.config import ClipConfig, DataConfig
-from vaer.data import augment, media, windows
+from vaer.data import augment, windows
 from vaer.data.durations import duration_of
 from vaer.data.packed import PackedItems
+from vaer.media import media
 from vaer.records import Clip, Item
 
 

@@ -2,8 +2,8 @@
 
 import logging
 
-from vaer.data.probe import probe
 from vaer.errors import MediaError
+from vaer.media.probe import probe
 from vaer.records import Item
 
 CLOSE_S, CLOSE = 0.1, 0.02

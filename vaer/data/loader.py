@@ -18,13 +18,13 @@ import torch
 from accelerate.utils import send_to_device
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from vaer.data import decoders
 from vaer.data.buckets import by_length
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
 from vaer.data.shared_memory import batch_bytes, require_room, shared
 from vaer.data.waiting import watch
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, log
+from vaer.media import decoders
 from vaer.records import Batch, Clip
 
 # How a decoder dies of a file: by our own alarm, or by a fault of its own. Other signals come from outside.

@@ -18,14 +18,14 @@ from vaer.config import require_range
 from vaer.data.corpora import REDRAWN
 from vaer.data.corpora.ravdess import NAME
 from vaer.data.files import files_under, is_recording
-from vaer.data.media import SAMPLE_RATE, read_sound
-from vaer.data.probe import probe
 from vaer.data.rows import read_rows
 from vaer.demo.face import UNITS, draw, make_identity
 from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
 from vaer.demo.motion import ease, lids, sway
 from vaer.demo.render import each
 from vaer.errors import MediaError, UserError
+from vaer.media.media import SAMPLE_RATE, read_sound
+from vaer.media.probe import probe
 
 REMARK = "redrawn faces, recorded voices"
 CONTENT = Content("redrawn takes", "redrawn takes", "draw them anew")

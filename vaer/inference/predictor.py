@@ -8,7 +8,6 @@ from typing import Any, overload
 import numpy as np
 
 from vaer.config import require, require_range
-from vaer.data.probe import Probe
 from vaer.errors import MediaError
 from vaer.inference.answers import answer, embed
 from vaer.inference.journal import Journal
@@ -19,6 +18,7 @@ from vaer.inference.sound import levels_of
 from vaer.inference.source import ArraySource, FileSource, Source, is_prepared
 from vaer.inference.summary import mean_of, tracks_of
 from vaer.inference.timeline import FORMAT, Timeline
+from vaer.media.probe import Probe
 
 Progress = Callable[[float], None]
 """Gets the end, in seconds, of every window that is answered."""

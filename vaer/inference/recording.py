@@ -7,13 +7,13 @@ import numpy as np
 from av import VideoFrame
 
 from vaer.config import ClipConfig
-from vaer.data.media import nearest
-from vaer.data.probe import Probe
-from vaer.data.shapes import Shape, canvas_of, middle
 from vaer.inference.plan import Plan, ShotWindows
 from vaer.inference.shot import HELD_SIDE, Held, Shot, Shown, Sight, upright
 from vaer.inference.sound import SILENCE_DB, is_silent
 from vaer.inference.source import Source
+from vaer.media.media import nearest
+from vaer.media.probe import Probe
+from vaer.media.shapes import Shape, canvas_of, middle
 from vaer.prepare.faces import Face, detect
 from vaer.prepare.shots import ShotChanges, thumbnail
 from vaer.records import Clip, Window

@@ -9,11 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vaer.choose import choose
 from vaer.claim import Content, claim
-from vaer.data.probe import probe
 from vaer.errors import MediaError, RunError, UserError
 from vaer.inference.inputs import find_inputs
 from vaer.inference.predictor import Predictor
 from vaer.inference.timeline import FORMAT, Timeline
+from vaer.media.probe import probe
 from vaer.renderings import RENDERINGS
 
 ANSWERS = Content("the answers of a network", "answers", "predict anew")

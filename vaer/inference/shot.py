@@ -7,8 +7,8 @@ import numpy as np
 from av import VideoFrame
 from numpy.typing import NDArray
 
-from vaer.data.media import nearest
 from vaer.inference.plan import Plan, ShotWindows
+from vaer.media.media import nearest
 from vaer.prepare.clip import crop
 from vaer.prepare.faces import Face
 from vaer.prepare.track import LASTING, Chain, Linker, filled, smooth

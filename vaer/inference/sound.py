@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from vaer.config import SAMPLE_RATE
-from vaer.data.media import LEVEL_FRAME
-from vaer.data.probe import Probe
-from vaer.data.waveforms import read_sound
+from vaer.media.media import LEVEL_FRAME
+from vaer.media.probe import Probe
+from vaer.media.waveforms import read_sound
 
 SILENCE_DB = -70.0  # dB of full scale: as preparation calls a clip silent unless it was told otherwise
 BLOCK_S = 60.0

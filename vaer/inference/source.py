@@ -12,13 +12,13 @@ import av
 import numpy as np
 from av import VideoFrame
 
-from vaer.data.frames import frames_of, numbered
 from vaer.data.manifest import NAME as MANIFEST
-from vaer.data.media import sound_span
-from vaer.data.probe import Probe, opened, probe, undecoded
-from vaer.data.shapes import Shape, canvas_of, placed, squared
 from vaer.errors import UserError
 from vaer.inference.sound import Sound
+from vaer.media.frames import frames_of, numbered
+from vaer.media.media import sound_span
+from vaer.media.probe import Probe, opened, probe, undecoded
+from vaer.media.shapes import Shape, canvas_of, placed, squared
 from vaer.runs.recipe import PREPARED
 
 

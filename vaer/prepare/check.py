@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from vaer.config import require_range
-from vaer.data import media
 from vaer.data.files import files_under, is_recording
-from vaer.data.probe import probe
-from vaer.data.waveforms import CANCELS, hear
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
+from vaer.media import media
+from vaer.media.probe import probe
+from vaer.media.waveforms import CANCELS, hear
 from vaer.prepare import limits
 from vaer.prepare.isolated import each_isolated
 from vaer.prepare.progress import FolderProgress

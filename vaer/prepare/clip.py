@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from vaer.data.frames import frames_of, numbered
-from vaer.data.media import LEVEL_FRAME, nearest
-from vaer.data.probe import Probe, opened, probe, undecoded, version
-from vaer.data.shapes import canvas_of, placed
-from vaer.data.waveforms import Heard, hear
 from vaer.errors import as_text
+from vaer.media.frames import frames_of, numbered
+from vaer.media.media import LEVEL_FRAME, nearest
+from vaer.media.probe import Probe, opened, probe, undecoded, version
+from vaer.media.shapes import canvas_of, placed
+from vaer.media.waveforms import Heard, hear
 from vaer.prepare import limits
 from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.faces import Face, detect

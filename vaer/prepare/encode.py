@@ -7,7 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from vaer.data.media import SAMPLE_RATE
+from vaer.media.media import SAMPLE_RATE
 from vaer.prepare.settings import PrepareConfig
 
 BIT_EXACT = {"fflags": "+bitexact"}  # no dates, no versions: the same bytes every time

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from vaer.data.manifest import NAME as MANIFEST
-from vaer.data.probe import version
 from vaer.errors import GivenUpError, MediaError, UserError
+from vaer.media.probe import version
 
 JOURNAL, SETTINGS = "manifest.part.jsonl", "prepare.json"
 REPORT = "report"

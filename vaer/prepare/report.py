@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.console import Console
 
-from vaer.data.media import read_frames
-from vaer.data.probe import probe
 from vaer.errors import as_text
+from vaer.media.media import read_frames
+from vaer.media.probe import probe
 from vaer.prepare.manifest import MANIFEST, OVERVIEWS, REPORT, Facts
 
 COLUMNS, ROWS = 6, 5

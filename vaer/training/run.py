@@ -22,7 +22,6 @@ from torch.optim.lr_scheduler import LRScheduler
 from vaer.claim import write_whole
 from vaer.config import Config, differing, resolve, write_config
 from vaer.cores import usable_cores
-from vaer.data import decoders
 from vaer.data.buckets import window_seconds
 from vaer.data.census import census, require_classes, require_speakers
 from vaer.data.cuts import afterwards, count_cut, find_cuts, sentence
@@ -37,6 +36,7 @@ from vaer.evaluation.calibration import choose_temperature
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import predict
 from vaer.launch import device_warnings, join_processes, require_precision
+from vaer.media import decoders
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.layers.statistics import synchronised
 from vaer.models.network import VAER, network_settings

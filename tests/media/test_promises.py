@@ -8,10 +8,10 @@ import pytest
 from makers import noise, shared, write_encoded
 from odd_makers import Film, Odd, Sound, write_odd
 
-from vaer.data import promises
-from vaer.data.probe import probe
-from vaer.data.waveforms import read_sound
 from vaer.errors import MediaError
+from vaer.media import promises
+from vaer.media.probe import probe
+from vaer.media.waveforms import read_sound
 
 
 def container(name, duration_s=None):

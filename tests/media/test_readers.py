@@ -6,10 +6,10 @@ import pytest
 from makers import DECODERS, bar_codes, shared, write_bar_codes
 
 from vaer.config import DataConfig
-from vaer.data import readers
-from vaer.data.probe import probe
-from vaer.data.readers import PACKAGES, READERS, RefusedError, Request
 from vaer.errors import MediaError
+from vaer.media import readers
+from vaer.media.probe import probe
+from vaer.media.readers import PACKAGES, READERS, RefusedError, Request
 
 
 def test_settings_name_every_reader():

@@ -5,8 +5,8 @@ import av
 import numpy as np
 import pytest
 
-from vaer.data import shapes
-from vaer.data.shapes import UPRIGHT, Orientation, Shape
+from vaer.media import shapes
+from vaer.media.shapes import UPRIGHT, Orientation, Shape
 
 
 def owner(ratio=None, **tags):

@@ -2,7 +2,7 @@
 
 import av
 
-from vaer.data.packets import Packets
+from vaer.media.packets import Packets
 
 Flag = av.stream.Disposition
 NO_VIDEO = Flag.attached_pic | Flag.timed_thumbnails

@@ -3,9 +3,9 @@ from types import SimpleNamespace
 import pytest
 from makers import shared
 
-from vaer.data import streams
-from vaer.data.probe import probe
-from vaer.data.streams import Flag
+from vaer.media import streams
+from vaer.media.probe import probe
+from vaer.media.streams import Flag
 
 
 def stream(index, flags=0, kind="video", known=True, size=(64, 48)):

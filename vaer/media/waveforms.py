@@ -14,9 +14,9 @@ import av
 import numpy as np
 from av.filter import Graph
 
-from vaer.data.packets import through
-from vaer.data.probe import opened, probe
 from vaer.errors import MediaError, warn_once
+from vaer.media.packets import through
+from vaer.media.probe import opened, probe
 
 SAMPLE_RATE = 16_000
 RUN_UP_S = 1.0  # lets codecs with memory settle

@@ -4,11 +4,11 @@ import pytest
 from makers import DECODERS, bar_codes, numbers_of, shared, write_bar_codes
 from odd_makers import Film, Odd, Sound, write_odd
 
-from vaer.data import decoders, media
-from vaer.data.frames import mended
-from vaer.data.packets import Packets
-from vaer.data.probe import probe
-from vaer.data.readers import Request
+from vaer.media import decoders, media
+from vaer.media.frames import mended
+from vaer.media.packets import Packets
+from vaer.media.probe import probe
+from vaer.media.readers import Request
 
 NAN = np.nan
 
@@ -94,7 +94,7 @@ def test_a_size_that_changes_midway_keeps_every_frame_in_its_proportions(decoder
 
 def test_packets_that_are_frames_are_not_decoded(monkeypatch, tmp_path):
     """What was quick stays so: H.264 without fields, HEVC, VP8, VP9 and MPEG-1 in containers that keep times."""
-    monkeypatch.setattr("vaer.data.frames.frames_of", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr("vaer.media.frames.frames_of", lambda *_: pytest.fail("decoded"))
     for name, codec, options in (("a.mp4", "libx264", {"bf": "3"}), ("b.flv", "libx264", {"bf": "0"}),
                                  ("c.mkv", "libx265", {"x265-params": "log-level=none"}),
                                  ("e.webm", "libvpx-vp9", {"cpu-used": "8", "b": "300k"}), ("f.mpg", "mpeg1video", {})):

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from makers import DECODERS, bar_codes, shared, write_bar_codes, write_video
 
-from vaer.data import decoders, readers
-from vaer.data.probe import probe
-from vaer.data.readers import READERS, RefusedError, Request
 from vaer.errors import MediaError, UserError
+from vaer.media import decoders, readers
+from vaer.media.probe import probe
+from vaer.media.readers import READERS, RefusedError, Request
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import os
 from functools import cache
 from importlib.util import find_spec
 
-from vaer.data.readers import is_usable
 from vaer.errors import UserError
+from vaer.media.readers import is_usable
 
 ROADS = ("build decord from source with -DUSE_CUDA=ON, or `pip install 'vaer[torchcodec]'` beside FFmpeg's shared "
          "libraries (4 to 8) with NVDEC; or choose --data.decode_device cpu")

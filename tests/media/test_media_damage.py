@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from makers import make_item, shared, tone, write_video, write_wav
 
-from vaer.data import media
 from vaer.data.files import MEDIA_ENDINGS
 from vaer.errors import MediaError
+from vaer.media import media
 from vaer.records import Window
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from av import VideoFrame
 
-from vaer.data.frames import frames_of, numbered
-from vaer.data.probe import opened, probe, undecoded
-from vaer.data.shapes import Shape, rgb, squared
+from vaer.media.frames import frames_of, numbered
+from vaer.media.probe import opened, probe, undecoded
+from vaer.media.shapes import Shape, rgb, squared
 
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "128")  # its 10,240 means minutes on a truncated file
 AT_ONCE = 8  # pictures of full size that torchcodec holds: 22 MB at 1280 x 720

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from vaer.data.packets import READERS, REORDER, Packets, through
-from vaer.data.shapes import NAMING_ASPECT, Shape, aspect_of, orientation_of
+from vaer.media.packets import READERS, REORDER, Packets, through
+from vaer.media.shapes import NAMING_ASPECT, Shape, aspect_of, orientation_of
 
 # Containers in which decord 0.6 and torchcodec 0.11 were seen to find the frame asked for. In MPEG program streams
 # both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.

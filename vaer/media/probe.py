@@ -14,12 +14,12 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from vaer.data import frames, promises, streams
-from vaer.data.frames import first_shape
-from vaer.data.packets import Packets, through
-from vaer.data.shapes import UPRIGHT, Orientation, Shape
 from vaer.errors import MediaError
 from vaer.instead import instead_of
+from vaer.media import frames, promises, streams
+from vaer.media.frames import first_shape
+from vaer.media.packets import Packets, through
+from vaer.media.shapes import UPRIGHT, Orientation, Shape
 
 MISSING_S = 0.5
 # Containers whose header tells how long the file is.

@@ -8,12 +8,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from vaer.data import decoders, readers
-from vaer.data.probe import probe, version
-from vaer.data.readers import Request
-from vaer.data.shapes import middle, upright
-from vaer.data.waveforms import SAMPLE_RATE, read_sound
 from vaer.errors import MediaError, log
+from vaer.media import decoders, readers
+from vaer.media.probe import probe, version
+from vaer.media.readers import Request
+from vaer.media.shapes import middle, upright
+from vaer.media.waveforms import SAMPLE_RATE, read_sound
 from vaer.records import Clip, Item, Window
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # loudness is measured over 20 ms

@@ -4,8 +4,8 @@ import torch
 from makers import write_video
 
 from vaer.config import DataConfig
-from vaer.data import cuda, decoders, media
 from vaer.errors import UserError
+from vaer.media import cuda, decoders, media
 
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 

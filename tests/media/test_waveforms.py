@@ -9,10 +9,10 @@ from odd_makers import Film, Odd, Sound, heard, write_odd
 from scipy.signal import resample_poly
 
 from vaer import errors
-from vaer.data import waveforms
-from vaer.data.probe import probe
-from vaer.data.waveforms import hear, read_sound
 from vaer.errors import MediaError
+from vaer.media import waveforms
+from vaer.media.probe import probe
+from vaer.media.waveforms import hear, read_sound
 
 WINDOWS = [(0.0, 1.0), (5.03, 5.4), (11.2, 11.9)]  # near the start, in the middle, far into the file
 

@@ -2,8 +2,8 @@ import av
 import pytest
 from makers import shared, write_bar_codes
 
-from vaer.data import packets
-from vaer.data.packets import READERS, Packets, Said
+from vaer.media import packets
+from vaer.media.packets import READERS, Packets, Said
 
 
 def read(path):

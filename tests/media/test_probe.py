@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from makers import shared, tone, write_bar_codes, write_sound, write_video
 
-from vaer.data.probe import probe
 from vaer.errors import MediaError
+from vaer.media.probe import probe
 
 
 def test_probe_counts_pictures_and_sound(tmp_path):

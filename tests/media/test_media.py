@@ -17,7 +17,7 @@ from makers import (
     write_wav,
 )
 
-from vaer.data import media
+from vaer.media import media
 from vaer.records import Window
 
 

@@ -15,12 +15,12 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from vaer.data import cuda, readers
-from vaer.data.frames import frames_of, numbered
-from vaer.data.probe import opened, probe, version
-from vaer.data.readers import READERS, RefusedError, Request
-from vaer.data.shapes import UPRIGHT
 from vaer.errors import MediaError, UserError
+from vaer.media import cuda, readers
+from vaer.media.frames import frames_of, numbered
+from vaer.media.probe import opened, probe, version
+from vaer.media.readers import READERS, RefusedError, Request
+from vaer.media.shapes import UPRIGHT
 
 ALARM_S = 30.0  # of processor time for every ALARM_PIXELS up to the last one wanted
 ALARM_PIXELS = 1500 * 1280 * 720  # a minute of 25 frames of 720p a second
