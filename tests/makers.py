@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import json
 import os
 import struct
 import wave
@@ -31,6 +32,7 @@ from vaer.inference.timeline import Timeline
 from vaer.media.readers import READERS, is_usable
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch, Item, Tokens
+from vaer.runs.folder import RunFolder
 from vaer.runs.recipe import Lengths, Recipe
 
 DECODERS = [pytest.param(name, marks=pytest.mark.skipif(
@@ -362,7 +364,18 @@ def make_scored(folder: Path | str = "runs/a", *, speakers: int = 2, clips: int 
         "speaker": [f"{fold}{number // clips}" for number in range(len(labels))],
         "label": np.array(classes)[labels], "prediction": np.array(classes)[answers]})
     table = table.join(pd.DataFrame(0.1 + 0.7 * np.eye(3)[answers], columns=list(classes)))
-    setting = {"protocol": "p", "fold": fold, "modality": "both", "seed": 0, "split": "told", "leaks": [],
+    setting = {"protocol": "p", "fold": fold, "modality": "both", "seed": seed, "split": "told", "leaks": [],
                "warnings": [], "speaker_norm": False, "adapt_clips": None, "remark": ""} | setting
     made = Answers(table, classes, setting, {str(fold): temperature})
     return Scored(Path(folder), made, facts_of(made))
+
+
+def leave_scored(scored: Scored, suffix: str = "", settings: dict | None = None) -> Path:
+    """Write what an evaluation leaves in the folder of a run, without its pictures; the settings of the run, too."""
+    folder = RunFolder(scored.folder)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.metrics_path(suffix).write_text(json.dumps(scored.facts))
+    scored.answers.table.to_csv(folder.predictions_path(suffix), index=False)
+    if settings is not None:
+        folder.config_path.write_text(json.dumps(settings))  # JSON is YAML
+    return folder.path

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
+from scipy import stats
 
-from vaer.evaluation.intervals import paired_intervals, score_confusions, speaker_confusions, speaker_intervals
+from vaer.evaluation.intervals import (
+    p_value_of,
+    paired_intervals,
+    resample,
+    score_confusions,
+    span_of,
+    speaker_confusions,
+    speaker_intervals,
+)
 from vaer.evaluation.metrics import score
 
 
@@ -67,3 +76,34 @@ def test_pairing_takes_out_what_is_hard_for_both():
     assert paired_intervals(predictions, predictions, labels, who, 4)["uar"] == (0, 0)
     alone = speaker_intervals(predictions, labels, who, 4)["uar"]
     assert high - low < (alone.high - alone.low) / 2
+
+
+def answers_of(better):
+    """Ten speakers with a clip of each of two classes: the first system misses class 1 for all, the other for some."""
+    labels, who = np.tile([0, 1], 10), np.repeat(np.arange(10), 2).astype(str)
+    return np.zeros(20, int), np.where(np.repeat(np.arange(10) < better, 2), labels, 0), labels, who
+
+
+def test_a_paired_interval_is_that_of_the_binomial_which_the_resampling_draws():
+    # Each of 3 in 10 speakers is better by 0.5 in UAR; of 10 drawn, a binomial number with p = 0.3 is such a one.
+    tail = stats.norm.cdf(-np.sqrt(10 / 9) * stats.t.ppf(0.975, 9))
+    low, high = paired_intervals(*answers_of(3), 2)["uar"]
+    assert (low, high) == pytest.approx((stats.binom.ppf(tail, 10, 0.3) / 20, stats.binom.isf(tail, 10, 0.3) / 20))
+
+
+def test_a_p_value_is_the_level_at_which_the_interval_touches_zero():
+    first, other, labels, who = answers_of(3)
+    counts = [speaker_confusions(one, labels, who, 2) for one in (first, other)]
+    draws = np.subtract(*(score_confusions(resample(one))["uar"] for one in counts[::-1]))
+    # No better speaker is drawn with a probability of 0.7 ** 10.
+    assert (draws <= 0).mean() == pytest.approx(0.7 ** 10, abs=0.005)
+    expected = 2 * stats.t.sf(stats.norm.isf(0.7 ** 10) / np.sqrt(10 / 9), 9)
+    assert p_value_of(lambda _: draws, 10) == pytest.approx(expected, rel=0.15)
+    even = np.linspace(-1, 1, 10_001)
+    for end in span_of(even, 10):  # moved until that end of the interval is 0
+        assert p_value_of(lambda _, moved=even - end: moved, 10) == pytest.approx(0.05, rel=0.002)
+    assert p_value_of(lambda _: even, 10) == 1
+    assert p_value_of(lambda _: np.zeros(10_000), 10) == 1
+    # A draw in 10,002 lies beyond 0 at most: the smallest p that so many draws can tell.
+    smallest = 2 * stats.t.sf(stats.norm.isf(1 / 10_002) / np.sqrt(10 / 9), 9)
+    assert p_value_of(lambda _: even + 5, 10) == pytest.approx(smallest, rel=0.002)

@@ -88,3 +88,14 @@ def test_run_json_that_is_broken_is_named(trained):
     trained.facts_path.write_text(json.dumps([1]))
     with pytest.raises(UserError, match=rf"{re.escape(str(trained.facts_path))}: cannot be read"):
         trained.is_finished()
+
+
+def test_files_of_evaluations_carry_their_suffix(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert folder.metrics_path("_audio").name == "metrics_audio.json"
+    assert folder.predictions_path("_audio").name == "predictions_audio.csv"
+    assert folder.errors_path().name == "errors.csv"
+    for name in ("metrics.json", "predictions.csv", "metrics_views5.json", "predictions_views5.csv",
+                 "metrics_audio.json"):  # without its predictions
+        (tmp_path / name).touch()
+    assert folder.scored_suffixes() == ["", "_views5"]

@@ -1,5 +1,6 @@
 """How sure a score is: 95 % intervals by resampling speakers, since the clips of one speaker rise and fall together."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ LEVEL = 0.95
 FEWEST_SPEAKERS = 8
 """With fewer the interval would promise what it cannot keep; the speakers are listed instead."""
 RESAMPLES = 10_000
+PRECISION = 1e-3  # of a p-value, relative
 SCORES = ("uar", "war", "macro_f1")
 
 
@@ -25,8 +27,8 @@ def speaker_intervals(predictions: np.ndarray, labels: np.ndarray, speakers: np.
     confusions = speaker_confusions(predictions, labels, speakers, num_classes)
     if len(confusions) < FEWEST_SPEAKERS:
         return None
-    draws = score_confusions(_resampled(confusions))
-    return {name: _span(draws[name], len(confusions)) for name in SCORES}
+    draws = score_confusions(resample(confusions))
+    return {name: span_of(draws[name], len(confusions)) for name in SCORES}
 
 
 def paired_intervals(predictions: np.ndarray, others: np.ndarray, labels: np.ndarray, speakers: np.ndarray,
@@ -38,8 +40,8 @@ def paired_intervals(predictions: np.ndarray, others: np.ndarray, labels: np.nda
     first, second = (speaker_confusions(answers, labels, speakers, num_classes) for answers in (predictions, others))
     if len(first) < FEWEST_SPEAKERS:
         return None
-    draws = [score_confusions(_resampled(confusions)) for confusions in (first, second)]
-    return {name: _span(draws[1][name] - draws[0][name], len(first)) for name in SCORES}
+    draws = [score_confusions(resample(confusions)) for confusions in (first, second)]
+    return {name: span_of(draws[1][name] - draws[0][name], len(first)) for name in SCORES}
 
 
 def speaker_confusions(predictions: np.ndarray, labels: np.ndarray, speakers: np.ndarray,
@@ -63,20 +65,46 @@ def score_confusions(confusions: np.ndarray) -> dict[str, np.ndarray]:
             "macro_f1": (f1 * present).sum(axis=1) / counted}
 
 
-def _resampled(confusions: np.ndarray) -> np.ndarray:
+def resample(confusions: np.ndarray) -> np.ndarray:
     """(draws, classes, classes): the counts of as many speakers, drawn with replacement, the same in every call."""
     speakers = len(confusions)
     times = np.random.default_rng(0).multinomial(speakers, np.full(speakers, 1 / speakers), size=RESAMPLES)
     return (times @ confusions.reshape(speakers, -1)).reshape(RESAMPLES, *confusions.shape[1:])
 
 
-def _span(draws: np.ndarray, speakers: int) -> Interval:
+def span_of(draws: np.ndarray, speakers: int, level: float = LEVEL) -> Interval:
     """Percentiles, moved outwards for few speakers (Hesterberg 2015, The American Statistician 69(4), 371-386).
 
     The plain ones are too narrow by sqrt((n - 1) / n) and as if the spread were known: the "expanded percentile
     interval" takes those of a normal at sqrt(n / (n - 1)) times the quantile of Student's t.
     """
-    reach = np.sqrt(speakers / (speakers - 1)) * stats.t.ppf((1 + LEVEL) / 2, speakers - 1)
-    tail = stats.norm.cdf(-reach)
+    tail = tail_of(speakers, level)
     low, high = np.quantile(draws, [tail, 1 - tail])
     return Interval(float(low), float(high))
+
+
+def tail_of(speakers: int, level: float) -> float:
+    """The share of draws beyond either end of an interval."""
+    reach = np.sqrt(speakers / (speakers - 1)) * stats.t.ppf((1 + level) / 2, speakers - 1)
+    return float(stats.norm.cdf(-reach))
+
+
+def p_value_of(draws_at: Callable[[float], np.ndarray], speakers: int) -> float:
+    """Two-sided, of a difference: 1 less the level at which its interval, of the draws at that level, just reaches 0.
+
+    It is never 0: a level of which fewer than one draw lies beyond the interval is taken to reach it.
+    """
+    def reaches(p: float) -> bool:
+        draws = draws_at(1 - p)
+        if tail_of(speakers, 1 - p) * (len(draws) + 1) < 1:
+            return True
+        low, high = span_of(draws, speakers, 1 - p)
+        return low <= 0 <= high
+
+    if reaches(1.0):
+        return 1.0
+    below, above = 0.0, 1.0
+    while above - below > PRECISION * above:
+        middle = (below + above) / 2
+        below, above = (middle, above) if reaches(middle) else (below, middle)
+    return above

@@ -126,6 +126,23 @@ class RunFolder:
         """Where the scores over all folds go."""
         return self.path / "pooled"
 
+    def metrics_path(self, suffix: str = "") -> Path:
+        """The scores of an evaluation, whose options the suffix names (_audio, _views5)."""
+        return self.path / f"metrics{suffix}.json"
+
+    def predictions_path(self, suffix: str = "") -> Path:
+        """A line a clip that was scored."""
+        return self.path / f"predictions{suffix}.csv"
+
+    def errors_path(self, suffix: str = "") -> Path:
+        """A line a clip that was answered wrongly, the surest first."""
+        return self.path / f"errors{suffix}.csv"
+
+    def scored_suffixes(self) -> list[str]:
+        """The suffixes of the evaluations whose files are here."""
+        stems = [path.stem.removeprefix("metrics") for path in self.path.glob("metrics*.json")]
+        return sorted(suffix for suffix in stems if self.predictions_path(suffix).is_file())
+
     @property
     def refit(self) -> "RunFolder":
         """Where the refit of the run stands."""

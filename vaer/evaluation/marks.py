@@ -1,0 +1,46 @@
+"""What a reader of a table must know of a row, in words: all that makes a score or a difference less than it seems."""
+
+from typing import Any
+
+from vaer.evaluation.intervals import FEWEST_SPEAKERS
+from vaer.evaluation.scored import Answers
+from vaer.records import UNKNOWN_SPEAKER
+
+ALIKE = {"protocol": "protocol", "corpus": "corpus", "channel": "channel", "labels": "label set",
+         "validation": "validation", "views": "views"}
+"""Facts whose difference makes two rows something else than the same test of two recipes."""
+
+
+def marks_of(facts: list[dict[str, Any]], answers: Answers, seeds: int) -> list[str]:
+    """Of a row with these parts, whose answers are of so many seeds."""
+    marks = [f"GUARD LIFTED: {leak}" for leak in _all(facts, "leaks")]
+    marks += [f"may have seen the test: {warning}" for warning in _all(facts, "warnings")]
+    marks += _each(facts, "adaptation") + _each(facts, "remark")
+    for names in dict.fromkeys(tuple(one["product_of"]) for one in facts if "product_of" in one):
+        marks.append(f"product of the calibrated posteriors of {' and '.join(names)}")
+    marks += [f"not calibrated, for want of validation speakers: {name}" for name in _all(facts, "uncalibrated")]
+    cut = sum(one.get("clips_cut", 0) for one in facts)
+    if cut:
+        marks.append(f"{cut} clips were cut to their middle")
+    speakers = set(answers.table["speaker"])
+    if UNKNOWN_SPEAKER in speakers:
+        marks.append("no interval: speakers unknown")
+    elif len(speakers) < FEWEST_SPEAKERS:
+        marks.append(f"no interval: {len(speakers)} test speakers, {FEWEST_SPEAKERS} are needed")
+    elif seeds == 1:
+        marks.append("one seed: the interval is over speakers alone")
+    return marks
+
+
+def marks_against(first: dict[str, Any], own: dict[str, Any]) -> list[str]:
+    """Of a row beside the first one, by a part of each."""
+    return [f"{word} {own.get(name)}, not {first.get(name)} as in the first row" for name, word in ALIKE.items()
+            if own.get(name) != first.get(name)]
+
+
+def _all(facts: list[dict[str, Any]], name: str) -> list[str]:
+    return list(dict.fromkeys(text for one in facts for text in one.get(name) or []))
+
+
+def _each(facts: list[dict[str, Any]], name: str) -> list[str]:
+    return list(dict.fromkeys(one[name] for one in facts if one.get(name)))

@@ -1,0 +1,49 @@
+"""The product of calibrated posteriors: what a fusion has to beat."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vaer.errors import UserError
+from vaer.evaluation.aligned import align, told_difference
+from vaer.evaluation.saved import calibrated
+from vaer.evaluation.scored import Answers, Scored
+
+PRODUCT = "product"
+
+
+def product(parts: list[Scored], names: list[str]) -> Scored:
+    """The product of the answers of several evaluations of the same clips, each at its folds' temperatures.
+
+    They may be those of one network that loses a modality each, or of networks of their own; `names` tell which.
+    Raises UserError where they are not of the same clips, classes and labels.
+    """
+    first, *others = parts
+    tables = [first.answers, *(other.answers for other in others)]
+    for name, other in zip(names[1:], others, strict=True):
+        odd = told_difference(first.answers, other.answers)
+        if odd:
+            raise UserError(f"{names[0]} and {name} have no product: {odd}; evaluate both on the same clips.")
+    orders = align(tables)
+    logs = sum(np.log(calibrated(answers)[order].clip(min=1e-300))
+               for answers, order in zip(tables, orders, strict=True))
+    likely = np.exp(logs - logs.max(axis=1, keepdims=True))
+    likely /= likely.sum(axis=1, keepdims=True)
+    classes = first.answers.classes
+    table = first.answers.table.iloc[orders[0]].reset_index(drop=True).assign(
+        prediction=np.array(classes)[likely.argmax(axis=1)], **dict(zip(classes, likely.T, strict=True)))
+    adapted = dict.fromkeys(told for part in parts if (told := part.facts.get("adaptation")))
+    facts = first.facts | {
+        "modality": PRODUCT, "product_of": names, "seed": _seeds(parts),
+        "uncalibrated": [name for name, part in zip(names, parts, strict=True)
+                         if any(value is None for value in part.answers.temperatures.values())],
+        "leaks": [leak for part in parts for leak in part.facts.get("leaks", [])],
+        "warnings": list(dict.fromkeys(warning for part in parts for warning in part.facts.get("warnings", []))),
+        "adaptation": "; ".join(adapted) or None}
+    return Scored(Path(" x ".join(names)), Answers(table, classes, facts, dict.fromkeys(table["fold"].unique())), facts)
+
+
+def _seeds(parts: list[Scored]) -> object:
+    """The seed that all parts share, or all of theirs."""
+    seeds = [part.facts["seed"] for part in parts]
+    return seeds[0] if all(seed == seeds[0] for seed in seeds) else seeds
