@@ -24,6 +24,8 @@ CorpusName = Literal["ravdess", "demo", "csv", "folders"]
 """The keys of `vaer.data.corpora.CORPORA`."""
 DecoderName = Literal["auto", "decord", "torchcodec", "pyav"]
 DecodeDevice = Literal["cpu", "cuda"]
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
+"""What shows curves; its package has the same name."""
 TIMM = "timm:"
 """What stands before a name of timm's where weights are named."""
 
@@ -206,6 +208,10 @@ class TrainConfig:
     epoch that validation chose: for comparison with results that had no validation speakers."""
     save_steps: int = 0
     """Save the state of the run every so many steps, beside every end of epoch; 0 saves at ends of epochs alone."""
+    log_steps: int = 10
+    """Write the losses, gradients and learning rates of every so many steps to steps.jsonl; 0 tells epochs alone."""
+    tracker: str = "tensorboard"
+    """What shows the curves: tensorboard, wandb, mlflow, trackio, several with commas, or none."""
     resume: bool = False
     """Go on where the run in `output` was interrupted; the settings must be the same."""
 
@@ -213,14 +219,23 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "accumulation"):
             require_range(f"train.{name}", getattr(self, name), 1)
         for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
-                     "stop_epoch", "save_steps"):
+                     "stop_epoch", "save_steps", "log_steps"):
             require_range(f"train.{name}", getattr(self, name), 0)
         for name in ("layer_decay", "warmup", "label_smoothing"):
             require_range(f"train.{name}", getattr(self, name), 0, 1)
+        for name in self.trackers:
+            require(name in TRACKERS, f"--train.tracker {name} is unknown; choose from {', '.join(TRACKERS)} (several "
+                                      f"with commas), or none.")
         require(self.stop_epoch <= self.epochs,
                 f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")
         require(self.batch_size % self.accumulation == 0,
                 f"--train.batch_size {self.batch_size} is not a multiple of --train.accumulation {self.accumulation}.")
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """The names in `tracker`, each once."""
+        names = [name.strip() for name in self.tracker.split(",") if name.strip()]
+        return () if names == ["none"] else tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True)
@@ -336,6 +351,15 @@ def differing(one: Any, other: Any) -> list[str]:
         elif values[0] != values[1]:
             found.append(part.name)
     return sorted(found)
+
+
+def dotted(section: Any, prefix: str = "") -> dict[str, Any]:
+    """Every setting by its dotted name."""
+    found: dict[str, Any] = {}
+    for part in dataclasses.fields(section):
+        value, name = getattr(section, part.name), prefix + part.name
+        found |= dotted(value, f"{name}.") if dataclasses.is_dataclass(value) else {name: value}
+    return found
 
 
 def add_settings(parser: ArgumentParser) -> None:

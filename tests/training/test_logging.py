@@ -11,16 +11,28 @@ def rows(folder):
 def test_a_resumed_log_forgets_what_is_done_again(tmp_path, capsys):
     log = RunLog(RunFolder(tmp_path), main=True, epochs_done=0)
     for epoch in (1, 2, 3):
-        log.epoch({"epoch": epoch, "loss": 1 / epoch})
+        log.epoch({"epoch": epoch, "loss": 1 / epoch}, 10 * epoch)
     log.close()
     with (tmp_path / "log.jsonl").open("a") as file:
         file.write('{"epoch": 4, "lo')  # the machine went down here
     log = RunLog(RunFolder(tmp_path), main=True, epochs_done=2)
     log.say("going on [with brackets]")
-    log.epoch({"epoch": 3, "loss": 9.0})
+    log.epoch({"epoch": 3, "loss": 9.0}, 30)
     log.close()
     assert [(row["epoch"], row["loss"]) for row in rows(tmp_path)] == [(1, 1.0), (2, 0.5), (3, 9.0)]
     assert "going on [with brackets]" in capsys.readouterr().out
+
+
+def test_a_resumed_log_forgets_steps_that_are_done_again(tmp_path):
+    log = RunLog(RunFolder(tmp_path), main=True, epochs_done=0)
+    for step in (2, 4, 6):
+        log.steps({"step": step, "epoch": 1 + (step > 4), "loss": 1 / step})
+    log.close()
+    log = RunLog(RunFolder(tmp_path), main=True, epochs_done=1, steps_done=5)
+    log.steps({"step": 6, "epoch": 2, "loss": 9.0})
+    log.close()
+    kept = [json.loads(line) for line in (tmp_path / "steps.jsonl").read_text().splitlines()]
+    assert [(row["step"], row["loss"]) for row in kept] == [(2, 0.5), (4, 0.25), (6, 9.0)]
 
 
 def test_only_the_main_process_speaks(tmp_path, capsys):
@@ -28,7 +40,8 @@ def test_only_the_main_process_speaks(tmp_path, capsys):
     log.begin_epoch(1, 2, 3, 0)
     log.step(0.5)
     log.say("hello")
-    log.epoch({"epoch": 1})
+    log.epoch({"epoch": 1}, 1)
+    log.steps({"step": 1, "epoch": 1})
     log.close()
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []

@@ -97,6 +97,9 @@ def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path, capsys):
     assert [row["epoch"] for row in rows] == [1, 2]
     assert all(0 <= row["data_wait"] <= 1 and row["clips_per_s"] > 0 for row in rows)
     assert all(0 <= row["padding"] < 1 for row in rows)
+    steps = [json.loads(line) for line in (tmp_path / "run" / "steps.jsonl").read_text().splitlines()]
+    assert [(row["epoch"], row["step"]) for row in steps] == [(1, 1), (2, 2)]  # three clips, two of them a step
+    assert [row["loss"] for row in steps] == pytest.approx([row["loss"] for row in rows])
     assert list((tmp_path / "run" / "tensorboard").iterdir())
     train(dataclasses.replace(known, output=str(tmp_path / "again")))
     for name, tensor in weights(tmp_path / "run").items():
@@ -108,7 +111,7 @@ def test_a_run_resumed_in_the_middle_of_an_epoch_ends_the_same(corpus, tmp_path,
                                                                speaker_norm):
     """Dropout on, accumulation 2: interrupted after 1 step of the first epoch, then after the 2nd of the second."""
     def settings(output, resume=False):
-        made = config(corpus, output, protocol="all_train", train={"accumulation": 2, "resume": resume},
+        made = config(corpus, output, protocol="all_train", train={"accumulation": 2, "resume": resume, "log_steps": 2},
                       speaker_norm=speaker_norm)
         return dataclasses.replace(made, data=dataclasses.replace(made.data, num_workers=num_workers))
 
@@ -132,9 +135,14 @@ def test_a_run_resumed_in_the_middle_of_an_epoch_ends_the_same(corpus, tmp_path,
     assert len(steps) == 6  # 3 steps an epoch, none done twice
     for name, tensor in weights(tmp_path / "whole").items():
         assert torch.equal(tensor, weights(tmp_path / "parts")[name]), name
-    logs = [[json.loads(line)["loss"] for line in (tmp_path / run / "log.jsonl").read_text().splitlines()]
+    logs = [[json.loads(line) for line in (tmp_path / run / "log.jsonl").read_text().splitlines()]
             for run in ("whole", "parts")]
-    assert logs[0] == logs[1]
+    assert [row["loss"] for row in logs[0]] == [row["loss"] for row in logs[1]]
+    steps = [(tmp_path / run / "steps.jsonl").read_text() for run in ("whole", "parts")]
+    assert [json.loads(line)["step"] for line in steps[0].splitlines()] == [2, 3, 5, 6]
+    assert steps[0] == steps[1]  # the first interval and the second epoch were interrupted in their midst
+    for key in ("nll", "nll_video", "uar_audio", "grad_norm", "grad_norm_video", "lr_audio"):
+        assert [row[key] for row in logs[0]] == pytest.approx([row[key] for row in logs[1]], rel=1e-6)
 
 
 def test_resuming_a_finished_run_changes_nothing(corpus, tmp_path):
@@ -204,6 +212,7 @@ def test_validation_picks_the_best_epoch_and_patience_ends_the_run(corpus, tmp_p
 
     class Told:
         probabilities, labels = np.array([[0.8, 0.2], [0.8, 0.2]]), np.array([0, 1])
+        alone = {}
 
         def __init__(self):
             self.nll = next(nlls)

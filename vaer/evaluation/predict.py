@@ -21,6 +21,8 @@ class Predictions(NamedTuple):
     """(clips, classes), the mean over the views of a clip."""
     labels: np.ndarray
     """(clips,)."""
+    alone: "dict[str, Predictions]" = {}
+    """What each of two branches says by its own head, over the clips that have its modality."""
 
     @property
     def nll(self) -> float:
@@ -51,6 +53,10 @@ class Seen(NamedTuple):
     """(batch, classes), by a network that knows nothing of the speakers."""
     embedded: Embedded | None
     """What to answer from once they are known; None where the network does not ask."""
+    heads: dict[str, Tensor]
+    """Logits by each of two branches' own heads, (batch, classes)."""
+    present: dict[str, Tensor]
+    """(batch,) bool, by branch: the row has its modality."""
     odd: Tensor
     """(batch,) bool: the answer or that of a branch's own head is NaN or infinite."""
 
@@ -85,8 +91,10 @@ def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator,
         elif modality == "audio":
             batch = batch._replace(has_video=torch.zeros_like(batch.has_video))
         output = bare(batch)
+        heads = {} if bare.fusion is None else {"video": output.video_logits, "audio": output.audio_logits}
         seen.append(Seen(batch.ids, batch.labels, batch.speakers, output.logits,
-                         output.embedded if bare.norms else None, _odd(output)))
+                         output.embedded if bare.norms else None, heads,
+                         {"video": batch.has_video, "audio": batch.has_audio}, _odd(output)))
     return seen
 
 
@@ -100,11 +108,14 @@ def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, nu
     if bare.norms:
         weight = np.ones(num_clips) if adapting is None else adapting
         known = _know(bare, seen, accelerator, torch.from_numpy(weight / views).to(accelerator.device))
-        seen = [part._replace(logits=bare.answer(
-            part.embedded, {name: sums[part.speakers] for name, sums in known.items()})) for part in seen]
+        seen = [_told(bare, part, {name: sums[part.speakers] for name, sums in known.items()}) for part in seen]
+    branches = [] if bare.fusion is None else bare.branches
     rows = [torch.cat([part.ids[:, None], part.labels[:, None], part.odd[:, None], _infinite(part.logits)[:, None],
-                       part.logits[:, among].float().softmax(1).double()], dim=1) for part in seen]
-    width = 4 + len(among)
+                       *(part.present[name][:, None] for name in branches),
+                       *(logits[:, among].float().softmax(1).double()
+                         for logits in (part.logits, *(part.heads[name] for name in branches)))], dim=1)
+            for part in seen]
+    width = 4 + len(branches) + len(among) * (1 + len(branches))
     mine = torch.cat([torch.zeros(0, width, dtype=torch.float64, device=accelerator.device), *rows])
     table = accelerator.gather(accelerator.pad_across_processes(mine, pad_index=-1)).cpu().numpy()
     table = table[table[:, 0] >= 0]  # without the padding of processes that had fewer clips
@@ -112,7 +123,17 @@ def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, nu
     _require_finite(bare, table, items)
     assert np.array_equal(table[:, 0], np.repeat(np.arange(num_clips), views)), "a clip was lost or scored twice"
     table = table.reshape(num_clips, views, width).mean(axis=1)
-    return Predictions(table[:, 4:], table[:, 1].astype(np.int64))
+    labels = table[:, 1].astype(np.int64)
+    whole, *heads = np.split(table[:, 4 + len(branches):], 1 + len(branches), axis=1)
+    there = {name: table[:, 4 + number] > 0 for number, name in enumerate(branches)}
+    return Predictions(whole, labels, {name: Predictions(head[there[name]], labels[there[name]])
+                                       for name, head in zip(branches, heads, strict=True)})
+
+
+def _told(network: nn.Module, part: Seen, sums: dict[str, Tensor]) -> Seen:
+    """The same clips, answered with `sums` of what is known of their speakers."""
+    alone = network.answer_alone(part.embedded, sums)
+    return part._replace(logits=network.answer(part.embedded, sums), heads=alone)
 
 
 def _infinite(logits: Tensor) -> Tensor:

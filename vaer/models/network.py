@@ -112,10 +112,17 @@ class VAER(nn.Module, PyTorchModelHubMixin):
 
     def answer(self, embedded: Embedded, sums: dict[str, Tensor]) -> Tensor:
         """The logits (batch, classes) of what `forward` embedded; `sums` by name as in `SpeakerNorm.by`."""
+        vectors, logits = self._told(embedded, sums)
+        return self._joined(vectors.get("fused"), logits, embedded.present)
+
+    def answer_alone(self, embedded: Embedded, sums: dict[str, Tensor]) -> dict[str, Tensor]:
+        """As `answer`, what each branch says by its own head."""
+        return self._told(embedded, sums)[1]
+
+    def _told(self, embedded: Embedded, sums: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         vectors = {name: self.norms[name].by(vector, sums[name]) if name in self.norms else vector
                    for name, vector in embedded.vectors.items()}
-        logits = {name: self._head(name)(vectors[name], embedded.present[name]) for name in self.branches}
-        return self._joined(vectors.get("fused"), logits, embedded.present)
+        return vectors, {name: self._head(name)(vectors[name], embedded.present[name]) for name in self.branches}
 
     def _joined(self, fused: Tensor | None, logits: dict[str, Tensor], present: dict[str, Tensor]) -> Tensor:
         if self.fusion is None:

@@ -96,6 +96,16 @@ class RunFolder:
         return self.path / "log.jsonl"
 
     @property
+    def steps_path(self) -> Path:
+        """A row of numbers every few steps."""
+        return self.path / "steps.jsonl"
+
+    @property
+    def trackers_path(self) -> Path:
+        """The names that trackers gave the run."""
+        return self.path / "trackers.json"
+
+    @property
     def curves(self) -> Path:
         """What TensorBoard shows."""
         return self.path / "tensorboard"

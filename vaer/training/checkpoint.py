@@ -35,6 +35,8 @@ class Progress:
         """Steps done of the epoch under way."""
         self.loss_sum = 0.0
         """Sum of the losses of this epoch's steps so far."""
+        self.meter: dict[str, Any] | None = None
+        """What `Meter` counted of this epoch so far; None where an older vaer saved it."""
         self.best_uar = -1.0
         self.best_nll = float("inf")
         self.best_epoch = 0

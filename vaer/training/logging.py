@@ -1,26 +1,31 @@
-"""What a run says while it learns: a line an epoch on the screen, log.jsonl, TensorBoard."""
+"""What a run says while it learns: a line an epoch on the screen, log.jsonl, steps.jsonl, trackers."""
 
 import json
+import math
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch.utils.tensorboard import SummaryWriter
 
 from vaer.claim import write_text
 from vaer.errors import log
 from vaer.runs.folder import RunFolder
+from vaer.training.trackers import Trackers
 
 
 class RunLog:
     """The log of a run; on other processes than the main one every call does nothing."""
 
-    def __init__(self, folder: RunFolder, *, main: bool, epochs_done: int) -> None:
-        self.main, self.path = main, folder.log_path
+    def __init__(self, folder: RunFolder, *, main: bool, epochs_done: int, steps_done: int = 0,
+                 trackers: tuple[str, ...] = (), settings: dict[str, Any] | None = None) -> None:
+        """`steps_done` of the whole run; `settings` are told to trackers, by dotted names."""
+        self.main, self.folder = main, folder
         if not main:
             return
-        self._forget_after(epochs_done)
-        self.writer = SummaryWriter(str(folder.curves), purge_step=epochs_done + 1)
+        self.shown = {"epoch": forget_after(folder.log_path, "epoch", epochs_done),
+                      "step": forget_after(folder.steps_path, "step", steps_done)}
+        self.trackers = Trackers(folder, trackers, steps_done=steps_done, settings=settings or {})
         self.bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
                             TimeRemainingColumn(), TextColumn("{task.fields[loss]}"), console=Console(), transient=True)
         self.task = self.bar.add_task("", loss="")
@@ -41,36 +46,53 @@ class RunLog:
         if self.main:
             self.bar.update(self.task, advance=1, loss=f"loss {loss:.3f}")
 
-    def epoch(self, row: dict[str, Any]) -> None:
-        """Write a row of numbers, `epoch` among them, to the file and to TensorBoard."""
-        if not self.main:
-            return
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        for name, value in row.items():
-            if name != "epoch" and value is not None:
-                self.writer.add_scalar(name, value, row["epoch"])
-        self.writer.flush()
+    def epoch(self, row: dict[str, Any], step: int) -> None:
+        """Write the numbers of an epoch, which `step` of the run ended, to the file and to the trackers."""
+        if self.main:
+            _append(self.folder.log_path, row)
+            self._show(row, step, "", again=row["epoch"] <= self.shown["epoch"])
+
+    def steps(self, row: dict[str, Any]) -> None:
+        """Write the numbers of a few steps, up to the run's `step`."""
+        if self.main:
+            _append(self.folder.steps_path, row)
+            self._show(row, row["step"], "step/", again=row["step"] <= self.shown["step"])
+
+    def _show(self, row: dict[str, Any], step: int, prefix: str, *, again: bool) -> None:
+        self.trackers.log({prefix + name: value for name, value in row.items()
+                           if name not in ("epoch", "step") and value is not None and math.isfinite(value)}, step,
+                          again=again)
 
     def close(self) -> None:
-        """Take the bar away and close the files."""
+        """Take the bar away and close the trackers."""
         if self.main:
             self.bar.stop()
             try:
-                self.writer.close()
+                self.trackers.finish()
             except OSError as error:  # the disk is full, say, which has ended the run already: this adds nothing
-                log.warning("%s: the last curves could not be written (%s)", self.path.parent, error.strerror)
+                log.warning("%s: the last curves could not be written (%s)", self.folder, error.strerror)
 
-    def _forget_after(self, epochs_done: int) -> None:
-        """Drop rows of epochs that a resumed run does again, and a half-written last line."""
-        if not self.path.exists():
-            return
-        kept = []
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            if row["epoch"] <= epochs_done:
-                kept.append(line + "\n")
-        write_text(self.path, "".join(kept))
+
+def _append(path: Path, row: dict[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def forget_after(path: Path, key: str, done: int) -> int:
+    """Drop rows that a resumed run does again, those whose `key` is over `done`, and a half-written last line.
+
+    The highest `key` that stood there is the answer, 0 where there was none.
+    """
+    if not path.exists():
+        return 0
+    kept, most = [], 0
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        most = max(most, row[key])
+        if row[key] <= done:
+            kept.append(line + "\n")
+    write_text(path, "".join(kept))
+    return most

@@ -15,15 +15,18 @@ from vaer.errors import RunError
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.records import Batch
 from vaer.training.losses import clip_counts, emotion_loss
+from vaer.training.meter import Meter
 
 
 def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
-                accelerator: Accelerator, config: TrainConfig, after_step: Callable[[float], None]) -> None:
+                accelerator: Accelerator, config: TrainConfig, after_step: Callable[[float], None],
+                meter: Meter | None = None) -> None:
     """Learn from all `batches`, `config.accumulation` of them a step.
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
-    the step over all processes. A loss or a gradient that is not finite raises RunError.
+    the step over all processes, `meter` every answer and gradient. A loss or a gradient that is not finite raises
+    RunError.
     """
     network.train()
     for step in _steps(batches, config.accumulation):
@@ -31,16 +34,24 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
         total = torch.zeros((), device=accelerator.device)
         for number, batch in enumerate(step, start=1):
             with nullcontext() if number == len(step) else accelerator.no_sync(network):
-                loss = emotion_loss(network(batch), batch, counts, config)
+                output = network(batch)
+                loss = emotion_loss(output, batch, counts, config)
                 accelerator.backward(loss * accelerator.num_processes)
+            if meter is not None:
+                meter.add(output, batch)
             total += loss.detach()
         total = accelerator.reduce(total, reduction="sum")
         if not torch.isfinite(total):
             raise RunError(_not_finite(total.item(), step, config))
+        norm = None
         if config.clip_norm:
             norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
             if accelerator.scaler is None and norm is not None and not torch.isfinite(norm):  # fp16 skips such a step
                 raise RunError(_not_finite(total.item(), step, config, gradient=norm.item()))
+        if meter is not None:
+            if not config.clip_norm:  # else they are already
+                accelerator.unscale_gradients()
+            meter.close_step(total, config.clip_norm, norm)
         optimizer.step()
         if not accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
             scheduler.step()

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.claim import write_whole
-from vaer.config import Config, differing, resolve, write_config
+from vaer.config import Config, differing, dotted, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data.buckets import window_seconds
 from vaer.data.census import census, require_classes, require_speakers
@@ -48,19 +48,22 @@ from vaer.training.checkpoint import Progress, load_last, newest_state, restore_
 from vaer.training.lock import held
 from vaer.training.logging import RunLog
 from vaer.training.loop import train_epoch
+from vaer.training.meter import Meter, learning_rates
 from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.start import start_from, start_pretrained
+from vaer.training.trackers import require_trackers
 from vaer.weights.contamination import warnings_of
 from vaer.weights.decide import decide
 
 # between resumptions
-MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "data.num_workers", "data.root",
-              "data.decoder", "data.decode_device"}
+MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "train.log_steps", "train.tracker",
+              "data.num_workers", "data.root", "data.decoder", "data.decode_device"}
 
 
 def train(config: Config) -> None:
     """Train one fold as `config` says, into the folder `config.output`; raises UserError or RunError."""
     config = resolve(decide(config))
+    require_trackers(config.train.trackers)
     accelerator = build_accelerator(config)
     folder = RunFolder(Path(config.output))
     with held(folder.path, accelerator):
@@ -161,6 +164,7 @@ class Run:
         self.network: nn.Module
         self.optimizer: Optimizer
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
+        self.meter = Meter(accelerator.unwrap_model(self.network), accelerator)
         norms = speaker_norms(self.network)
         for norm in norms:
             norm.remember(torch.from_numpy(np.bincount(self.batches.clips.speakers)))
@@ -190,6 +194,7 @@ class Run:
         """Go through the epochs that are left; ends early where patience does."""
         if self.state is not None:
             load_last(self.accelerator, self.state)
+            self.meter.restore(self.progress.meter)
         if self.accelerator.is_main_process:
             self.folder.path.mkdir(parents=True, exist_ok=True)
             restore_best(self.folder)
@@ -199,7 +204,8 @@ class Run:
                 shutil.copyfile(self.config.data.protocol, part)
                 part.replace(self.folder.split_path)
             self._write_facts()
-        log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch)
+        log = RunLog(self.folder, main=self.accelerator.is_main_process, epochs_done=self.progress.epoch,
+                     steps_done=self._steps_done(), trackers=self.config.train.trackers, settings=dotted(self.config))
         try:
             with stopping_in_order(self.accelerator):
                 self._introduce(log)
@@ -222,6 +228,9 @@ class Run:
         return (progress.epoch >= (settings.stop_epoch or settings.epochs)
                 or bool(self.validation and settings.patience and waited >= settings.patience))
 
+    def _steps_done(self) -> int:
+        return self.progress.epoch * self.sampler.steps + self.progress.step
+
     def _epoch(self, log: RunLog) -> None:
         config, progress = self.config, self.progress
         self.sampler.set_position(progress.epoch, progress.step)
@@ -231,11 +240,11 @@ class Run:
         self.batches.samples[:] = 0
         try:
             train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
-                        lambda loss: self._after_step(loss, log))
+                        lambda loss: self._after_step(loss, log), self.meter)
         except WaitInterruptedError as error:
             if self.accelerator.num_processes > 1:  # the others are in the midst of a step
                 raise
-            save_last(self.accelerator, self.folder)
+            self._save()
             raise RunError(f"{error} Step {progress.step} of epoch {progress.epoch + 1} was the last one, and is saved "
                            f"in {self.folder}.") from error
         took_s = perf_counter() - started
@@ -243,9 +252,10 @@ class Run:
                "lr": self.scheduler.get_last_lr()[-1],
                "clips_per_s": (steps - first) * config.train.batch_size / took_s,
                "data_wait": (self.batches.waited_s - waited_s) / took_s, "train_s": took_s}
-        progress.epoch, progress.step, progress.loss_sum = progress.epoch + 1, 0, 0.0
+        row = row | self.meter.read_epoch() | learning_rates(self.optimizer) | row  # the loss as ever
+        progress.epoch, progress.step, progress.loss_sum, progress.meter = progress.epoch + 1, 0, 0.0, None
         row |= self._padding() | self._validate()
-        log.epoch(row)
+        log.epoch(row, self._steps_done())
         log.say(_line(row, config.train.epochs, progress.best_epoch == progress.epoch))
         save_last(self.accelerator, self.folder)
         self._say_cuts(log)
@@ -271,12 +281,23 @@ class Run:
         progress.step += 1
         progress.loss_sum += loss
         log.step(loss)
+        ends, interval = progress.step == self.sampler.steps, self.config.train.log_steps
+        if ends or (interval and progress.step % interval == 0):
+            row = {"step": self._steps_done(), "epoch": progress.epoch + 1} | self.meter.read()
+            if interval:
+                log.steps(row | learning_rates(self.optimizer))
         stop = self.accelerator.check_trigger()  # a signal may reach one process alone; all stop at the same step
         if stop or (every and progress.step % every == 0):
-            save_last(self.accelerator, self.folder)
+            self._save()
         if stop:
             raise RunError(f"Interrupted at step {progress.step} of epoch {progress.epoch + 1}; everything is saved "
                            f"in {self.folder}: go on by the same command with --train.resume true.")
+
+    def _save(self) -> None:
+        """Save the state in the midst of an epoch, with what was counted of it."""
+        self.meter.gather()
+        self.progress.meter = self.meter.state()
+        save_last(self.accelerator, self.folder)
 
     def _validate(self) -> dict[str, float]:
         """Score the validation speakers and keep the best; without any, the newest weights are the best."""
@@ -295,7 +316,9 @@ class Run:
                 temperature = choose_temperature(predictions.probabilities, predictions.labels, clips.speakers)
                 self.recipe = dataclasses.replace(self.recipe, temperature=temperature)
             save_best(self.accelerator, self.network, self.folder, self.recipe)
-        return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll}
+        alone = {f"validation_{name}_{branch}": value for branch, said in predictions.alone.items() if len(said.labels)
+                 for name, value in (("uar", score(said.probabilities, said.labels).uar), ("nll", said.nll))}
+        return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll} | alone
 
     def _introduce(self, log: RunLog) -> None:
         log.say(f"{self.folder}: {self.parameters:,} parameters, {self.accelerator.num_processes} process(es) on "
