@@ -75,6 +75,12 @@ def test_one_module_alone_knows_how_a_run_is_laid_out():
             assert not joined, f"{path} joins names of a run's folder by hand: {joined}"
 
 
+def test_one_module_alone_writes_media_files():
+    """Tests write what other programs write, too: those are in their makers."""
+    writers = re.compile(r"add_stream\(|av\.open\([^)]*[\"']w[\"']")
+    assert [path for path in SOURCES if writers.search(path.read_text())] == [ROOT / "vaer/media/encode.py"]
+
+
 def test_settings_and_scans_cost_no_torch():
     code = ("import sys, vaer, vaer.config, vaer.records, vaer.data.corpora, vaer.data.protocols, vaer.demo.render, "
             "vaer.runs.folder\n"

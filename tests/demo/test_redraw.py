@@ -10,9 +10,10 @@ from vaer.config import DataConfig
 from vaer.data.corpora import read_corpus, remark
 from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
-from vaer.demo.film import encode_pictures
 from vaer.demo.redraw import COLUMNS, GAIN, PRESENCE, Take, loudness, pictures, read_units, redraw, unfold
 from vaer.errors import MediaError, UserError
+from vaer.media import encode
+from vaer.media.encode import encode_frames
 from vaer.media.media import SAMPLE_RATE, read_sound
 
 ANGRY, HAPPY = "01-05-01-02-01-03", "01-03-01-02-01-03"  # one actor, statement, intensity and repetition
@@ -37,12 +38,7 @@ def write_sound(path, seconds, seed=0):
     path.parent.mkdir(parents=True, exist_ok=True)
     count = int(seconds * SAMPLE_RATE)
     samples = np.random.default_rng(seed).normal(size=count) * np.linspace(0, 3000, count)
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream("flac", rate=SAMPLE_RATE, layout="mono")
-        frame = av.AudioFrame.from_ndarray(samples.astype(np.int16)[None], format="s16", layout="mono")
-        frame.sample_rate = SAMPLE_RATE
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode())
+    encode.write_sound(path, samples.astype(np.int16) / np.float32(2**15))
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +175,7 @@ def test_sound_comes_from_the_sound_file_of_a_take_and_a_silent_one_is_named(sou
     write_units(tmp_path / "units.csv", {ANGRY: rows()[ANGRY]})
     pictures_alone = tmp_path / "sound" / f"01-{ANGRY}.mp4"
     pictures_alone.parent.mkdir()
-    pictures_alone.write_bytes(encode_pictures(np.zeros((5, 32, 32, 3), np.uint8)))
+    pictures_alone.write_bytes(encode_frames(np.zeros((5, 32, 32, 3), np.uint8), fps=25))
     with pytest.raises(MediaError, match=r"01-05-01-02-01-03\.mp4.*has no sound"):
         redraw(tmp_path / "none", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32, processes=1)
     write_sound(tmp_path / "sound" / f"03-{ANGRY}.flac", 0.5)

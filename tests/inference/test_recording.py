@@ -8,6 +8,7 @@ from vaer.errors import MediaError
 from vaer.inference.plan import make_plan
 from vaer.inference.recording import FaceMemory, Recording
 from vaer.inference.source import FileSource
+from vaer.media.encode import encode_frames
 from vaer.prepare import clip as prepare_clip
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.faces import Face
@@ -73,17 +74,9 @@ def test_one_frame_is_answered(tmp_path):
 
 def test_no_face_goes_on_across_a_cut(tmp_path):
     path = tmp_path / "a.mp4"
-    levels = [number // 10 * 15 for number in range(20)]  # write_video: eight grey levels a number
-    write_video(path, frames=20)
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=10)
-        stream.width = stream.height = 64
-        for level in levels:
-            picture = np.full((64, 64, 3), 40 + level * 10, dtype=np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+    levels = [number // 10 * 15 for number in range(20)]
+    frames = [np.full((64, 64, 3), 40 + level * 10, dtype=np.uint8) for level in levels]
+    path.write_bytes(encode_frames(np.stack(frames), fps=10))
     found, recording = rows(path, [LEFT], preparation=PREPARATION)
     assert recording.shots == [(0.0, pytest.approx(1.0)), (pytest.approx(1.0), pytest.approx(2.0))]
     assert [(row.facts["shot"], row.facts["track"], row.facts["start_s"], row.facts["end_s"]) for row in found] == [

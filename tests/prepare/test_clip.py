@@ -10,6 +10,7 @@ import pytest
 from makers import numbers_of, shared, tone, write_disc, write_marked, write_samples, write_video, write_wav
 
 from vaer.errors import MediaError
+from vaer.media.encode import encode_frames
 from vaer.media.media import read_frames, read_sound
 from vaer.media.probe import probe
 from vaer.media.shapes import Shape
@@ -101,14 +102,7 @@ def test_the_face_of_a_real_take_fills_the_clip(tmp_path):
 def test_two_faces_are_flagged_and_framed(tmp_path):
     takes = sorted(shared("ravdess_facecrop").rglob("01-*.mp4"))[:2]
     left, right = (read_frames(str(take), np.arange(10), 224) for take in takes)
-    import av
-
-    with av.open(str(tmp_path / "two.mp4"), "w") as output:
-        stream = output.add_stream("libx264", rate=10)
-        stream.width, stream.height, stream.pix_fmt = 448, 224, "yuv420p"
-        for picture in np.concatenate([left, right], axis=2):
-            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        output.mux(stream.encode())
+    (tmp_path / "two.mp4").write_bytes(encode_frames(np.concatenate([left, right], axis=2), fps=10))
     facts, _ = prepared(tmp_path / "two.mp4")
     assert (facts.faces, facts.notes) == (2, "several faces; no sound")
     assert facts.width == facts.height <= 224

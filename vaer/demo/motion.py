@@ -7,6 +7,7 @@ import numpy as np
 from vaer.demo.canvas import Pose
 from vaer.demo.face import UNITS
 
+FPS = 25  # of every drawn film
 CLOSE_UP = 1.3  # faces fill the picture, as they do after cropping
 
 

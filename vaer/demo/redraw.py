@@ -20,10 +20,10 @@ from vaer.data.corpora.ravdess import NAME
 from vaer.data.files import files_under, is_recording
 from vaer.data.rows import read_rows
 from vaer.demo.face import UNITS, draw, make_identity
-from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
-from vaer.demo.motion import ease, lids, sway
+from vaer.demo.motion import FPS, ease, lids, sway
 from vaer.demo.render import each
 from vaer.errors import MediaError, UserError
+from vaer.media.encode import encode_frames, encode_waveform, join
 from vaer.media.media import SAMPLE_RATE, read_sound
 from vaer.media.probe import probe
 
@@ -97,7 +97,7 @@ def draw_take(take: Take) -> None:
     waveform = read_sound(take.sound, 0.0, facts.duration_s)
     target = Path(take.target)
     part = target.with_suffix(".part")
-    mux(part, encode_pictures(pictures(take, waveform)), encode_sound(waveform, lossless=True))
+    join(part, encode_frames(pictures(take, waveform), fps=FPS), encode_waveform(waveform, "flac"))
     part.replace(target)
 
 

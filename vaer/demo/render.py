@@ -20,10 +20,10 @@ from vaer.claim import Content, claim, write_whole
 from vaer.config import require_range
 from vaer.cores import usable_cores
 from vaer.demo.face import UNITS, Identity, draw, make_identity
-from vaer.demo.film import FPS, encode_pictures, encode_sound, mux
-from vaer.demo.motion import Motion, ease
+from vaer.demo.motion import FPS, Motion, ease
 from vaer.demo.voice import MANNERS, SAMPLE_RATE, loudness, make_speech, make_throat, speak
 from vaer.errors import UserError
+from vaer.media.encode import encode_frames, encode_waveform, join
 
 Job, Done = TypeVar("Job"), TypeVar("Done")
 Task = Literal["emotion", "moment", "units"]
@@ -123,10 +123,10 @@ def each(work: Callable[[Job], Done], jobs: list[Job], processes: int | None) ->
 def render_group(group: Group) -> int:
     """Render all files of a group, and return how many; a file stands under its name once it is whole."""
     films, voices = {"emotion": _emotion, "moment": _moment, "units": _units}[group.task](group, group.rng())
-    pictures, sounds = [encode_pictures(film) for film in films], [encode_sound(voice) for voice in voices]
+    pictures, sounds = [encode_frames(film, fps=FPS) for film in films], [encode_waveform(voice) for voice in voices]
     for path, (picture, sound) in group.files().items():
         part = path.with_suffix(".part")
-        mux(part, pictures[picture], sounds[sound])
+        join(part, pictures[picture], sounds[sound])
         part.replace(path)
     return len(group.files())
 

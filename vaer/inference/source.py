@@ -15,6 +15,7 @@ from av import VideoFrame
 from vaer.data.manifest import NAME as MANIFEST
 from vaer.errors import UserError
 from vaer.inference.sound import Sound
+from vaer.media.encode import write_wav
 from vaer.media.frames import frames_of, numbered
 from vaer.media.media import sound_span
 from vaer.media.probe import Probe, opened, probe, undecoded
@@ -97,7 +98,8 @@ class ArraySource:
             waveform, rate = _heard(waveform, sample_rate)
             folder = tempfile.mkdtemp(prefix="vaer-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-            self.wave = _write(Path(folder), waveform, rate)
+            self.wave = str(Path(folder, "sound.wav"))
+            write_wav(Path(self.wave), waveform, rate)
         sound_s = 0.0 if self.wave is None else probe(self.wave).duration_s
         step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
         end_s = max(sound_s, times[-1] + step_s if len(times) else 0.0)
@@ -160,16 +162,3 @@ def _heard(waveform: np.ndarray, sample_rate: int | None) -> tuple[np.ndarray, i
     if sample_rate is None or sample_rate < 1:
         raise UserError(f"sample_rate: is {sample_rate}; give Hz of the waveform.")
     return waveform, sample_rate
-
-
-def _write(folder: Path, waveform: np.ndarray, sample_rate: int) -> str:
-    path = str(folder / "sound.wav")
-    with av.open(path, "w", format="wav") as output:
-        stream = output.add_stream("pcm_f32le", rate=sample_rate, layout="mono")
-        for first in range(0, len(waveform), sample_rate):
-            piece = np.ascontiguousarray(waveform[None, first:first + sample_rate], dtype=np.float32)
-            frame = av.AudioFrame.from_ndarray(piece, format="flt", layout="mono")
-            frame.sample_rate, frame.pts = sample_rate, first
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode())
-    return path

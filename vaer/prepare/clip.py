@@ -12,13 +12,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from vaer.errors import as_text
+from vaer.media.encode import write_film, write_sound
 from vaer.media.frames import frames_of, numbered
 from vaer.media.media import LEVEL_FRAME, nearest
 from vaer.media.probe import Probe, opened, probe, undecoded, version
 from vaer.media.shapes import canvas_of, placed
 from vaer.media.waveforms import Heard, hear
 from vaer.prepare import limits
-from vaer.prepare.encode import write_film, write_sound
 from vaer.prepare.faces import Face, detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
 from vaer.prepare.settings import PrepareConfig
@@ -57,7 +57,8 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
             pictures = _decoded(path, indices, recording)
             if notes:
                 pictures = _with_overview(pictures, detections, Path(target_root, OVERVIEWS, target + ".jpg"))
-            write_film(part, _cropped(pictures, tracks, size, config.margin), shown_s, sound, size, config)
+            write_film(part, _cropped(pictures, tracks, size, config.margin), shown_s, sound, size,
+                       quality=config.quality, gop=config.gop)
         else:
             write_sound(part, sound, kind=goal.suffix[1:])
         content = part.read_bytes()
