@@ -253,6 +253,17 @@ def make_recordings(root: Path, films: int = 3) -> Path:
     return root
 
 
+def write_clips(root: Path, names: list[str]) -> Path:
+    """Short clips of these names, no two of the same bytes: a tone, and frames unless the ending is wav."""
+    for number, name in enumerate(names):
+        sound = tone(0.4, 48_000, 200 + 50 * number)
+        if name.endswith(".wav"):
+            write_wav(root / name, sound, 48_000)
+        else:
+            write_video(root / name, frames=4, size=(32, 32), sound=sound[None])
+    return root
+
+
 def contents(root: Path) -> dict[str, str]:
     """Every file of a folder with the digest of its bytes."""
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()

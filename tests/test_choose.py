@@ -3,7 +3,7 @@ import typing
 
 import pytest
 
-from vaer.choose import choose
+from vaer.choose import choose, classes_of, modules_of
 from vaer.config import AudioConfig, DataConfig, FusionConfig, VideoConfig
 from vaer.data.corpora import CORPORA
 from vaer.errors import UserError
@@ -16,6 +16,16 @@ def test_an_entry_or_the_choices():
     assert choose({"one": 1, "two": 2}, "two", "how.many") == 2
     with pytest.raises(UserError, match=r"^--how\.many 'three' is unknown; choose from one, two\.$"):
         choose({"two": 2, "one": 1}, "three", "how.many")
+
+
+def test_a_package_as_a_table_of_its_kinds():
+    from vaer.data.corpora import demo, table
+    from vaer.models.fusion.cross_attention import CrossAttentionFusion
+
+    assert modules_of("vaer.data.corpora", "demo", csv="table") == {"csv": table, "demo": demo}
+    assert classes_of("vaer.models.fusion", "Fusion", "cross_attention") == {"cross_attention": CrossAttentionFusion}
+    with pytest.raises(ModuleNotFoundError, match="lacking"):
+        modules_of("vaer.data.corpora", "lacking")
 
 
 @pytest.mark.parametrize(("table", "section", "name"), [

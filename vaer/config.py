@@ -1,7 +1,6 @@
 """Every setting of a run: name, type, default and one sentence, from which flags, YAML and help are made."""
 
 import dataclasses
-import re
 from argparse import ArgumentError
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,13 @@ import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
 from vaer.checks import require, require_range
+from vaer.choose import choose
 from vaer.claim import write_text
+from vaer.data.corpora import CORPORA
+from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError, as_text
 from vaer.instead import instead_of
-from vaer.label_map import MODE, LabelMap
+from vaer.label_map import MODE
 from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfig  # noqa: F401  all sections from here
 from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 
@@ -28,14 +30,6 @@ TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
 """What shows curves; its package has the same name."""
 TIMM = "timm:"
 """What stands before a name of timm's where weights are named."""
-
-
-def has_group(pattern: str) -> bool:
-    """Whether a text is a regular expression with one group."""
-    try:
-        return re.compile(pattern).groups == 1
-    except re.error:
-        return False
 
 
 @dataclass(frozen=True)
@@ -94,7 +88,7 @@ class ClipConfig:
 
 
 @dataclass(frozen=True)
-class DataConfig(ClipConfig):
+class DataConfig(CorpusSettings, ClipConfig):
     """Which corpus, who is tested, and how clips are cut."""
 
     corpus: CorpusName = "ravdess"
@@ -102,17 +96,6 @@ class DataConfig(ClipConfig):
     folder for each label."""
     root: str = "data/ravdess"
     """The folder of the corpus; csv: the folder that holds table.csv, or a table itself."""
-    channel: Literal["speech", "song", "both"] = "speech"
-    """ravdess only: takes that are spoken, sung, or both."""
-    labels: Literal["emotions8", "drop_neutral", "calm_as_neutral", "drop_calm"] = "emotions8"
-    """ravdess only: all eight emotions, seven without neutral, seven with calm counted as neutral, or seven without
-    calm."""
-    label_map: LabelMap = field(default_factory=dict)
-    """csv and folders: new names for labels, such as {anger: angry}, all taken as they are written; null leaves
-    the clips of a label out, and "null" in quotes is a name."""
-    speaker_pattern: str | None = None
-    """folders only: a regular expression whose group is the speaker, searched in the path of a clip below the folder of
-    its label, such as (S\\d+)_; none: speakers are unknown."""
     protocol: str = "ravdess_contig6"
     """Who trains and who is tested: a name of vaer/data/protocols.json, a CSV file of id, side (train, validation or
     test) and, if it has several, fold; `speakersK` (K folds, in each of which one K-th of the speakers is tested and
@@ -139,22 +122,12 @@ class DataConfig(ClipConfig):
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        ClipConfig.__post_init__(self)
+        CorpusSettings.__post_init__(self)
+        choose(CORPORA, self.corpus, "data.corpus")
         require_range("data.fold", None if self.fold == "all" else self.fold, 0)
         require_range("data.num_workers", self.num_workers, 0, 256)
-        if self.corpus != "ravdess":
-            for name, value in (("channel", self.channel), ("labels", self.labels)):
-                usual = DataConfig.__dataclass_fields__[name].default
-                require(value == usual, f"--data.{name} {value} is for --data.corpus ravdess; leave it out.")
-        require(self.corpus in ("csv", "folders") or not self.label_map,
-                f"--data.label_map is for --data.corpus csv and folders, not {self.corpus}; leave it out.")
-        require(self.corpus == "folders" or self.speaker_pattern is None,
-                f"--data.speaker_pattern is for --data.corpus folders, not {self.corpus}; leave it out.")
-        require(self.speaker_pattern is None or has_group(self.speaker_pattern),
-                f"--data.speaker_pattern {self.speaker_pattern} is no regular expression with one group in round "
-                f"brackets; write one such as (S\\d+)_.")
-        require("" not in self.label_map.values(),
-                "--data.label_map gives a label the empty name; null leaves its clips out.")
+        self.require_own(self.corpus)
 
     @property
     def clip(self) -> ClipConfig:

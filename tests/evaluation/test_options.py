@@ -20,14 +20,17 @@ def parsed(*arguments):
 
 def test_flags_say_what_a_program_says():
     assert parsed() == Options()
-    given = Options(modality="audio", views=3, batch_size=4, num_workers=0, corpus="csv", root="a",
+    given = Options(modality="audio", views=3, batch_size=4, num_workers=0, corpus="folders", root="a",
                     label_map={"no": "01", "x": None}, allow_missing=True, decoder="pyav", decode_device="cuda",
-                    adapt_clips=2)
-    flags = ["--modality", "audio", "--views", "3", "--batch_size", "4", "--num_workers", "0", "--corpus", "csv",
+                    adapt_clips=2, speaker_pattern="(S)_")
+    flags = ["--modality", "audio", "--views", "3", "--batch_size", "4", "--num_workers", "0", "--corpus", "folders",
              "--root", "a", "--label_map", "{no: 01, x: null}", "--allow_missing", "true", "--decoder", "pyav",
-             "--decode_device", "cuda", "--adapt_clips", "2"]
+             "--decode_device", "cuda", "--adapt_clips", "2", "--speaker_pattern", "(S)_"]
     assert parsed(*flags) == given
-    assert len(flags) == 2 * len(dataclasses.fields(Options))
+    given_here = {flag.removeprefix("--") for flag in flags[::2]}
+    assert given_here | {"channel", "labels"} == {option.name for option in dataclasses.fields(Options)}
+    assert parsed("--corpus", "ravdess", "--root", "x", "--channel", "both", "--labels", "drop_calm") == Options(
+        corpus="ravdess", root="x", channel="both", labels="drop_calm")
 
 
 def test_every_option_is_a_flag_of_the_command():

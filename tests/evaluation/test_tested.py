@@ -36,8 +36,7 @@ def test_the_test_side_of_its_own_split(learned, tmp_path):
     tested = find_tested(run, learned, ("a", "b"), Options())
     assert tested.classes == ("a", "b")
     assert {item.speaker for item in tested.split.test} == {"0"}
-    assert tested.setting == {"protocol": "speakers3", "corpus": "own", "channel": "speech", "labels": "emotions8",
-                              "remark": ""}
+    assert tested.setting == {"protocol": "speakers3", "corpus": "own", "label_map": {}, "remark": ""}
     assert tested.warnings == ["said before"]
 
 
@@ -62,6 +61,17 @@ def test_another_corpus_is_tested_whole_among_the_classes_that_both_have(learned
     assert tested.setting["left_out"] == {"c": 1}
     assert tested.setting["classes_dropped"] == ["d"]
     assert (tested.setting["learned_from"], tested.setting["learned_under"]) == ("own", "speakers3")
+
+
+def test_another_corpus_is_read_by_its_own_settings(learned, tmp_path):
+    for name in ("a/S1_x.wav", "a/S2_x.wav", "b/S1_y.wav"):
+        (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "other" / name).touch()
+    options = Options(corpus="folders", root=str(tmp_path / "other"), speaker_pattern=r"(S\d)_")
+    tested = find_tested(RunFolder(tmp_path / "run"), learned, ("a", "b"), options)
+    assert [item.speaker for item in tested.split.test] == ["S1", "S2", "S1"]
+    assert tested.setting["speaker_pattern"] == r"(S\d)_"
+    assert "channel" not in tested.setting
 
 
 def test_the_corpus_that_was_learned_is_no_other_one(learned, tmp_path):

@@ -11,7 +11,8 @@ from typing import Any
 
 from vaer.choose import choose
 from vaer.config import DataConfig
-from vaer.data.corpora import CORPORA, ravdess, read_corpus, remark, told
+from vaer.data.corpora import CORPORA, read_corpus, remark, told
+from vaer.data.corpora.kind import CorpusKind, names_no_take
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.data.rows import read_rows
 from vaer.errors import UserError, warn_once
@@ -34,15 +35,16 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
     Raises UserError where the corpus lacks takes of speakers that the protocol names, or something stands on two
     sides, unless the settings allow it; the verdict of the split says what was allowed.
     """
+    corpus: CorpusKind = choose(CORPORA, config.corpus, "data.corpus")
     classes, items, left_out = read_corpus(config)
     foreign = _foreign(config)
-    parts = split(items, config.protocol, config.fold)
+    parts = split(items, config.protocol, config.fold, corpus.take_of)
     leaks = find_leaks(parts, speakers=config.protocol not in SPEAKER_DEPENDENT)
     if not config.lift_guard:
         require_none(leaks)
     kept = _kept_apart(items) if config.protocol not in SPEAKER_DEPENDENT else ""
     head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
-    facts = [remark(config.root), head + parts.verdict, foreign, _missing(items, config),
+    facts = [remark(config.root), head + parts.verdict, foreign, _missing(items, config, corpus),
              f"left out: {told(left_out)}" * bool(left_out)]
     if config.validation == "train":
         parts = parts._replace(train=parts.train + parts.validation, validation=[])
@@ -73,14 +75,15 @@ def is_file(protocol: str) -> bool:
     return protocol.lower().endswith(".csv")
 
 
-def split(items: list[Item], protocol: str, fold: int) -> Split:
+def split(items: list[Item], protocol: str, fold: int,
+          take_of: Callable[[str], str | None] = names_no_take) -> Split:
     """Divide a corpus as `protocol` says; raises UserError for an unknown name or fold, or where nobody trains.
 
     `repetition` and `all_train` are for one's own few speakers: they measure nothing about people never seen, and
-    the verdict says so.
+    the verdict says so. `take_of` says of which take a name speaks, for the rows of a CSV file.
     """
     if is_file(protocol):
-        return _by_file(items, Path(protocol), fold)
+        return _by_file(items, Path(protocol), fold, take_of)
     _require_fold(protocol, fold, num_folds(protocol))
     if protocol == "repetition":
         return _by_repetition(items)
@@ -133,11 +136,11 @@ def _by_repetition(items: list[Item]) -> Split:
                                     f"({names(items)}): speaker-dependent, says nothing about people never seen")
 
 
-def _by_file(items: list[Item], path: Path, fold: int) -> Split:
+def _by_file(items: list[Item], path: Path, fold: int, take_of: Callable[[str], str | None]) -> Split:
     """Sides from the rows of a CSV; a row may name a clip by its id, its file, or another modality of its take."""
     rows = _rows(path)
     _require_fold(str(path), fold, len({row["fold"] for row in rows}))
-    find = _finder(items)
+    find = _finder(items, take_of)
     sides: dict[str, dict[str, Item]] = {side: {} for side in SIDES}
     unknown = []
     for row in rows:
@@ -157,7 +160,7 @@ def _by_file(items: list[Item], path: Path, fold: int) -> Split:
     return Split(*parts, verdict=_verdict(*parts) + f"; {unused} clips take no part" * bool(unused))
 
 
-def _finder(items: list[Item]) -> Callable[[str], Item | None]:
+def _finder(items: list[Item], take_of: Callable[[str], str | None]) -> Callable[[str], Item | None]:
     by_id, by_take = ({getattr(item, key): item for item in items} for key in ("id", "take"))
 
     def find(name: str) -> Item | None:
@@ -166,9 +169,8 @@ def _finder(items: list[Item]) -> Callable[[str], Item | None]:
             if known in by_id:
                 return by_id[known]
         stem = Path(name).stem
-        if ravdess.NAME.fullmatch(stem) is None:  # in other corpora a part of a name may be another clip's
-            return None
-        return by_id.get(stem) or by_take.get(stem.partition("-")[2])
+        take = take_of(stem)
+        return None if take is None else by_id.get(stem) or by_take.get(take)
 
     return find
 
@@ -207,18 +209,18 @@ def _foreign(config: DataConfig) -> str:
         raise UserError(f"--data.protocol {config.protocol} is for --data.corpus {protocol['corpus']}, "
                         f"not {config.corpus}; choose one of {', '.join([*fitting, 'speakers5'])}, or a CSV file of "
                         f"your own.")
-    odd = [f"{name} {getattr(config, name)}, where the protocol has {protocol[name]}"
-           for name in ("labels", "channel") if protocol.get(name, getattr(config, name)) != getattr(config, name)]
+    odd = [f"{name} {value}, where the protocol has {protocol[name]}"
+           for name, value in config.own(config.corpus).items() if protocol.get(name, value) != value]
     return "; ".join(odd)
 
 
-def _missing(items: list[Item], config: DataConfig) -> str:
+def _missing(items: list[Item], config: DataConfig, corpus: CorpusKind) -> str:
     """What the corpus lacks, as a part of the verdict; raises UserError where that is not allowed."""
     speakers = None
     if config.protocol in published():
         fold = published()[config.protocol]["folds"][config.fold]
         speakers = {str(speaker) for side in fold.values() for speaker in side}
-    lacks = CORPORA[config.corpus].lacking(items, config, speakers)
+    lacks = corpus.lacking(items, config, speakers)
     if not lacks:
         return ""
     if speakers is None:  # a split of one's own names no more than it has

@@ -1,14 +1,15 @@
 """How runs are scored: every setting of an evaluation, from which flags, help and `vaer.evaluate` are made."""
 
 import dataclasses
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vaer.checks import require, require_range
+from vaer.choose import choose
 from vaer.config import Config, CorpusName, DecodeDevice, DecoderName, EvaluateConfig, check_views, differing
-from vaer.data.corpora import OWN, name_of
+from vaer.data.corpora import CORPORA, name_of
+from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError
-from vaer.label_map import LabelMap
 from vaer.runs.folder import RunFolder
 
 Modality = Literal["video", "audio", "both"]
@@ -19,7 +20,7 @@ OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "da
 
 
 @dataclass(frozen=True)
-class Options(EvaluateConfig):
+class Options(CorpusSettings, EvaluateConfig):
     """How runs are scored, beside what their own settings say."""
 
     flags = ""
@@ -33,8 +34,6 @@ class Options(EvaluateConfig):
     """Score on the whole of another corpus, at --root, read like data.corpus in training."""
     root: str | None = None
     """Where the corpus lies now, if not where it lay in training; or where --corpus lies."""
-    label_map: LabelMap = field(default_factory=dict)
-    """--corpus csv and folders: the network's names for labels there; null leaves clips out."""
     allow_missing: bool = False
     """Score although the corpus lacks takes of speakers that the protocol names."""
     decoder: DecoderName = "auto"
@@ -46,14 +45,15 @@ class Options(EvaluateConfig):
     none takes all."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        EvaluateConfig.__post_init__(self)
+        CorpusSettings.__post_init__(self)
         require_range("num_workers", self.num_workers, 0)
         require_range("adapt_clips", self.adapt_clips, 0)
         require(self.modality in get_args(Modality),
                 f"--modality {self.modality!r} is unknown; choose from {', '.join(get_args(Modality))}.")
-        require(self.corpus in OWN or not self.label_map,
-                "--label_map is for --corpus csv and folders; leave it out.")
+        self.require_own(self.corpus)
         if self.corpus is not None:
+            choose(CORPORA, self.corpus, "corpus")
             require(self.root is not None, f"--corpus {self.corpus} needs --root, where that corpus lies.")
             name = name_of(self.corpus, self.root)
             require(name not in ("video", "audio"), f"--root {self.root}: files named after a corpus {name} would be "

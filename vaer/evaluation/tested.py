@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 from vaer.checks import require
+from vaer.choose import choose
 from vaer.config import Config, DataConfig
 from vaer.data.census import warn_of_unmatched
 from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
@@ -57,10 +58,8 @@ def _own(run: RunFolder, config: Config, learned: tuple[str, ...]) -> Tested:
 
 def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
     """Every clip of another corpus whose label the network knows; it chooses among the classes that both have."""
-    usual = DataConfig()
-    data = dataclasses.replace(config.data, corpus=options.corpus, root=options.root, label_map=options.label_map,
-                               channel=usual.channel, labels=usual.labels, speaker_pattern=None,
-                               protocol=CROSS_CORPUS)
+    data = dataclasses.replace(config.data, corpus=options.corpus, root=options.root, protocol=CROSS_CORPUS,
+                               **options.own(None))
     name, own = name_of(data.corpus, data.root), name_of(config.data.corpus, config.data.root)
     require(name != own, f"{run}: learned from {own}; leave --corpus out to score those whom it did not see.")
     classes, items, left_out = read_corpus(data)
@@ -71,7 +70,7 @@ def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options
     unknown = Counter(item.label for item in items if item.label not in both)
     warn_of_unmatched(data.root, learned, unknown)
     left_out = dict(sorted((Counter(left_out) + unknown).items()))
-    lacks = CORPORA[data.corpus].lacking(items, data, None)
+    lacks = choose(CORPORA, data.corpus, "corpus").lacking(items, data, None)
     verdict = [f"the whole of {name}; this run learned from {own} under {config.data.protocol}: "
                f"test speakers {names(test)} ({len(test)} clips)",
                remark(config.data.root) and f"learned from {remark(config.data.root)}",
@@ -84,6 +83,5 @@ def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options
                   warnings_of(dataclasses.replace(config, data=data)))
 
 
-def _corpus_facts(data: DataConfig) -> dict[str, str]:
-    return {"corpus": name_of(data.corpus, data.root), "channel": data.channel, "labels": data.labels,
-            "remark": remark(data.root)}
+def _corpus_facts(data: DataConfig) -> dict[str, Any]:
+    return {"corpus": name_of(data.corpus, data.root), **data.own(data.corpus), "remark": remark(data.root)}

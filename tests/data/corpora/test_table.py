@@ -1,5 +1,5 @@
 import pytest
-from makers import shared
+from makers import shared, write_clips
 
 from vaer.config import DataConfig
 from vaer.data.corpora import name_of, read_corpus, table
@@ -7,6 +7,15 @@ from vaer.data.protocols import read_split
 from vaer.errors import UserError
 
 HEAD = "path,label,speaker"
+
+
+def write_corpus(root):
+    """Three speakers, two labels, in files of sound and of frames."""
+    names = [f"{number}.{'wav' if number % 2 else 'mp4'}" for number in range(6)]
+    rows = [f"{name},{('sad', 'happy')[number // 3]},{number % 3}" for number, name in enumerate(names)]
+    write_clips(root, names)
+    (root / "table.csv").write_text("\n".join([HEAD, *rows]))
+    return {}
 
 
 def write(root, *rows, head=HEAD, name="table.csv"):
@@ -208,7 +217,7 @@ def test_a_protocol_of_another_corpus_names_those_that_fit(tmp_path):
     ({"corpus": "ravdess", "label_map": {"a": "b"}},
      r"--data\.label_map is for --data\.corpus csv and folders, not ravdess"),
     ({"corpus": "csv", "label_map": {"a": ""}}, "the empty name"),
-    ({"corpus": "csv", "channel": "song"}, r"--data\.channel song is for --data\.corpus ravdess")])
+    ({"corpus": "csv", "channel": "song"}, r"--data\.channel is for --data\.corpus ravdess")])
 def test_settings_of_another_corpus_are_refused(changes, message):
     with pytest.raises(UserError, match=message):
         DataConfig(**changes)

@@ -1,23 +1,23 @@
-"""The corpora: each module has `labels(root, config)`, the classes, `scan(root, config)`, the items, and
-`lacking(items, config, speakers)`, what the published corpus has of these speakers and the items lack (text or "")."""
+"""The corpora: each is a module of this package that keeps the contract of `CorpusKind`."""
 
 import json
 import os
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vaer.choose import choose
-from vaer.config import DataConfig
+from vaer.choose import choose, modules_of
 from vaer.data import manifest
 from vaer.data.census import warn_of_spellings
-from vaer.data.corpora import demo, folders, ravdess, table
+from vaer.data.corpora import table
 from vaer.errors import UserError
 from vaer.records import Item
 
-CORPORA: dict[str, ModuleType] = {"csv": table, "demo": demo, "folders": folders, "ravdess": ravdess}
+if TYPE_CHECKING:
+    from vaer.config import DataConfig  # which takes the settings of the corpora from here
 
+CORPORA: dict[str, Any] = modules_of(__name__, "demo", "folders", "ravdess", csv="table")
+"""By the name that `data.corpus` gives them; every value is a `CorpusKind`."""
 OWN = ("csv", "folders")
 """Corpora of one's own, which are called as their folders are."""
 REDRAWN = "redrawn.json"
@@ -34,7 +34,7 @@ class Corpus(NamedTuple):
     """How many clips of each label that is no class."""
 
 
-def read_corpus(config: DataConfig) -> Corpus:
+def read_corpus(config: "DataConfig") -> Corpus:
     """The corpus that `config` names; where it was prepared, its manifest says how long its clips are."""
     corpus = choose(CORPORA, config.corpus, "data.corpus")
     root = Path(config.root)

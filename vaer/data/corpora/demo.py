@@ -4,16 +4,18 @@ import json
 import re
 from pathlib import Path
 
-from vaer.config import DataConfig
+from vaer.data.corpora.kind import OwnSettings, lacks_nothing
 from vaer.data.files import is_litter
 from vaer.errors import UserError
 from vaer.records import Item
 
 NAME = re.compile(r"(01-01)-(\d\d)-(01)-(\d\d)-(\d\d)-(\d\d)")
 """Modality and channel, label, intensity, statement, repetition, speaker."""
+Settings = OwnSettings
+lacking = lacks_nothing
 
 
-def scan(root: Path, config: DataConfig) -> list[Item]:
+def scan(root: Path, config: OwnSettings) -> list[Item]:
     """Every clip under `root`, sorted by id; nothing is opened but `demo.json`."""
     settings = _settings(root)
     items = [_item(path, settings["classes"]) for path in root.glob("Actor_*/*.mp4") if not is_litter(path.name)]
@@ -23,14 +25,15 @@ def scan(root: Path, config: DataConfig) -> list[Item]:
     return sorted(items, key=lambda item: item.id)
 
 
-def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
+def labels(root: Path, config: OwnSettings) -> tuple[str, ...]:
     """The classes of the corpus in `root`, in the order of the codes in the names of its files."""
     return tuple(_settings(root)["classes"])
 
 
-def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
-    """Nothing: `scan` refuses a corpus that is not whole."""
-    return ""
+def take_of(name: str) -> str | None:
+    """The take of which a name speaks: all of it but the label."""
+    match = NAME.fullmatch(name)
+    return match and "-".join(match.group(1, 3, 4, 5, 6))
 
 
 def _settings(root: Path) -> dict:
@@ -61,7 +64,7 @@ def _item(path: Path, classes: list[str]) -> Item:
         raise UserError(f"{path}: is not named like a clip of a demo corpus "
                         f"(Actor_AA/01-01-LABEL-01-STATEMENT-REPETITION-AA.mp4, LABEL 01 to {len(classes):02d}); "
                         "move it elsewhere.")
-    modality, label, intensity, statement, repetition, speaker = match.groups()
+    _, label, intensity, statement, repetition, speaker = match.groups()
     return Item(id=path.stem, path=str(path), sound=str(path), label=classes[int(label) - 1], speaker=str(int(speaker)),
-                take="-".join((modality, intensity, statement, repetition, speaker)),
+                take=take_of(path.stem),
                 attributes={"intensity": intensity, "statement": statement, "repetition": str(int(repetition))})

@@ -2,24 +2,50 @@
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from vaer.config import DataConfig
-from vaer.data.corpora.relabel import classes_of, relabel
+from vaer.checks import require
+from vaer.data.corpora.kind import lacks_nothing, names_no_take
+from vaer.data.corpora.relabel import LabelSettings, classes_of, relabel
 from vaer.data.files import files_under, is_recording
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
 
 NAMED = 5
 SIDES = {"train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing"}
+lacking, take_of = lacks_nothing, names_no_take
 
 
-def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Settings(LabelSettings):
+    """What folders of one's own are asked."""
+
+    speaker_pattern: str | None = None
+    """folders only: a regular expression whose group is the speaker, searched in the path of a clip below the folder of
+    its label, such as (S\\d+)_; none: speakers are unknown."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.speaker_pattern is None or has_group(self.speaker_pattern),
+                f"--{self.flags}speaker_pattern {self.speaker_pattern} is no regular expression with one group in "
+                f"round brackets; write one such as (S\\d+)_.")
+
+
+def has_group(pattern: str) -> bool:
+    """Whether a text is a regular expression with one group."""
+    try:
+        return re.compile(pattern).groups == 1
+    except re.error:
+        return False
+
+
+def labels(root: Path, config: Settings) -> tuple[str, ...]:
     """What the label map makes of the names of the folders, in the order of the alphabet."""
     return classes_of(str(root), relabel(str(root), _files(root), config))
 
 
-def scan(root: Path, config: DataConfig) -> list[Item]:
+def scan(root: Path, config: Settings) -> list[Item]:
     """A clip a recording, by label and path; no file is opened. Clips that the label map leaves out keep their label.
 
     A clip's id is its path below `root` without ending. Raises UserError where there is none, where two differ in
@@ -37,11 +63,6 @@ def scan(root: Path, config: DataConfig) -> list[Item]:
             items[name] = Item(id=name, path=path, sound=path, label=renamed[label] or label, take=name,
                                speaker=_speaker(path, os.path.relpath(path, root / label), config))
     return list(items.values())
-
-
-def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
-    """Nothing: what is in the folders is the corpus."""
-    return ""
 
 
 def _files(root: Path) -> dict[str, list[str]]:
@@ -69,7 +90,7 @@ def _files(root: Path) -> dict[str, list[str]]:
     return found
 
 
-def _speaker(path: str, below: str, config: DataConfig) -> str:
+def _speaker(path: str, below: str, config: Settings) -> str:
     """Whoever the pattern finds in the path below the label's folder; unknown without a pattern."""
     if config.speaker_pattern is None:
         return UNKNOWN_SPEAKER

@@ -3,10 +3,12 @@
 import os
 import re
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Literal
 
-from vaer.config import DataConfig
+from vaer.data.corpora.kind import OwnSettings
 from vaer.data.files import files_under, is_recording
 from vaer.errors import UserError, warn_once
 from vaer.records import Item
@@ -29,14 +31,25 @@ NAME = re.compile(r"(0[123])-(0[12])-(0[1-8])-(0[12])-(0[12])-(0[12])-(0[1-9]|1\
 NAMED = 20  # strangers that the message about them names
 
 
-def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Settings(OwnSettings):
+    """What RAVDESS is asked."""
+
+    channel: Literal["speech", "song", "both"] = "speech"
+    """ravdess only: takes that are spoken, sung, or both."""
+    labels: Literal["emotions8", "drop_neutral", "calm_as_neutral", "drop_calm"] = "emotions8"
+    """ravdess only: all eight emotions, seven without neutral, seven with calm counted as neutral, or seven without
+    calm."""
+
+
+def labels(root: Path, config: Settings) -> tuple[str, ...]:
     """The emotions of the label set in the order of their codes."""
     changed = LABEL_SETS[config.labels]
     return tuple(emotion for code, emotion in EMOTIONS.items()
                  if emotion not in changed and (config.channel != "song" or code in SUNG))
 
 
-def scan(root: Path, config: DataConfig) -> list[Item]:
+def scan(root: Path, config: Settings) -> list[Item]:
     """The takes under `root` of the channel and label set of `config`, at any depth, one clip a take, sorted by take.
 
     A take is read from its audio-video file (01-) where that is there; else from its pictures (02-, whose own sound
@@ -63,7 +76,7 @@ def scan(root: Path, config: DataConfig) -> list[Item]:
     return items
 
 
-def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
+def lacking(items: list[Item], config: Settings, speakers: set[str] | None) -> str:
     """What the published corpus has of `speakers` (None: of everybody) and `items` lack; empty where they are whole."""
     there = {item.take for item in items}
     missing = [take for take in published_takes() if _wanted(take, config) and take not in there
@@ -79,6 +92,11 @@ def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) ->
     return " and ".join(told)
 
 
+def take_of(name: str) -> str | None:
+    """The take of which a name speaks: all of it but the modality."""
+    return name.partition("-")[2] if NAME.fullmatch(name) else None
+
+
 def published_takes() -> list[str]:
     """The 2,452 takes of the published corpus (1,440 spoken, 1,012 sung): names without their modality."""
     return [take for parts in product((SPEECH, SONG), EMOTIONS, INTENSITIES, STATEMENTS, ("01", "02"), ACTORS)
@@ -87,7 +105,7 @@ def published_takes() -> list[str]:
             and (parts[0] == SPEECH or (parts[1] in SUNG and parts[-1] != NO_SONG))]
 
 
-def _wanted(take: str, config: DataConfig) -> bool:
+def _wanted(take: str, config: Settings) -> bool:
     channel, emotion = take[:2], EMOTIONS[take[3:5]]
     return channel in CHANNELS[config.channel] and LABEL_SETS[config.labels].get(emotion, emotion) is not None
 
@@ -96,7 +114,7 @@ def _listed(names: list[str], most: int) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _item(take: str, files: dict[str, str], config: DataConfig) -> Item:
+def _item(take: str, files: dict[str, str], config: Settings) -> Item:
     """`take` is the name without its modality, `files` the paths of the modalities that are there."""
     channel, emotion, intensity, statement, repetition, actor = take.split("-")
     modality = next(code for code in (AUDIO_VIDEO, VIDEO_ONLY, AUDIO_ONLY) if code in files)

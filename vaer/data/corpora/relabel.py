@@ -1,16 +1,33 @@
 """What becomes of the labels of one's own corpora."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 
-from vaer.config import DataConfig
+from vaer.checks import require
+from vaer.data.corpora.kind import OwnSettings
 from vaer.data.spelling import alike, shown
 from vaer.errors import UserError, warn_once
+from vaer.label_map import LabelMap
 
 NO_CLASSES = ("id", "take", "path", "fold", "speaker", "label", "prediction")  # predictions.csv has them beside classes
 NOTHING = ("none", "nil", "nan")  # what other languages call null
 
 
-def relabel(where: str, labels: Iterable[str], config: DataConfig) -> dict[str, str | None]:
+@dataclass(frozen=True)
+class LabelSettings(OwnSettings):
+    """What corpora of one's own are asked."""
+
+    label_map: LabelMap = field(default_factory=dict)
+    """csv and folders: new names for labels, such as {anger: angry}, all taken as they are written; null leaves
+    the clips of a label out, and "null" in quotes is a name."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require("" not in self.label_map.values(),
+                f"--{self.flags}label_map gives a label the empty name; null leaves its clips out.")
+
+
+def relabel(where: str, labels: Iterable[str], config: LabelSettings) -> dict[str, str | None]:
     """The class of each label that `where` has, or None where its clips are left out; raises UserError."""
     found = sorted(set(labels))
     unknown = sorted(set(config.label_map) - set(found))

@@ -5,8 +5,8 @@ import os
 import re
 from pathlib import Path
 
-from vaer.config import DataConfig
-from vaer.data.corpora.relabel import classes_of, relabel
+from vaer.data.corpora.kind import lacks_nothing, names_no_take
+from vaer.data.corpora.relabel import LabelSettings, classes_of, relabel
 from vaer.data.files import is_recording, on_disk, slashed
 from vaer.data.rows import Rows, read_rows
 from vaer.errors import UserError, warn_once
@@ -19,15 +19,17 @@ REQUIRED = ("path", "label")
 NOT_EMPTY = (*REQUIRED, "speaker", "take")
 OF_ITS_OWN = (*NOT_EMPTY, "duration_s")  # all other columns are attributes
 KNOWN = (*OF_ITS_OWN, "repetition")
+Settings = LabelSettings
+lacking, take_of = lacks_nothing, names_no_take
 
 
-def labels(root: Path, config: DataConfig) -> tuple[str, ...]:
+def labels(root: Path, config: Settings) -> tuple[str, ...]:
     """What the label map makes of the labels of the table, in the order of the alphabet."""
     path = table_of(root)
     return classes_of(str(path), _renamed(path, _rows(path), config))
 
 
-def scan(root: Path, config: DataConfig) -> list[Item]:
+def scan(root: Path, config: Settings) -> list[Item]:
     """A clip a row, in the order of the table; no file is opened. Clips that the label map leaves out keep their label.
 
     `root` is the folder of `table.csv`, or a table itself; paths are relative to the folder of the table. Raises
@@ -43,11 +45,6 @@ def scan(root: Path, config: DataConfig) -> list[Item]:
         raise UserError(f"{path}: line {missing[0]} names {items[missing[0]].path}, and there is no such file "
                         f"({len(missing)} of {len(items)} rows name none); correct the table or complete the folder.")
     return list(items.values())
-
-
-def lacking(items: list[Item], config: DataConfig, speakers: set[str] | None) -> str:
-    """Nothing: `scan` refuses a table whose files are not all there."""
-    return ""
 
 
 def table_of(root: Path) -> Path:
@@ -76,7 +73,7 @@ def _rows(path: Path) -> Rows:
     return rows
 
 
-def _renamed(path: Path, rows: Rows, config: DataConfig) -> dict[str, str | None]:
+def _renamed(path: Path, rows: Rows, config: Settings) -> dict[str, str | None]:
     return relabel(str(path), (row["label"] for row in rows.values()), config)
 
 
