@@ -1,12 +1,21 @@
 import json
 
 import pytest
+from makers import write_clips
 
 from vaer.config import DataConfig
 from vaer.data.corpora import demo
 from vaer.errors import UserError
 
 CONFIG = DataConfig(corpus="demo")
+
+
+def write_corpus(root):
+    """Three speakers, two labels."""
+    write_clips(root, [f"Actor_{speaker}/01-01-0{label}-01-01-01-{speaker}.mp4" for speaker in ("01", "02", "10")
+                       for label in (1, 2)])
+    write(root, classes=["rest", "smile"], files=6)
+    return {}
 
 
 @pytest.fixture

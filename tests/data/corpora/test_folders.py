@@ -1,11 +1,18 @@
 """A folder for each label."""
 
 import pytest
+from makers import write_clips
 
 from vaer.config import DataConfig
 from vaer.data.corpora import folders, name_of, read_corpus
 from vaer.data.protocols import read_split
 from vaer.errors import UserError
+
+
+def write_corpus(root):
+    """Three speakers in the names of files, two labels, one of which the map renames."""
+    write_clips(root, [f"{label}/S{speaker}_a.mp4" for label in ("happy", "rage") for speaker in (1, 2, 3)])
+    return {"speaker_pattern": r"(S\d)_", "label_map": {"rage": "angry"}}
 
 
 def write(root, *names):

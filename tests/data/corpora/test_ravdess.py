@@ -2,13 +2,21 @@ import time
 from collections import Counter
 
 import pytest
-from makers import shared
+from makers import shared, write_clips
 
 from vaer.config import DataConfig
 from vaer.data.corpora import ravdess
 from vaer.errors import UserError
 
 CONFIG = DataConfig()
+
+
+def write_corpus(root):
+    """Three actors, happy and angry; the last one as a video and its sibling of sound."""
+    names = [f"Actor_{actor:02d}/01-01-{emotion}-01-01-01-{actor:02d}.mp4" for actor in (1, 2, 3)
+             for emotion in ("03", "05")]
+    write_clips(root, [*names[:5], names[5].replace("01-01", "02-01", 1), "03-01-05-01-01-01-03.wav"])
+    return {}
 
 
 def touch(root, *names):
