@@ -17,7 +17,7 @@ from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm"}  # flags of accelerate and others
+FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm", "--partition", "--gpus"}  # of accelerate, sbatch
 
 
 def known_flags():
@@ -33,7 +33,7 @@ def known_flags():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_flag_command_file_and_link_exists(page):
     text = page.read_text(encoding="utf-8")
-    flags = set(re.findall(r"(?<![\w-])--[a-z_]+(?:\.[a-z_]+)*", text))
+    flags = set(re.findall(r"(?<![\w-])--[a-z_]+(?:-[a-z]+)*(?:\.[a-z_]+)*", text))
     assert flags - known_flags() - FOREIGN == set()
     commands = set(re.findall(r"^\s*vaer ([a-z]+)|`vaer ([a-z]+)", text, flags=re.MULTILINE))
     assert {one or other for one, other in commands} <= set(COMMANDS)

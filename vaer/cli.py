@@ -181,6 +181,35 @@ def _embed(parser: ArgumentParser, parsed: Namespace) -> None:
     embed_files(predictor, parsed.inputs, Path(parsed.out))
 
 
+def _fill_study(parser: ArgumentParser) -> None:
+    parser.add_argument("study", type=str, help="A YAML file: base, rows, folds, seeds (docs/studies.md).")
+    parser.add_argument("--output", type=str | None, default=None,
+                        help="The folder of the study; none takes what the file says, or else runs/studies/NAME.")
+    parser.add_argument("--dry_run", "--dry-run", type=bool, default=False, nargs="?", const=True,
+                        help="Only tell the runs, how far they are and how long they will take.")
+    parser.add_argument("--measure", type=bool, default=False, nargs="?", const=True,
+                        help="Begin one run of each row for an epoch, which it keeps, and tell how long all will take.")
+    parser.add_argument("--count", type=bool, default=False, nargs="?", const=True,
+                        help="Only print how many runs there are.")
+    parser.add_argument("--index", type=int | None, default=None,
+                        help="Train the run of this number, from 0, alone: for job arrays; it is scored with all.")
+    parser.add_argument("--keep_code", type=bool, default=False, nargs="?", const=True,
+                        help="After a change of vaer's code: what the code of before has trained goes on counting.")
+    parser.add_argument("--jobs", type=int | None, default=None,
+                        help="Runs at once; none takes what cores, memory and GPUs bear.")
+    parser.add_argument("--threads", type=int | None, default=None,
+                        help="Threads of arithmetic of a run, kept for the whole study; none shares the cores out.")
+    parser.add_argument("--scheduler", type=str | None, default=None,
+                        help="The address of a Dask scheduler (tcp://HOST:8786) whose workers do the runs.")
+
+
+def _study(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.studies.run import StudyOptions, study
+
+    options = StudyOptions(**{name: getattr(parsed, name) for name in StudyOptions._fields})
+    study(Path(parsed.study), parsed.output, options)
+
+
 def _fill_demo(parser: ArgumentParser) -> None:
     parser.add_argument("root", type=str, help="The folder to write to.")
     parser.add_argument("--task", type=Literal["emotion", "moment", "units"], default="emotion",
@@ -276,6 +305,7 @@ COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+    "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
     "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict),
     "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
     "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,

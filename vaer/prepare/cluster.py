@@ -6,11 +6,11 @@ from concurrent.futures import CancelledError
 from itertools import islice
 from typing import Any
 
-from vaer.errors import MediaError, RunError, UserError
+from vaer.cluster import connected, num_threads
+from vaer.errors import MediaError, RunError
 from vaer.prepare.isolated import Child, Job
 
 AT_ONCE = 4  # jobs handed out for each thread of the cluster
-WORKERS_S = 60.0  # how long the first worker is waited for
 OF_THREAD = threading.local()
 
 
@@ -21,17 +21,10 @@ def each_on_cluster(address: str, function: Callable[..., Any], jobs: Iterable[J
     Calls run in a process of their own beside each thread of a worker, so that a decoder that hangs or crashes does
     not take the worker along. Raises UserError where no cluster answers, RunError where it goes away.
     """
-    try:
-        from distributed import Client, KilledWorker, as_completed
-    except ImportError as error:
-        raise UserError("--scheduler wants Dask, which is not installed; `pip install 'vaer[dask]'`.") from error
-    try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        raise UserError(f"--scheduler {address}: no Dask scheduler answers there ({error}); start one with `dask "
-                        f"scheduler`, and `dask worker {address}` on every machine.") from error
-    with client:
-        threads = _threads(client, address)
+    with connected(address) as client:
+        from distributed import KilledWorker, as_completed
+
+        threads = num_threads(client)
         jobs = iter(jobs)
         flow, paths = as_completed([], with_results=False), {}
 
@@ -54,14 +47,6 @@ def each_on_cluster(address: str, function: Callable[..., Any], jobs: Iterable[J
                 raise RunError(f"--scheduler {address}: the cluster went away; everything that was done is kept, go on "
                                f"by the same command.") from error
             yield path, answer
-
-
-def _threads(client: Any, address: str) -> int:
-    try:
-        client.wait_for_workers(1, timeout=WORKERS_S)
-    except TimeoutError as error:
-        raise UserError(f"--scheduler {address}: has no worker; start some with `dask worker {address}`.") from error
-    return sum(client.nthreads().values())
 
 
 def _call(function: Callable[..., Any], arguments: list, path: str, timeout_s: float) -> Any:

@@ -210,6 +210,14 @@ def fold_name(number: int) -> str:
     return f"fold{number}"
 
 
+def of_fold(source: str, fold: int) -> str:
+    """The run that a fold starts from, where `source` is a folder of folds; else `source`.
+
+    Spelled as it was given: a run that goes on compares it.
+    """
+    return f"{source}/{fold_name(fold)}" if RunFolder(Path(source)).fold(fold).path.is_dir() else source
+
+
 def best_of(source: str | Path) -> BestFolder | None:
     """The settings and weights of a run, named by its own folder or by that of `best`; None for anything else."""
     candidates = (RunFolder(Path(source)).best, BestFolder(Path(source)))

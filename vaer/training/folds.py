@@ -11,7 +11,7 @@ from vaer.config import Config, ModelConfig, resolve
 from vaer.data.census import require_classes
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
-from vaer.runs.folder import RunFolder, fold_name
+from vaer.runs.folder import RunFolder, of_fold
 from vaer.training.lock import held
 from vaer.training.run import build_accelerator, claim, train
 from vaer.weights.decide import decide
@@ -58,9 +58,7 @@ def expand(config: Config) -> list[Config]:
 def _of_fold(model: ModelConfig, fold: int) -> ModelConfig:
     """A network that starts, where it starts from a folder of folds, from the one that did not see who is tested."""
     def own(source: str | None) -> str | None:
-        if source is None or not RunFolder(Path(source)).fold(fold).path.is_dir():
-            return source
-        return f"{source}/{fold_name(fold)}"  # spelled as it was given: a run that goes on compares it
+        return None if source is None else of_fold(source, fold)
 
     return dataclasses.replace(
         model, init=own(model.init), video=dataclasses.replace(model.video, pretrained=own(model.video.pretrained)),

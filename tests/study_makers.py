@@ -1,0 +1,106 @@
+"""What tests of studies need: a corpus that nobody decodes, a study on it, and a step that trains in a blink."""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+BASE = """\
+base:
+  data: {{corpus: csv, root: {root}, protocol: speakers4, num_frames: 8, size: 32, num_workers: 0}}
+  model: {{video: {{preset: tiny}}, audio: {{preset: tiny}}, fusion: {{dim: 16}}}}
+  train: {{epochs: {epochs}}}
+"""
+LABELS = ("happy", "sad")
+FAKE = [sys.executable, str(Path(__file__))]
+"""A step that does as training and scoring do, but for the network: it costs no torch."""
+
+
+def write_corpus(root: Path, speakers: int = 8) -> Path:
+    """Files of different bytes, two of each speaker, and their table."""
+    root.mkdir(parents=True, exist_ok=True)
+    rows = ["path,label,speaker"]
+    for speaker in range(speakers):
+        for label in LABELS:
+            (root / f"{speaker}_{label}.mp4").write_bytes(f"{speaker}{label}".encode() * (1 + speaker))
+            rows.append(f"{speaker}_{label}.mp4,{label},s{speaker}")
+    (root / "table.csv").write_text("\n".join(rows) + "\n")
+    return root
+
+
+def write_study(folder: Path, text: str = "", *, epochs: int = 3) -> Path:
+    """A study of the corpus in `folder`, which is made where it is not there, with `text` after its base."""
+    root = folder / "corpus"
+    if not root.exists():
+        write_corpus(root)
+    path = folder / "study.yaml"
+    path.write_text(BASE.format(root=root, epochs=epochs) + text)
+    return path
+
+
+def fake_train(config) -> None:
+    """Epochs whose state hangs together as a chain of digests, saved after each: what a resume loses shows."""
+    from vaer.claim import write_whole
+    from vaer.config import write_config
+    from vaer.errors import RunError
+    from vaer.runs.folder import RunFolder
+
+    folder = RunFolder(Path(config.output))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    write_config(config, folder.config_path)
+    state_path = folder.path / "state.json"
+    state = json.loads(state_path.read_text()) if state_path.exists() else {"epoch": 0, "chain": ""}
+    text = json.dumps([config.seed, config.data.fold, config.model.fusion.kind, config.model.video.enabled,
+                       config.model.audio.enabled])
+    while state["epoch"] < config.train.epochs:
+        time.sleep(config.train.weight_decay)
+        if config.train.label_smoothing == 0.5:
+            raise RunError(f"{folder}: the loss is not finite in epoch {state['epoch'] + 1}.")
+        chain = hashlib.sha256((state["chain"] + text).encode()).hexdigest()
+        state = {"epoch": state["epoch"] + 1, "chain": chain}
+        write_whole(state_path, state)
+        with folder.log_path.open("a") as log:
+            log.write(json.dumps({"epoch": state["epoch"], "train_s": 10.0}) + "\n")
+    write_whole(folder.facts_path, {"finished": True, "epochs": state["epoch"], "best_epoch": 1,
+                                    "best_validation_uar": 0.5, "seed": config.seed})
+
+
+def fake_evaluate(folders, options) -> None:
+    """Answers that are drawn from the end of that chain."""
+    import numpy as np
+    import pandas as pd
+
+    from vaer.claim import write_text
+    from vaer.data.protocols import read_split
+    from vaer.evaluation.scored import Answers, facts_of
+    from vaer.runs.folder import RunFolder
+
+    (path,) = folders
+    folder = RunFolder(Path(path))
+    config = folder.settings()
+    items = read_split(config.data)[1].test
+    chain = json.loads((folder.path / "state.json").read_text())["chain"]
+    draws = np.random.default_rng([int(chain[:8], 16), *options.modality.encode()])
+    first = draws.uniform(0.01, 0.99, len(items))
+    table = pd.DataFrame([{"id": item.id, "take": item.take, "path": item.path, "fold": config.data.fold,
+                           "speaker": item.speaker, "label": item.label} for item in items])
+    table["prediction"] = np.where(first > 0.5, LABELS[0], LABELS[1])
+    table[LABELS[0]], table[LABELS[1]] = first, 1 - first
+    setting = {"protocol": config.data.protocol, "corpus": "corpus", "channel": "speech", "labels": "emotions8",
+               "remark": "", "fold": config.data.fold, "validation": "select", "modality": options.modality, "views": 1,
+               "seed": config.seed, "speaker_norm": False, "adapt_clips": None, "split": "made", "leaks": [],
+               "warnings": [], "max_seconds": 10.0, "clips_cut": 0}
+    answers = Answers(table, LABELS, setting, {str(config.data.fold): 1.5})
+    suffix = "" if options.modality == "both" else f"_{options.modality}"
+    write_text(folder.path / f"predictions{suffix}.csv", table.to_csv(index=False))
+    write_text(folder.path / f"metrics{suffix}.json", json.dumps(facts_of(answers)))
+
+
+if __name__ == "__main__":
+    from vaer.studies import step
+
+    sys.modules["vaer.training.run"] = SimpleNamespace(train=fake_train)  # type: ignore[assignment]
+    sys.modules["vaer.evaluation.run"] = SimpleNamespace(evaluate=fake_evaluate)  # type: ignore[assignment]
+    sys.exit(step.main(sys.argv[1:]))
