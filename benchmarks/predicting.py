@@ -32,7 +32,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vaer.inference.predictor import load
-from vaer.inference.timeline import Timeline
+from vaer.renderings.timeline import Timeline
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 

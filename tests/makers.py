@@ -28,10 +28,10 @@ from vaer.config import (
 )
 from vaer.evaluation.scored import Answers, Scored, facts_of
 from vaer.inference.summary import mean_of, tracks_of
-from vaer.inference.timeline import Timeline
 from vaer.media.readers import READERS, is_usable
 from vaer.models.network import VAER, network_settings
 from vaer.records import Batch, Item, Tokens
+from vaer.renderings.timeline import Timeline
 from vaer.runs.folder import RunFolder
 from vaer.runs.recipe import Lengths, Recipe
 

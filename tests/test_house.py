@@ -1,6 +1,5 @@
 """What a machine can check of the house rules."""
 
-import ast
 import importlib
 import pkgutil
 import re
@@ -27,44 +26,6 @@ def test_every_module_imports(name):
 def test_every_module_with_code_has_its_test(path):
     mirror = ROOT / "tests" / path.relative_to(ROOT / "vaer").parent / f"test_{path.name}"
     assert mirror.exists(), f"{mirror} is missing"
-
-
-@pytest.mark.parametrize("room", ["data", "models", "evaluation"])
-def test_rooms_do_not_import_one_another(room):
-    others = {"data", "models", "evaluation"} - {room}
-    for path in ROOT.glob(f"vaer/{room}/**/*.py"):
-        if path.parent.name == "evaluation" and path.name in ("run.py", "options.py", "tested.py"):  # where they meet
-            continue
-        found = set(re.findall(r"^from vaer\.(\w+)", path.read_text(), flags=re.MULTILINE)) & others
-        assert not found, f"{path} imports {found}"
-
-
-def imports_of(path):
-    """The modules of the package that a file imports when it is loaded."""
-    found, names = set(), set(MODULES)
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("vaer"):
-            inner = {f"{node.module}.{alias.name}" for alias in node.names} & names
-            found |= inner or {node.module}
-        elif isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names if alias.name in names}
-    return found
-
-
-def test_no_circle_of_imports():
-    graph = {".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): imports_of(path)
-             for path in SOURCES}
-    while free := [name for name, others in graph.items() if not others & set(graph)]:
-        for name in free:
-            del graph[name]
-    assert graph == {}
-
-
-@pytest.mark.parametrize("room", ["inference", "renderings"])
-def test_nothing_below_imports_what_is_built_on_a_trained_run(room):
-    below = ("data", "models", "evaluation", "prepare", "runs", "training", "weights")
-    for path in (path for lower in below for path in ROOT.glob(f"vaer/{lower}/**/*.py")):
-        assert f"vaer.{room}" not in path.read_text(), path
 
 
 def test_one_module_alone_knows_how_a_run_is_laid_out():

@@ -6,13 +6,13 @@ if TYPE_CHECKING:
     from vaer.api import evaluate, train
     from vaer.config import Config
     from vaer.inference.predictor import Predictor, load
-    from vaer.inference.timeline import Timeline
     from vaer.models.network import VAER
+    from vaer.renderings.timeline import Timeline
 
 __version__ = "0.1.0"
 __all__ = ["VAER", "Config", "Predictor", "Timeline", "__version__", "evaluate", "load", "train"]
 
-_PLACES = {"Config": "vaer.config", "Predictor": "vaer.inference.predictor", "Timeline": "vaer.inference.timeline",
+_PLACES = {"Config": "vaer.config", "Predictor": "vaer.inference.predictor", "Timeline": "vaer.renderings.timeline",
            "VAER": "vaer.models.network", "evaluate": "vaer.api", "load": "vaer.inference.predictor",
            "train": "vaer.api"}
 

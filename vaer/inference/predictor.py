@@ -17,8 +17,8 @@ from vaer.inference.recording import FaceMemory, Recording
 from vaer.inference.sound import levels_of
 from vaer.inference.source import ArraySource, FileSource, Source, is_prepared
 from vaer.inference.summary import mean_of, tracks_of
-from vaer.inference.timeline import FORMAT, Timeline
 from vaer.media.probe import Probe
+from vaer.renderings.timeline import FORMAT, Timeline
 
 Progress = Callable[[float], None]
 """Gets the end, in seconds, of every window that is answered."""

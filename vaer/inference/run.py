@@ -12,9 +12,9 @@ from vaer.claim import Content, claim
 from vaer.errors import MediaError, RunError, UserError
 from vaer.inference.inputs import find_inputs
 from vaer.inference.predictor import Predictor
-from vaer.inference.timeline import FORMAT, Timeline
 from vaer.media.probe import probe
 from vaer.renderings import RENDERINGS
+from vaer.renderings.timeline import FORMAT, Timeline
 
 ANSWERS = Content("the answers of a network", "answers", "predict anew")
 SETTINGS = "predict.json"

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from vaer.inference.timeline import Timeline
 from vaer.renderings.picture import render_picture
 from vaer.renderings.subtitles import render_subtitles
 from vaer.renderings.table import render_table
+from vaer.renderings.timeline import Timeline
 from vaer.renderings.webvtt import render_webvtt
 
 Rendering = Callable[[Timeline, Path], None]

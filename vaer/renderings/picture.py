@@ -2,15 +2,15 @@
 
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from vaer.inference.timeline import Timeline
 from vaer.renderings.spans import Span, spans_of
+from vaer.renderings.timeline import Timeline
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MOST_TRACKS = 12
 """Bands of one picture; of more tracks the longest are drawn, and the title says so."""
@@ -26,6 +26,10 @@ def render_picture(timeline: Timeline, path: Path) -> None:
     levels = timeline.content["recording"]["levels"]
     height = 0.16 * len(classes) + 0.35
     heights = [height] * len(tracks) + [0.7] * (levels is not None)
+    # Half a second, for which whoever draws nothing does not wait.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(9, 1.3 + sum(heights) + 0.12 * len(heights)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(max(1, len(heights)), 1, sharex=True, squeeze=False, height_ratios=heights or [1])[:, 0]
@@ -42,7 +46,7 @@ def render_picture(timeline: Timeline, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _draw_band(axes: Axes, name: str, windows: list[dict[str, Any]], spans: list[Span], classes: tuple[str, ...],
+def _draw_band(axes: "Axes", name: str, windows: list[dict[str, Any]], spans: list[Span], classes: tuple[str, ...],
                duration_s: float) -> None:
     """Each window as a column of grey fields between the middles of its overlaps; over them the likeliest class."""
     for number, window in enumerate(windows):
@@ -65,7 +69,7 @@ def _draw_band(axes: Axes, name: str, windows: list[dict[str, Any]], spans: list
     axes.set_ylabel(name, fontsize=8)
 
 
-def _draw_waveform(axes: Axes, levels: dict[str, Any]) -> None:
+def _draw_waveform(axes: "Axes", levels: dict[str, Any]) -> None:
     peaks = np.array(levels["peaks"])
     times = (np.arange(len(peaks)) + 0.5) * levels["step_s"]
     axes.fill_between(times, -peaks, peaks, color="0.25", linewidth=0)

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from vaer.inference.timeline import Timeline, likeliest
+from vaer.renderings.timeline import Timeline, likeliest
 
 
 class Span(NamedTuple):

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vaer.inference.timeline import Timeline
 from vaer.renderings.spans import spans_of
+from vaer.renderings.timeline import Timeline
 
 
 def render_subtitles(timeline: Timeline, path: Path) -> None:

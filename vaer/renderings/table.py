@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vaer.inference.timeline import Timeline
+from vaer.renderings.timeline import Timeline
 
 
 def render_table(timeline: Timeline, path: Path) -> None:

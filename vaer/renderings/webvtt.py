@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from vaer.inference.timeline import Timeline
 from vaer.renderings.spans import spans_of
 from vaer.renderings.subtitles import stamp
+from vaer.renderings.timeline import Timeline
 
 
 def render_webvtt(timeline: Timeline, path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from makers import make_timeline
 
 from vaer.errors import NewerFormatError, UserError
-from vaer.inference.timeline import Timeline, likeliest
+from vaer.renderings.timeline import Timeline, likeliest
 
 
 def test_a_timeline_is_its_json(tmp_path):
