@@ -17,7 +17,7 @@ from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm", "--partition", "--gpus"}  # of accelerate, sbatch
+FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm-size", "--partition", "--gpus"}  # of others
 
 
 def known_flags():
