@@ -3,7 +3,8 @@
     python benchmarks/prose.py [--before COMMIT]
 
 Counts words of running text: code blocks, tables, headings, pictures and links' addresses are left out; a sentence ends
-with a full stop, a question mark, a colon or the end of its paragraph or list item. Writes benchmarks/results/prose.json.
+with a full stop, a question mark, a colon or the end of its paragraph or list item.
+Writes benchmarks/results/prose.json.
 """
 
 import argparse

@@ -49,6 +49,11 @@ def test_settings_and_scans_cost_no_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_no_file_is_over_400_lines():
+    paths = [*SOURCES, *ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/**/*.py")]
+    assert [path for path in paths if len(path.read_text(encoding="utf-8").splitlines()) > 400] == []
+
+
 def test_sources_are_ascii():
     for path in SOURCES:
         assert path.read_text(encoding="utf-8").isascii(), path
