@@ -291,6 +291,20 @@ def _weights(parser: ArgumentParser, parsed: Namespace) -> None:
     print("\n".join(describe(parsed.source)))
 
 
+def _fill_curves(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=str,
+                        help="Folders of runs, finished or not; seeds and folds of the same settings become one band.")
+    parser.add_argument("--out", type=str | None, default=None,
+                        help="Name of both files without .png and .pdf; none takes RUN/curves of the first run.")
+
+
+def _curves(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.report.curves import draw
+
+    out = Path(parsed.out) if parsed.out else Path(parsed.runs[0]) / "curves"
+    print("\n".join(draw([Path(run) for run in parsed.runs], out)))
+
+
 def _fill_doctor(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="Print JSON, for a report of a fault.")
 
@@ -306,6 +320,7 @@ COMMANDS = {
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
+    "curves": Command("Draw what runs learned, epoch by epoch; seeds and folds as a band.", _fill_curves, _curves),
     "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict),
     "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
     "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,
