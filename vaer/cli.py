@@ -125,6 +125,8 @@ def _fill_evaluate(parser: ArgumentParser) -> None:
                         help="Folders of runs that trained; a folder of folds is scored as one, over all its clips.")
     parser.add_argument("--pool", type=str | None, default=None,
                         help="Score all the runs as folds of one evaluation, each clip once, into this folder.")
+    parser.add_argument("--report", action="store_true",
+                        help="Write report.html, a page of all that was found, into the folder of the first run.")
     add_flags(parser, Options)
 
 
@@ -135,6 +137,15 @@ def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
     from vaer.evaluation.run import evaluate  # costs torch, which a flag that is wrong does not
 
     evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)
+    if parsed.report:
+        from accelerate import PartialState
+
+        from vaer.report.page import write_report
+        from vaer.runs.folder import RunFolder
+
+        if PartialState().is_main_process:
+            page = write_report([RunFolder(Path(run)) for run in parsed.runs], options.suffix)
+            print(f"{page}: open it in a browser")
 
 
 def _add_asking(parser: ArgumentParser, result: str) -> None:

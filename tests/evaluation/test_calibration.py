@@ -2,13 +2,27 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from vaer.evaluation.calibration import UNCHANGED, calibration_error, choose_temperature, fit_temperature, scale
+from vaer.evaluation.calibration import (
+    UNCHANGED,
+    calibration_error,
+    choose_temperature,
+    fit_temperature,
+    reliability,
+    scale,
+)
 
 
 def test_calibration_error_by_hand():
     # confidences .9 .9 (one right: gap .4) in one bin, .6 .6 (both right: gap .4) in another; half the clips each
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.6, 0.4], [0.4, 0.6]])
     assert calibration_error(probabilities, np.array([0, 1, 0, 1])) == pytest.approx(0.4)
+
+
+def test_bins_of_reliability_by_hand():
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.62, 0.38], [0.4, 0.6]])
+    low, high = reliability(probabilities, np.array([0, 1, 0, 1]))  # 0.6 to 0.667, and 0.867 to 0.933
+    assert low == {"from": 9 / 15, "to": 10 / 15, "clips": 2, "confidence": pytest.approx(0.61), "right": 1.0}
+    assert high == {"from": 13 / 15, "to": 14 / 15, "clips": 2, "confidence": pytest.approx(0.9), "right": 0.5}
 
 
 def test_certain_and_right_is_calibrated():

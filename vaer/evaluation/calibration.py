@@ -1,5 +1,7 @@
 """Whether probabilities can be taken at their word, and one temperature that mends them."""
 
+from typing import Any
+
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
@@ -12,17 +14,23 @@ UNCHANGED = 1.0
 """The temperature where none was kept: answers stay as they are."""
 
 
-def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Expected calibration error of probabilities (clips, classes) in 15 equal bins (Guo 2017, arXiv 1706.04599).
-
-    The mean distance, over clips, between the confidence of a bin's answers and the share of them that is right.
-    """
+def reliability(probabilities: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
+    """How often answers (clips, classes) of like confidence are right, in 15 equal bins; empty bins are left out."""
     confidence = probabilities.max(axis=1)
     right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
-    gaps = [abs(right[bins == number].mean() - confidence[bins == number].mean()) * (bins == number).mean()
+    return [{"from": int(number) / BINS, "to": (int(number) + 1) / BINS, "clips": int((bins == number).sum()),
+             "confidence": float(confidence[bins == number].mean()), "right": float(right[bins == number].mean())}
             for number in np.unique(bins)]
-    return float(sum(gaps))
+
+
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Expected calibration error over the bins of `reliability` (Guo 2017, arXiv 1706.04599).
+
+    The mean distance, over clips, between the confidence of a bin's answers and the share of them that is right.
+    """
+    return float(sum(abs(row["right"] - row["confidence"]) * row["clips"]
+                     for row in reliability(probabilities, labels)) / len(labels))
 
 
 def choose_temperature(probabilities: np.ndarray, labels: np.ndarray, speakers: np.ndarray) -> float:

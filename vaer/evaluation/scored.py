@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vaer.errors import RunError, UserError
-from vaer.evaluation.calibration import calibration_error, scale
+from vaer.evaluation.calibration import calibration_error, reliability, scale
 from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score, score_classes, score_speakers
 from vaer.records import UNKNOWN_SPEAKER
@@ -98,12 +98,14 @@ def _adaptation(setting: dict[str, Any], clips: list[int]) -> str | None:
 def _calibration(answers: Answers, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """The calibration error as answered, and after each fold's temperature where all folds have one."""
     found: dict[str, Any] = {"error": calibration_error(probabilities, labels), "error_scaled": None,
-                             "temperatures": answers.temperatures}
+                             "temperatures": answers.temperatures, "bins": reliability(probabilities, labels),
+                             "bins_scaled": None}
     if all(value is not None for value in answers.temperatures.values()):
         scaled = probabilities.copy()
         for fold, temperature in answers.temperatures.items():
             rows = (answers.table["fold"].astype(str) == fold).to_numpy()
             scaled[rows] = scale(probabilities[rows], temperature)
+        found["bins_scaled"] = reliability(scaled, labels)
         found["error_scaled"] = calibration_error(scaled, labels)
     return found
 

@@ -1,0 +1,35 @@
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from vaer.report import figures
+
+BINS = [{"from": 0.2, "to": 0.4, "clips": 3, "confidence": 0.3, "right": 0.25},
+        {"from": 0.8, "to": 1.0, "clips": 9, "confidence": 0.9, "right": 0.7}]
+MADE = {
+    "confusion": lambda: figures.confusion([[3, 1], [0, 4]], ["<happy>", "sad & tired"]),
+    "dots": lambda: figures.dots({"7": 0.2, "8": 0.9}, total=0.5, span=(0.4, 0.6), chance=0.125, what="UAR"),
+    "reliability": lambda: figures.reliability(BINS, BINS),
+    "curves": lambda: figures.curves([[(1, 0.5), (2, 0.4)], [(1, 0.6), (2, 0.3)]], what="loss")}
+
+
+@pytest.mark.parametrize("name", sorted(MADE))
+def test_a_figure_is_whole_and_the_same_each_time(name):
+    svg = MADE[name]()
+    ElementTree.fromstring(svg)
+    assert svg == MADE[name]()
+    assert "var(--ink)" in svg
+    assert not re.search("|".join(figures.COLORS), svg)
+
+
+def test_every_count_of_the_confusion_is_written():
+    texts = ["".join(node.itertext()).strip() for node in ElementTree.fromstring(MADE["confusion"]()).iter()
+             if node.tag.endswith("text")]
+    assert texts.count("3") == texts.count("1") == texts.count("4") == 1
+    assert "<happy>" in texts
+    assert "0" not in texts
+
+
+def test_a_perfect_class_fills_its_field():
+    assert figures.confusion([[4, 0], [0, 4]], ["a", "b"]) != figures.confusion([[4, 0], [1, 3]], ["a", "b"])

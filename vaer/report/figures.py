@@ -1,0 +1,115 @@
+"""Figures of a report, as SVG that takes the colours of the page around it."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+INK, ACCENT, SOFT = "#010203", "#040506", "#070809"
+"""Colours that stand for those of the page, which differ in light and dark."""
+COLORS = {INK: "var(--ink)", ACCENT: "var(--accent)", SOFT: "var(--soft)"}
+STYLE = {"svg.fonttype": "none", "svg.hashsalt": "vaer", "font.family": "sans-serif", "font.size": 11,
+         "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+         "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
+
+
+def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
+    """Counts of label by prediction: the area of a square is the share of its label's clips."""
+    with matplotlib.rc_context(STYLE):
+        side = 2.0 + 0.55 * len(classes)
+        figure, axes = _axes(side + 0.6, side)
+        for row, label_counts in enumerate(counts):
+            total = max(1, sum(label_counts))
+            for column, count in enumerate(label_counts):
+                share = count / total
+                half = 0.5 * share ** 0.5 * 0.94
+                axes.add_patch(matplotlib.patches.Rectangle((column - half, row - half), 2 * half, 2 * half,
+                                                            color=ACCENT if row == column else SOFT, linewidth=0))
+                if count:
+                    axes.text(column, row, str(count), ha="center", va="center")
+        places = range(len(classes))
+        axes.set_xticks(places, classes, rotation=45, ha="right")
+        axes.set_yticks(places, classes)
+        axes.set(xlim=(-0.5, len(classes) - 0.5), ylim=(len(classes) - 0.5, -0.5), xlabel="prediction", ylabel="label",
+                 aspect="equal")
+        return _svg(figure, "Confusion: label by prediction, counts of clips")
+
+
+def dots(rows: dict[str, float], *, total: float, span: Sequence[float] | None, chance: float, what: str) -> str:
+    """A dot a row over 0 to 1; a line at the score of all, a band for its interval, a dotted line at chance."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(6.4, 0.9 + 0.24 * max(3, len(rows)))
+        if span is not None:
+            axes.axvspan(*span, color=SOFT, linewidth=0, alpha=0.6)
+        axes.axvline(total, color=ACCENT, linewidth=1.5)
+        axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
+        axes.plot(list(rows.values()), range(len(rows)), "o", color=INK, markersize=5)
+        axes.set_yticks(range(len(rows)), list(rows))
+        axes.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel=what)
+        return _svg(figure, f"{what}, a dot a row")
+
+
+def reliability(bins: Sequence[dict[str, Any]], scaled: Sequence[dict[str, Any]] | None) -> str:
+    """How often an answer of a given probability is right: raw as filled dots, scaled by a temperature as rings."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(4.4, 4.0)
+        axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=":")
+        _bins(axes, bins, "as the network answers", filled=True)
+        if scaled:
+            _bins(axes, scaled, "with the temperature", filled=False)
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of the prediction", ylabel="share that is right",
+                 aspect="equal")
+        axes.legend(loc="upper left")
+        return _svg(figure, "Reliability")
+
+
+def _bins(axes: Axes, bins: Sequence[dict[str, Any]], label: str, *, filled: bool) -> None:
+    most = max(row["clips"] for row in bins)
+    axes.scatter([row["confidence"] for row in bins], [row["right"] for row in bins], label=label,
+                 s=[15 + 120 * row["clips"] / most for row in bins], edgecolors=INK, linewidths=1.2,
+                 facecolors=ACCENT if filled else "none")
+
+
+def curves(runs: Sequence[Sequence[tuple[float, float]]], *, what: str) -> str:
+    """One line a run over its epochs."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(5.2, 2.8)
+        for number, points in enumerate(runs):
+            axes.plot([epoch for epoch, _ in points], [value for _, value in points], color=INK,
+                      linestyle=("-", "--", "-.", ":")[number % 4], linewidth=1.3, label=f"fold {number}")
+        axes.set(xlabel="epoch", ylabel=what)
+        axes.margins(x=0.02)
+        if len(runs) > 1:
+            axes.legend(ncols=2, fontsize="small")
+        return _svg(figure, f"{what} by epoch")
+
+
+def _axes(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.patch.set_alpha(0)
+    axes = figure.add_subplot()
+    axes.patch.set_alpha(0)
+    return figure, axes
+
+
+def _svg(figure: Figure, title: str) -> str:
+    """The figure as text: the same figure gives the same bytes; ids that nothing points at are left out."""
+    target = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
+    text = target.getvalue()
+    text = text[text.index("<svg"):]
+    for color, name in COLORS.items():
+        text = text.replace(color, name)
+    used = set(re.findall(r"(?:#|url\(#)([\w-]+)", text))
+    text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
+    text = re.sub(r"<svg [^>]*?viewBox=\"([^\"]+)\"[^>]*>",
+                  lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{title}" '
+                                f'style="max-width: {round(figure.get_figwidth() * 96)}px" '
+                                f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">', text,
+                  count=1)
+    return re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL).strip()

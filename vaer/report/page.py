@@ -1,0 +1,120 @@
+"""One HTML file of everything that an evaluation found: nothing is fetched, nothing is computed but its drawing."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from vaer.claim import write_text
+from vaer.evaluation.scored import compare
+from vaer.report import figures
+from vaer.report.sources import Source, read_source
+from vaer.runs.folder import RunFolder
+
+MOST_ERRORS = 20
+MOST_SPEAKERS = 60
+"""More dots than these are not read any more."""
+
+
+def write_report(runs: Sequence[RunFolder], suffix: str = "") -> Path:
+    """Write the page of scored runs into the first one's folder, and return where it is; raises UserError.
+
+    `suffix` is what the files of this evaluation carry in their names. The same files give the same bytes.
+    """
+    path = runs[0].path / f"report{suffix}.html"
+    write_text(path, render([read_source(run, suffix) for run in runs]))
+    return path
+
+
+def render(sources: Sequence[Source]) -> str:
+    """The page as text, each run compared with the first; names, labels and settings are escaped."""
+    first, *others = (source.scored for source in sources)
+    environment = Environment(loader=PackageLoader("vaer.report", "."), autoescape=True, undefined=StrictUndefined,
+                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
+    return environment.get_template("page.html").render(
+        title=f"Emotion recognition: {', '.join(source.name for source in sources)}",
+        differences=[without_folders(compare(first, other)) for other in others],
+        sources=[_shown(source) for source in sources])
+
+
+def _shown(source: Source) -> dict[str, Any]:
+    facts = source.scored.facts
+    return {"name": source.name, "facts": {"folds": None} | facts, "modalities": source.modalities,
+            "sha256": source.sha256, "settings": source.settings, "verdict": _verdict(source),
+            "errors": _errors(source), "made_by": _made_by(source),
+            "svg": {name: [Markup(part) for part in svg] if isinstance(svg, list) else Markup(svg)
+                    for name, svg in _figures(source).items()}}
+
+
+def _figures(source: Source) -> dict[str, Any]:
+    facts = source.scored.facts
+    chance = 1 / facts["classes_present"]
+    speakers = dict(sorted(((name, row["uar"]) for name, row in facts["per_speaker"].items()),
+                           key=lambda pair: (pair[1], pair[0]))[:MOST_SPEAKERS])
+    bins = facts["calibration"].get("bins")
+    return {"confusion": figures.confusion(facts["confusion"], facts["classes"]),
+            "speakers": figures.dots(speakers, total=facts["uar"], span=(facts["intervals"] or {}).get("uar"),
+                                     chance=chance, what="UAR") if speakers else "",
+            "reliability": figures.reliability(bins, facts["calibration"]["bins_scaled"]) if bins else "",
+            "curves": [figures.curves(runs, what=what) for what, runs in _curves(source).items()]}
+
+
+def _curves(source: Source) -> dict[str, list[list[tuple[float, float]]]]:
+    """What the logs have of each epoch, a list a fold."""
+    names = {"training loss": "loss", "validation UAR": "validation_uar"}
+    found = {what: [[(row["epoch"], row[key]) for row in log if row.get(key) is not None and "epoch" in row]
+                    for log in source.logs] for what, key in names.items()}
+    return {what: runs for what, runs in found.items() if any(runs)}
+
+
+def _verdict(source: Source) -> list[tuple[str, str]]:
+    """What a reader must know before the number."""
+    facts, run = source.scored.facts, source.runs[0] if source.runs else {}
+    selected = ("the validation speakers" if facts.get("validation") == "select"
+                else "nothing: validation clips trained too, and the last epoch counts")
+    rows = [("protocol", facts["protocol"] + (f", {facts['remark']}" if facts.get("remark") else "")),
+            ("fold", ", ".join(map(str, facts["fold"])) if isinstance(facts["fold"], list) else str(facts["fold"])),
+            ("what chose the epoch", selected),
+            ("guard", facts["split"]),
+            ("tested on", f"{facts['clips']} clips of "
+                          f"{str(facts['speakers']) + ' speakers' if facts['speakers'] else 'unknown speakers'}"),
+            ("classes", ", ".join(facts["classes"])),
+            ("modality", facts["modality"])]
+    if facts["adaptation"]:
+        rows.append(("adaptation", facts["adaptation"]))
+    if facts.get("clips_cut"):
+        rows.append(("cut", f"{facts['clips_cut']} clips are longer than {facts['max_seconds']:g} s and were cut to "
+                            f"their middle"))
+    return [*rows, ("began with", _beginning(run))]
+
+
+def _beginning(run: dict[str, Any]) -> str:
+    """What the network started from."""
+    if run.get("started_from"):
+        return without_folders(f"the run {run['started_from']}")
+    return without_folders("; ".join(f"{branch}: {report}" for branch, report in (run.get("pretrained") or {}).items())
+                           ) or "random weights"
+
+
+def without_folders(text: str) -> str:
+    """The text with the last name of every path in it alone: a page may be given away."""
+    return re.sub(r"(?:[\w.~-]*/)+([\w.-]+)", r"\1", text)
+
+
+def _errors(source: Source) -> list[dict[str, Any]]:
+    """The clips whose wrong prediction was the most probable, as predictions.csv has them."""
+    table = source.scored.answers.table
+    wrong = table[table["prediction"] != table["label"]]
+    rows = [{"id": row["id"], "speaker": row["speaker"], "label": row["label"], "prediction": row["prediction"],
+             "probability": float(row[row["prediction"]])} for _, row in wrong.iterrows()]
+    return sorted(rows, key=lambda row: (-row["probability"], row["id"]))[:MOST_ERRORS]
+
+
+def _made_by(source: Source) -> str:
+    run = source.runs[0] if source.runs else {}
+    versions = ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items() if version)
+    commit = run.get("git_commit")
+    return f"{versions}{f'; commit {commit}' if commit else ''}" or "not known"

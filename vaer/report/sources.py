@@ -1,0 +1,72 @@
+"""What a report is made from: the files that an evaluation and a training left in a run's folder."""
+
+import dataclasses
+import hashlib
+import json
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from vaer.claim import read_facts
+from vaer.config import Config, differing
+from vaer.evaluation.saved import read_scored
+from vaer.evaluation.scored import Scored
+from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
+from vaer.runs.folder import RunFolder
+
+MODALITIES = ("video", "audio")
+PLACES = ("output", "data.root", "train.resume")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """One scored run, or the folds of one scored together."""
+
+    name: str
+    """Without the folders above it: no path of a machine goes into a page."""
+    scored: Scored
+    """metrics.json and predictions.csv."""
+    modalities: dict[str, dict[str, Any]]
+    """metrics_video.json and metrics_audio.json, where they were made."""
+    sha256: str
+    """Of predictions.csv."""
+    runs: list[dict[str, Any]]
+    """run.json of the run, or of each fold."""
+    logs: list[list[dict[str, Any]]]
+    """The rows of log.jsonl of the run, or of each fold."""
+    settings: dict[str, Any]
+    """Settings that differ from their defaults, by dotted name."""
+
+
+def read_source(folder: RunFolder, suffix: str = "") -> Source:
+    """The files of a scored run, `suffix` in their names; raises UserError where one is missing or broken."""
+    scored = read_scored(folder.path, suffix)
+    parts = folder.folds()
+    place = RunFolder(folder.pooled) if folder.has_folds() else folder
+    return Source(
+        name=folder.path.resolve().name, scored=scored,
+        modalities={name: read_facts(path) for name in MODALITIES
+                    if (path := place.metrics_path(f"_{name}{suffix}")).is_file()},
+        sha256=hashlib.sha256(place.predictions_path(suffix).read_bytes()).hexdigest(),
+        runs=[part.facts() for part in parts], logs=[_log(part.log_path) for part in parts],
+        settings=_unusual(parts[0].settings()))
+
+
+def _log(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _unusual(config: Config) -> dict[str, Any]:
+    """Settings that a person chose: neither at their default, nor what a preset says, nor where files lie."""
+    presets = {"model.video": VIDEO_PRESETS.get(config.model.video.preset, {}),
+               "model.audio": AUDIO_PRESETS.get(config.model.audio.preset, {})}
+    found = {}
+    for name in differing(Config(), config):
+        section, _, field = name.rpartition(".")
+        value = reduce(getattr, name.split("."), config)
+        if name in PLACES or value is None or presets.get(section, {}).get(field) == value:
+            continue
+        found[name] = Path(value).name if isinstance(value, str) and "/" in value else value
+    return found
