@@ -4,11 +4,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from vaer.models.fusion.bottleneck import BottleneckFusion
-from vaer.models.fusion.concat import ConcatFusion
-from vaer.models.fusion.cross_attention import CrossAttentionFusion
-from vaer.models.fusion.gated import GatedFusion
-from vaer.models.fusion.mean import MeanFusion
+from vaer.choose import classes_of
 from vaer.records import Fused, Stream
 
 
@@ -33,10 +29,6 @@ class Fusion(Protocol):
         ...
 
 
-FUSIONS: dict[str, type[Fusion]] = {
-    "bottleneck": BottleneckFusion,
-    "concat": ConcatFusion,
-    "cross_attention": CrossAttentionFusion,
-    "gated": GatedFusion,
-    "mean": MeanFusion,
-}
+FUSIONS: dict[str, type[Fusion]] = classes_of(__name__, "Fusion",
+                                              "bottleneck", "concat", "cross_attention", "gated", "mean")
+"""By the name that `model.fusion.kind` gives them, which is that of their file: gated.py holds GatedFusion."""
