@@ -5,15 +5,15 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from vaer.config import FusionConfig
+from vaer.models.fusion.sequences import SequenceFusion
 from vaer.models.layers.clock import clock
-from vaer.models.layers.pooling import masked_statistics
 from vaer.models.layers.transformer import TransformerLayer
 from vaer.records import Fused, Stream
 
 START = 0.02  # deviation of the bottleneck tokens at the start, as that of a ViT's class token
 
 
-class BottleneckFusion(nn.Module):
+class BottleneckFusion(SequenceFusion):
     """Layers of each modality by itself, joined by bottleneck tokens, then a classifier on the statistics of both.
 
     MBT (Nagrani et al. 2021, arXiv 2107.00135): in each layer a modality's tokens attend to one another and to the
@@ -22,36 +22,23 @@ class BottleneckFusion(nn.Module):
     tokens), and in clips that lack a modality: the mean is over those that are present.
     """
 
-    def __init__(self, *, video_dim: int, audio_dim: int, num_classes: int, config: FusionConfig) -> None:
-        super().__init__()
-        self.inputs = nn.ModuleList([nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, config.dim))
-                                     for dim in (video_dim, audio_dim)])
+    def make_layers(self, config: FusionConfig) -> nn.ModuleList:
+        """A layer of both modalities each, and what the bottleneck holds at the start."""
         self.bottleneck = nn.Parameter(START * torch.randn(config.bottlenecks, config.dim))
-        self.layers = nn.ModuleList([BottleneckLayer(config) for _ in range(config.layers)])
-        self.norms = nn.ModuleList([nn.LayerNorm(config.dim) for _ in range(2)])
-        self.out_dim = config.dim
-        self.hidden = nn.Sequential(nn.Linear(4 * config.dim, config.dim), nn.GELU())
-        self.dropout = nn.Dropout(config.dropout)
-        self.classifier = nn.Linear(config.dim, num_classes)
+        return nn.ModuleList([BottleneckLayer(config) for _ in range(config.layers)])
 
     def forward(self, video: Stream, audio: Stream, *, attention: bool = False) -> Fused:
         """The hidden vector; with `attention` how video reads in the last layer what audio wrote in the one before."""
-        streams = video, audio
-        masks = [stream.tokens.mask for stream in streams]
-        values = [enter(stream.tokens.values) + clock(stream.tokens.times, self.out_dim)
-                  for enter, stream in zip(self.inputs, streams, strict=True)]
+        pair = self.enter(video, audio)
+        masks = [tokens.mask for tokens in pair]
+        values = [tokens.values + clock(tokens.times, self.out_dim) for tokens in pair]
         shared = repeat(self.bottleneck, "tokens dim -> batch tokens dim", batch=len(masks[0]))
         flows = []
         for layer in self.layers:
             values, shared, flow = layer(values, masks, shared, attention=attention)
             flows.append(flow)
-        pooled = [masked_statistics(stream.tokens._replace(values=norm(part)))
-                  for norm, stream, part in zip(self.norms, streams, values, strict=True)]
-        return Fused(self.hidden(torch.cat(pooled, dim=1)), flows[-1].read @ flows[-2].written if attention else None)
-
-    def answer(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
-        """The classifier's logits."""
-        return self.classifier(self.dropout(embedding))
+        hidden = self.pool([tokens._replace(values=part) for tokens, part in zip(pair, values, strict=True)])
+        return Fused(hidden, flows[-1].read @ flows[-2].written if attention else None)
 
 
 class Flow:
