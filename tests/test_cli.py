@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -100,3 +101,25 @@ def test_a_file_whose_name_begins_like_a_flag(tmp_path, monkeypatch, capsys):
         main(["check", "-a.wav"])
     assert capsys.readouterr().err.endswith("-a.wav is taken for a flag, and there is a file of that name: write "
                                             "./-a.wav.\n")
+
+
+@pytest.mark.parametrize("arguments", ["--help", "train --help all"])
+def test_a_reader_who_stops_reading_is_no_error(arguments):
+    """As in `vaer train --help all | head -0`; what was printed before stands in a buffer of Python's."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-c", "from vaer.cli import main; main()", *arguments.split()]
+    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, check=False)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_broken_pipe_that_is_not_the_screen_stays_an_error(monkeypatch, capsys, tmp_path):
+    def broken(*_):
+        raise BrokenPipeError("a worker is gone")
+
+    monkeypatch.setitem(COMMANDS, "doctor", COMMANDS["doctor"]._replace(run=broken))
+    with (tmp_path / "screen").open("w") as screen:
+        monkeypatch.setattr(sys, "stdout", screen)
+        with pytest.raises(BrokenPipeError, match="a worker is gone"):
+            main(["doctor"])

@@ -17,7 +17,8 @@ from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOREIGN = {"--quiet", "--config_file", "--help", "--logdir", "--shm-size", "--partition", "--gpus"}  # of others
+FOREIGN = {"--quiet", "--config_file", "--help", "--help_all",
+           "--logdir", "--shm-size", "--partition", "--gpus"}  # of others
 
 
 def known_flags():

@@ -1,11 +1,10 @@
 """The command `vaer`: one table of subcommands, and the one place where errors become a sentence."""
 
-import difflib
 import os
+import select
 import sys
 from argparse import ArgumentError
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -14,7 +13,8 @@ from jsonargparse import ArgumentParser, Namespace
 from vaer import __version__
 from vaer.config import add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
-from vaer.instead import instead_of
+from vaer.explain import config_files, explained, nearest
+from vaer.short_help import ALL, asks_for_help, short_help
 
 
 class Command(NamedTuple):
@@ -23,11 +23,43 @@ class Command(NamedTuple):
     about: str
     fill: Callable[[ArgumentParser], None]
     run: Callable[[ArgumentParser, Namespace], None]
+    short: tuple[str, ...] = ()
+    """The settings that --help shows, where all of them are too many to read; --help all shows those."""
+
+
+PIPE_STATUS = 128 + 13  # of a program that SIGPIPE ends
+USUAL = ("config", "output", "seed", "data.corpus", "data.root", "data.protocol", "data.fold", "data.num_frames",
+         "data.size", "model.video.enabled", "model.video.preset", "model.video.pretrained", "model.audio.enabled",
+         "model.audio.preset", "model.audio.pretrained", "model.fusion.kind", "train.epochs", "train.batch_size",
+         "train.lr", "train.mixed_precision", "train.resume")
+"""The settings of training that people change first."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run a subcommand; ends the process with status 2 for wrong input and 1 for a failed run, one sentence each."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    """Run a subcommand; ends the process with status 2 for wrong input and 1 for a failed run, one sentence each.
+
+    Where nobody reads on (`vaer check FOLDER | head`) it ends without a word, as programs do that the signal ends.
+    """
+    try:
+        try:
+            _main(sys.argv[1:] if arguments is None else arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        if not _nobody_reads():
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left would fail once more at the end
+        sys.exit(PIPE_STATUS)
+
+
+def _nobody_reads() -> bool:
+    """Whether standard output is a pipe without a reader."""
+    watch = select.poll()
+    watch.register(sys.stdout.fileno(), 0)
+    return any(event & select.POLLERR for _, event in watch.poll(0))
+
+
+def _main(arguments: list[str]) -> None:
     if not arguments or arguments[0] in ("-h", "--help"):
         print(_overview())
         return
@@ -40,13 +72,19 @@ def main(arguments: list[str] | None = None) -> None:
         parser = ArgumentParser(prog=f"vaer {arguments[0]}", description=command.about, exit_on_error=False,
                                 allow_abbrev=False)
         command.fill(parser)
+        if asks_for_help(arguments[1:]):
+            print(short_help(parser, command.short) if command.short and not set(arguments[1:]) & ALL
+                  else parser.format_help())
+            return
         command.run(parser, _parsed(parser, arguments[1:]))
     except ArgumentError as error:
-        _end(2, _explained(error, parser, arguments))
+        _end(2, explained(error, parser, arguments))
     except UserError as error:
         _end(2, str(error))
     except RunError as error:
         _end(1, str(error))
+    except BrokenPipeError:
+        raise
     except (OSError, ImportError, RuntimeError, AttributeError) as error:
         if isinstance(error, OSError) and error.filename is not None:  # no permission, a full disk, a file for a folder
             _end(2, f"{error.filename}: {error.strerror}; look at that path, its permissions and the room on its disk.")
@@ -67,7 +105,9 @@ def _overview() -> str:
 
 def _command(name: str) -> Command:
     if name not in COMMANDS:
-        raise UserError(f"vaer {name}: there is no such command; choose from {', '.join(COMMANDS)}.")
+        near = nearest(name, COMMANDS)
+        raise UserError(f"vaer {name}: there is no such command; choose from {', '.join(COMMANDS)}"
+                        + (f"; did you mean {near}?" if near else "."))
     return COMMANDS[name]
 
 
@@ -80,35 +120,8 @@ def _parsed(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     try:
         return parser.parse_args(arguments)
     except UnicodeDecodeError as error:
-        raise UserError(f"{' or '.join(_files(arguments))}: is not UTF-8 ({error.reason} at byte {error.start}); save "
-                        f"it again as that.") from error
-
-
-def _files(arguments: list[str]) -> list[str]:
-    return [value for flag, value in pairwise([*arguments, ""]) if flag == "--config"] + [
-        part.removeprefix("--config=") for part in arguments if part.startswith("--config=")]
-
-
-def _explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]) -> str:
-    """One sentence from a parser's error, with the nearest known name for an unknown one."""
-    for path in filter(os.path.isfile, _files(arguments)):
-        instead = instead_of(path)
-        if instead:
-            return f"{path}: {instead}."
-    text = " ".join(str(error).split())
-    known = [option for action in parser._actions for option in action.option_strings]
-    if "unrecognized arguments: " in text:
-        unknown = text.split("unrecognized arguments: ")[1].split()[0]
-        near = difflib.get_close_matches(unknown.split("=")[0], known, n=1, cutoff=0.5)
-        if os.path.exists(unknown):
-            return f"{unknown} is taken for a flag, and there is a file of that name: write ./{unknown}."
-        return f"{unknown} is no flag of this command" + (f"; did you mean {near[0]}?" if near else "; see --help.")
-    if "does not accept option" in text:
-        group, unknown = text.split("'")[1], text.split("'")[3]
-        near = difflib.get_close_matches(f"--{group}.{unknown}", known, n=1, cutoff=0.5)
-        text = f"{group}.{unknown} is no setting" + (f"; did you mean {near[0].lstrip('-')}?" if near else ".")
-    files = _files(arguments)
-    return (f"{files[-1]}: " if files and "Expected" not in text and "expected one" not in text else "") + text
+        raise UserError(f"{' or '.join(config_files(arguments))}: is not UTF-8 ({error.reason} at byte {error.start}); "
+                        f"save it again as that.") from error
 
 
 def _train(parser: ArgumentParser, parsed: Namespace) -> None:
@@ -327,7 +340,7 @@ def _doctor(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 COMMANDS = {
-    "train": Command("Train the network on a corpus.", add_settings, _train),
+    "train": Command("Train the network on a corpus.", add_settings, _train, USUAL),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
