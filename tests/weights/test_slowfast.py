@@ -73,7 +73,7 @@ def error(ours, wanted):
 
 def compare(theirs, ours, frames, alpha):
     """Errors of the features before the head and of the logits through their head."""
-    pictures = normalise(frames)
+    pictures = normalise(frames).to(theirs.blocks[6].proj.weight.dtype)
     index = slow_index(frames.shape[1], alpha)
     features = []
     hook = theirs.blocks[5].register_forward_hook(lambda module, inputs, output: features.append(output.flatten(1)))
@@ -97,12 +97,14 @@ def test_equals_pytorchvideo_in_evaluation_and_in_training(tmp_path, preset, ful
                                          f"classifier of {400 if full else 5} classes")
     ours = SlowFast(config=config)
     assert apply(ours, weights, "x.pyth").fresh == []
-    for training in (False, True):
-        theirs.train(training)
-        ours.train(training)
-        features, logits = compare(theirs, ours, clips(), config.alpha)
-        assert features < 1e-5
-        assert logits < 1e-5
+    features, logits = compare(theirs.eval(), ours.eval(), clips(), config.alpha)
+    assert features < 1e-5
+    assert logits < 1e-5
+    # Norms over the statistics of a few values enlarge rounding: in single precision pytorchvideo's own answers move
+    # by 5e-5 when its memory format changes. In double precision only the same network agrees.
+    features, logits = compare(theirs.double().train(), ours.double().train(), clips(), config.alpha)
+    assert features < 1e-11
+    assert logits < 1e-11
     buffers = dict(ours.named_buffers())
     learned = [name for name in buffers if name.endswith("running_var")]
     their_weights = read_slowfast(theirs.state_dict(), tmp_path).tensors

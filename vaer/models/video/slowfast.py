@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vaer.config import VideoConfig, require
+from vaer.models.layers.convolution import FoldedConv3d, convolve_and_norm
 from vaer.models.layers.statistics import batch_norms, recompute_in_backward
 from vaer.records import Tokens
 
@@ -31,13 +32,13 @@ class Stem(nn.Module):
 
     def __init__(self, *, dim: int, time_kernel: int) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(3, dim, (time_kernel, 7, 7), stride=(1, 2, 2), padding=(time_kernel // 2, 3, 3),
-                              bias=False)
+        self.conv = FoldedConv3d(3, dim, (time_kernel, 7, 7), stride=(1, 2, 2), padding=(time_kernel // 2, 3, 3),
+                                 bias=False)
         self.norm = nn.BatchNorm3d(dim)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The features after convolution, norm, ReLU and max pooling."""
-        values = F.relu(self.norm(self.conv(pictures)), inplace=True)
+        values = F.relu(convolve_and_norm(self.conv, self.norm, pictures), inplace=True)
         return F.max_pool3d(values, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
 
 
@@ -50,24 +51,26 @@ class Bottleneck(nn.Module):
     def __init__(self, *, in_dim: int, inner_dim: int, time_kernel: int, stride: int) -> None:
         super().__init__()
         out_dim = EXPANSION * inner_dim
-        self.conv_a = nn.Conv3d(in_dim, inner_dim, (time_kernel, 1, 1), padding=(time_kernel // 2, 0, 0), bias=False)
+        self.conv_a = FoldedConv3d(in_dim, inner_dim, (time_kernel, 1, 1), padding=(time_kernel // 2, 0, 0),
+                                   bias=False)
         self.norm_a = nn.BatchNorm3d(inner_dim)
-        self.conv_b = nn.Conv3d(inner_dim, inner_dim, (1, 3, 3), stride=(1, stride, stride), padding=(0, 1, 1),
-                                bias=False)
+        self.conv_b = FoldedConv3d(inner_dim, inner_dim, (1, 3, 3), stride=(1, stride, stride), padding=(0, 1, 1),
+                                   bias=False)
         self.norm_b = nn.BatchNorm3d(inner_dim)
-        self.conv_c = nn.Conv3d(inner_dim, out_dim, 1, bias=False)
+        self.conv_c = FoldedConv3d(inner_dim, out_dim, 1, bias=False)
         self.norm_c = nn.BatchNorm3d(out_dim)
         self.shortcut = nn.Sequential()
         if in_dim != out_dim or stride != 1:
-            self.shortcut.add_module("conv", nn.Conv3d(in_dim, out_dim, 1, stride=(1, stride, stride), bias=False))
+            self.shortcut.add_module("conv", FoldedConv3d(in_dim, out_dim, 1, stride=(1, stride, stride), bias=False))
             self.shortcut.add_module("norm", nn.BatchNorm3d(out_dim))
 
     def forward(self, values: Tensor) -> Tensor:
         """The sum of the residual and the shortcut, after a ReLU."""
-        residual = F.relu(self.norm_a(self.conv_a(values)), inplace=True)
-        residual = F.relu(self.norm_b(self.conv_b(residual)), inplace=True)
-        residual = self.norm_c(self.conv_c(residual))
-        return F.relu(residual + self.shortcut(values), inplace=True)
+        residual = F.relu(convolve_and_norm(self.conv_a, self.norm_a, values), inplace=True)
+        residual = F.relu(convolve_and_norm(self.conv_b, self.norm_b, residual), inplace=True)
+        residual = convolve_and_norm(self.conv_c, self.norm_c, residual)
+        shortcut = convolve_and_norm(*self.shortcut, values) if len(self.shortcut) else values
+        return F.relu(residual.add_(shortcut), inplace=True)
 
 
 class Lateral(nn.Module):
@@ -79,13 +82,13 @@ class Lateral(nn.Module):
     def __init__(self, *, fast_dim: int, kernel: int, alpha: int) -> None:
         super().__init__()
         # An odd kernel padded by its half gives ceil(time / alpha) steps: the slow rate, whatever the kernel.
-        self.conv = nn.Conv3d(fast_dim, LATERAL_RATIO * fast_dim, (kernel, 1, 1), stride=(alpha, 1, 1),
-                              padding=(kernel // 2, 0, 0), bias=False)
+        self.conv = FoldedConv3d(fast_dim, LATERAL_RATIO * fast_dim, (kernel, 1, 1), stride=(alpha, 1, 1),
+                                 padding=(kernel // 2, 0, 0), bias=False)
         self.norm = nn.BatchNorm3d(LATERAL_RATIO * fast_dim)
 
     def forward(self, fast: Tensor) -> Tensor:
         """The fast features after a strided convolution over time, norm and ReLU."""
-        return F.relu(self.norm(self.conv(fast)), inplace=True)
+        return F.relu(convolve_and_norm(self.conv, self.norm, fast), inplace=True)
 
 
 class Pathway(nn.Module):
