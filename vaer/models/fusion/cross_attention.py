@@ -1,17 +1,20 @@
 """Two sequences that attend to each other on one clock in seconds."""
 
 import math
+from typing import Any
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from vaer.config import FusionConfig
 from vaer.models.fusion.sequences import SequenceFusion
 from vaer.records import Fused, Stream, Tokens
 
 FURTHEST_S = 0.4  # heads start looking up to this far before and after their own moment
+MANY_PAIRS = 2**16  # of a query and a key: from here on the backward pass computes the weights again
 NARROW_S, WIDE_S = 0.1, 4.0  # width at the start: a syllable, or longer than the clips of most corpora
 
 
@@ -32,8 +35,8 @@ class CrossAttentionFusion(SequenceFusion):
         """The hidden vector; with `attention` how video attended to audio in the last layer."""
         pair = self.enter(video, audio)
         for layer in self.layers:
-            *pair, weights = layer(*pair)
-        return Fused(self.pool(pair), weights if attention else None)
+            *pair, weights = layer(*pair, attention=attention)
+        return Fused(self.pool(pair), weights)
 
 
 class CrossLayer(nn.Module):
@@ -48,11 +51,11 @@ class CrossLayer(nn.Module):
                           nn.Dropout(config.dropout), nn.Linear(2 * config.dim, config.dim)) for _ in range(2)])
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, video: Tokens, audio: Tokens) -> tuple[Tokens, Tokens, Tensor]:
-        """The two sequences, and the weights (batch, heads, video time, audio time)."""
+    def forward(self, video: Tokens, audio: Tokens, *, attention: bool) -> tuple[Tokens, Tokens, Tensor | None]:
+        """The two sequences; with `attention` the weights (batch, heads, video time, audio time)."""
         sides = [tokens._replace(values=norm(tokens.values))
                  for norm, tokens in zip(self.norms, (video, audio), strict=True)]
-        heard, weights = self.attentions[0](sides[0], sides[1])
+        heard, weights = self.attentions[0](sides[0], sides[1], attention=attention)
         seen, _ = self.attentions[1](sides[1], sides[0])
         results = []
         for tokens, other, think in zip((video, audio), (heard, seen), self.feed_forwards, strict=True):
@@ -80,21 +83,65 @@ class TimedAttention(nn.Module):
         self.offset_s = nn.Parameter(offsets_s)
         self.log_width_s = nn.Parameter(widths_s.log())
 
-    def forward(self, queries: Tokens, keys: Tokens) -> tuple[Tensor, Tensor]:
-        """Values (batch, query time, dim) and weights (batch, heads, query time, key time)."""
+    def forward(self, queries: Tokens, keys: Tokens, *, attention: bool = False) -> tuple[Tensor, Tensor | None]:
+        """Values (batch, query time, dim); with `attention` weights (batch, heads, query time, key time)."""
         q, k, v = (rearrange(layer(tokens.values), "batch time (heads dim) -> batch heads time dim", heads=self.heads)
                    for layer, tokens in ((self.query, queries), (self.key, keys), (self.value, keys)))
-        logits = (q @ k.mT).float() / math.sqrt(q.shape[3]) + self._preference(queries, keys)
-        hidden = ~rearrange(keys.mask, "batch key -> batch 1 1 key")
-        logits = logits.masked_fill(hidden, torch.finfo(logits.dtype).min)  # (batch, heads, query time, key time)
         heard = rearrange(keys.mask.any(1), "batch -> batch 1 1 1")
-        weights = F.softmax(logits, dim=3) * heard
-        values = rearrange(weights.to(v.dtype) @ v, "batch heads time dim -> batch time (heads dim)")
+        weights = None
+        if attention:
+            weights = F.softmax((q @ k.mT).float() / math.sqrt(q.shape[3]) + self._preference(queries, keys), dim=3)
+            weights = weights * heard
+            values = weights.to(v.dtype) @ v
+        elif torch.is_grad_enabled() and q.shape[2] * k.shape[2] >= MANY_PAIRS:
+            values = checkpoint(self._hear, q, k, v, queries, keys, use_reentrant=False, preserve_rng_state=False)
+        else:
+            values = self._hear(q, k, v, queries, keys)
+        values = rearrange(values, "batch heads time dim -> batch time (heads dim)")
         return self.out(values) * heard[:, 0], weights
 
+    def _hear(self, q: Tensor, k: Tensor, v: Tensor, queries: Tokens, keys: Tokens) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self._preference(queries, keys).to(q.dtype))
+
     def _preference(self, queries: Tokens, keys: Tokens) -> Tensor:
-        """(batch, heads, query time, key time), 0 where a key stands exactly where the head looks."""
-        distance_s = (rearrange(keys.times, "batch key -> batch 1 1 key")
-                      - rearrange(queries.times, "batch query -> batch 1 query 1"))
-        offset_s, width_s = (rearrange(part, "heads -> heads 1 1") for part in (self.offset_s, self.log_width_s.exp()))
-        return -((distance_s - offset_s) ** 2) / (2 * width_s ** 2)
+        # A clip without any key may look at all of its zeros: a softmax over nothing is NaN.
+        seen = keys.mask | ~keys.mask.any(1, keepdim=True)
+        return Preference.apply(queries.times, keys.times, seen, self.offset_s, self.log_width_s)
+
+
+class Preference(torch.autograd.Function):
+    """What a head adds to its logits, (batch, heads, query time, key time): 0 where a key stands where it looks.
+
+    Minus infinity stands where `mask` (batch, key time) hides the key. The backward pass computes the distances
+    again: autograd would keep four tensors of this size, the largest of the fusion.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query_times: Tensor, key_times: Tensor, mask: Tensor, offset_s: Tensor,
+                log_width_s: Tensor) -> Tensor:
+        """-(t_key - t_query - offset)^2 / (2 width^2), of the type of the offsets."""
+        ctx.save_for_backward(query_times, key_times, mask, offset_s, log_width_s)
+        width_s = rearrange(log_width_s.exp(), "heads -> heads 1 1")
+        apart = _apart_s(query_times, key_times, offset_s)
+        made = apart.square_().div_(-2 * width_s ** 2)
+        return made.masked_fill_(~rearrange(mask, "batch key -> batch 1 1 key"), -torch.inf)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Of the offsets and the logarithms of the widths."""
+        query_times, key_times, mask, offset_s, log_width_s = ctx.saved_tensors
+        precision = (-2 * log_width_s).exp()
+        of_offset, of_width = torch.zeros_like(offset_s), torch.zeros_like(log_width_s)
+        for head in range(len(offset_s)):  # one by one: each needs as much memory as its logits
+            apart = _apart_s(query_times, key_times, offset_s[head:head + 1])[:, 0]
+            gradient = gradients[0][:, head].masked_fill(~mask[:, None], 0).mul_(apart)
+            of_offset[head] = gradient.sum() * precision[head]
+            of_width[head] = gradient.mul_(apart).sum() * precision[head]
+        return None, None, None, of_offset, of_width
+
+
+def _apart_s(query_times: Tensor, key_times: Tensor, offset_s: Tensor) -> Tensor:
+    """(batch, heads, query time, key time): how far a key stands behind where a head looks."""
+    distance_s = (rearrange(key_times, "batch key -> batch 1 1 key")
+                  - rearrange(query_times, "batch query -> batch 1 query 1"))
+    return distance_s - rearrange(offset_s, "heads -> heads 1 1")
