@@ -47,8 +47,9 @@ test-newest: setup  ## every test in .venv-newest, on the newest versions that s
 test-oldest: setup  ## every test in .venv-oldest, on the oldest versions that setup.cfg allows
 	$(call try,oldest,lowest-direct)
 
-lint: setup  ## style
+lint: setup  ## style, and types of what others call
 	$(BIN)/ruff check .
+	$(BIN)/mypy
 
 site: setup  ## the pages as a site, build/site/index.html; a broken link fails
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -b html docs build/site

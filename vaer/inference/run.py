@@ -1,7 +1,7 @@
 """Predicting many files: one answer each, interrupted and resumed at will, bad files named and left out."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -43,9 +43,12 @@ def predict_files(predictor: Predictor, named: Sequence[str], out: Path, *, rend
         done_s = 0.0
         for number, (path, answer) in enumerate(files.items(), start=1):
             bar.update(task, description=f"file {number} of {len(files)}")
+
+            def tell(end_s: float, before: float = done_s) -> None:
+                bar.update(task, completed=before + end_s)
+
             try:
-                timeline = _one(predictor, path, out / f"{answer}.json",
-                                lambda end_s, before=done_s: bar.update(task, completed=before + end_s))
+                timeline = _one(predictor, path, out / f"{answer}.json", tell)
             except MediaError as error:
                 bad += 1
                 print(f"vaer: {error}", file=sys.stderr)
@@ -60,7 +63,7 @@ def predict_files(predictor: Predictor, named: Sequence[str], out: Path, *, rend
                        f"leave them out.")
 
 
-def _one(predictor: Predictor, path: str, place: Path, progress) -> Timeline:  # noqa: ANN001 (as in `Predictor.ask`)
+def _one(predictor: Predictor, path: str, place: Path, progress: Callable[[float], None]) -> Timeline:
     """The timeline of a file, answered now or before."""
     if place.is_file():
         there = Timeline.read(place)

@@ -6,9 +6,8 @@ import tempfile
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol
 
-import av
 import numpy as np
 from av import VideoFrame
 
@@ -20,6 +19,7 @@ from vaer.media.frames import frames_of, numbered
 from vaer.media.media import sound_span
 from vaer.media.probe import Probe, opened, probe, undecoded
 from vaer.media.shapes import Shape, canvas_of, placed, squared
+from vaer.media.streams import video_of
 from vaer.runs.recipe import PREPARED
 
 
@@ -59,7 +59,7 @@ class FileSource:
         canvas = canvas_of(facts.shapes) if count else (0, 0)
         plain = facts.shapes == (Shape(*canvas),)
         with opened(self.name) as container:
-            stream = cast(av.VideoStream, container.streams[cast(int, facts.video_index)])
+            stream = video_of(container, facts.video_index)
             flow = frames_of(container, stream, self.name)
             for number, frame, shape in numbered(flow, facts.stamps):
                 if number != following:

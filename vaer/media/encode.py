@@ -27,24 +27,24 @@ def write_film(path: Path, frames: Iterable[np.ndarray], shown_s: np.ndarray, wa
         # a twentieth.
         video = _add_video(output, size, 30, quality, gop, tune="fastdecode")
         video.codec_context.time_base = CLOCK
-        audio = _add_audio(output, "flac") if waveform is not None else None
-        written, stamp = 0, -1
+        sound = None if waveform is None else _Sound(output, waveform)
+        stamp = -1
         for frame, time_s in zip(frames, shown_s, strict=True):
-            while audio is not None and written < len(waveform) and written <= time_s * SAMPLE_RATE:
-                written = _mux_piece(output, audio, waveform, written)
+            if sound is not None:
+                sound.write_until(time_s)
             image = av.VideoFrame.from_ndarray(frame, format="rgb24")
             stamp = max(stamp + 1, round(time_s / CLOCK))  # an AVI may show two frames at one time, an mp4 may not
             image.pts, image.time_base = stamp, CLOCK
             output.mux(video.encode(image))
         output.mux(video.encode())
-        if audio is not None:
-            _mux_rest(output, audio, waveform, written)
+        if sound is not None:
+            sound.finish()
 
 
 def write_sound(path: Path, waveform: np.ndarray, kind: Literal["flac", "mp4"] = "flac") -> None:
     """A FLAC of 16 bits, by itself or in an mp4 without frames, of (samples,) float32 at `SAMPLE_RATE`."""
     with av.open(str(path), "w", format=kind, options=BIT_EXACT) as output:
-        _mux_rest(output, _add_audio(output, "flac"), waveform, 0)
+        _Sound(output, waveform).finish()
 
 
 def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
@@ -72,10 +72,10 @@ def encode_waveform(waveform: np.ndarray, codec: Literal["aac", "flac"] = "aac")
     """An mp4 of AAC, or of FLAC of 16 bits, from (samples,) float32 at `SAMPLE_RATE`."""
     store = io.BytesIO()
     with av.open(store, "w", format="mp4", options=BIT_EXACT) as output:
-        audio = _add_audio(output, codec)
         if codec == "flac":
-            _mux_rest(output, audio, waveform, 0)
+            _Sound(output, waveform).finish()
         else:
+            audio = _add_audio(output, codec)
             audio.bit_rate = 64_000
             output.mux(audio.encode(_audio_frame(waveform[None], "fltp", SAMPLE_RATE, 0)))
             output.mux(audio.encode())
@@ -84,7 +84,7 @@ def encode_waveform(waveform: np.ndarray, codec: Literal["aac", "flac"] = "aac")
 
 def join(path: Path, video: bytes, audio: bytes) -> None:
     """An mp4 that holds copies of the packets of two others: frames of the one, sound of the other."""
-    with (av.open(io.BytesIO(video)) as frames, av.open(io.BytesIO(audio)) as sound,
+    with (av.open(io.BytesIO(video), "r") as frames, av.open(io.BytesIO(audio), "r") as sound,
           av.open(str(path), "w", format="mp4", options=BIT_EXACT) as output):
         pairs = [(source, output.add_stream_from_template(source.streams[0])) for source in (frames, sound)]
         packets = []
@@ -121,15 +121,26 @@ def _audio_frame(samples: np.ndarray, form: str, sample_rate: int, first: int) -
     return frame
 
 
-def _mux_piece(output: av.container.OutputContainer, stream: av.AudioStream, waveform: np.ndarray, first: int) -> int:
-    """Write a second of a waveform from sample `first` on as 16 bits; the sample after it."""
-    piece = waveform[first:first + PIECE]
-    levels = (piece * 2**15).round().clip(-2**15, 2**15 - 1).astype(np.int16)
-    output.mux(stream.encode(_audio_frame(levels[None], "s16", SAMPLE_RATE, first)))
-    return first + len(piece)
+class _Sound:
+    """A waveform that goes into a file as FLAC of 16 bits, by the second."""
 
+    def __init__(self, output: av.container.OutputContainer, waveform: np.ndarray) -> None:
+        self.output, self.waveform, self.written = output, waveform, 0
+        self.stream = _add_audio(output, "flac")
 
-def _mux_rest(output: av.container.OutputContainer, stream: av.AudioStream, waveform: np.ndarray, first: int) -> None:
-    while first < len(waveform):
-        first = _mux_piece(output, stream, waveform, first)
-    output.mux(stream.encode())
+    def write_until(self, time_s: float) -> None:
+        """Write what begins up to `time_s`, in whole seconds."""
+        while self.written < len(self.waveform) and self.written <= time_s * SAMPLE_RATE:
+            self._write_piece()
+
+    def finish(self) -> None:
+        """Write the rest, and what the encoder holds."""
+        while self.written < len(self.waveform):
+            self._write_piece()
+        self.output.mux(self.stream.encode())
+
+    def _write_piece(self) -> None:
+        piece = self.waveform[self.written:self.written + PIECE]
+        levels = (piece * 2**15).round().clip(-2**15, 2**15 - 1).astype(np.int16)
+        self.output.mux(self.stream.encode(_audio_frame(levels[None], "s16", SAMPLE_RATE, self.written)))
+        self.written += len(piece)

@@ -9,6 +9,7 @@ import numpy as np
 
 from vaer.media.packets import READERS, REORDER, Packets, through
 from vaer.media.shapes import NAMING_ASPECT, Shape, aspect_of, orientation_of
+from vaer.media.streams import tick, video_of
 
 # Containers in which decord 0.6 and torchcodec 0.11 were seen to find the frame asked for. In MPEG program streams
 # both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.
@@ -47,8 +48,9 @@ def learn(path: str, container: av.container.InputContainer, packets: Packets, f
     stamped = container.format.name not in ("avi", "asf") or (
         container.format.name == "asf" and packets.stream.codec_context.name not in REORDERING)
     trusted = stamped and first is not None and _are_frames(packets, shown)
-    stamps, shapes = np.asarray(shown, dtype=np.int64), (first,)
-    time_base = packets.stream.time_base
+    stamps = np.asarray(shown, dtype=np.int64)
+    shapes: tuple[Shape, ...] = () if first is None else (first,)
+    time_base = tick(packets.stream)
     if not trusted:
         with av.open(os.path.abspath(path), metadata_errors="replace") as anew:
             frames = list(_decoded(path, anew, packets.stream.index))
@@ -139,22 +141,22 @@ def first_shape(packet: av.Packet, stream: av.VideoStream) -> Shape | None:
 def _decoded(path: str, container: av.container.InputContainer,
              index: int) -> Iterator[tuple[int | None, int | None, Shape]]:
     """Time stamp, decoding time stamp and shape of every frame."""
-    for frame, shape in frames_of(container, container.streams[index], path):
+    for frame, shape in frames_of(container, video_of(container, index), path):
         yield frame.pts, frame.dts, shape
 
 
 def _times_of(frames: list[tuple[int | None, int | None, Shape]], packets: Packets, stamped: bool) -> np.ndarray:
     """(frames,) seconds: their time stamps; where most have none, those of decoding; else an even rate."""
     stream = packets.stream
-    shown, decoded = (np.array([np.nan if stamp is None else float(stamp * stream.time_base) for stamp in column])
+    shown, decoded = (np.array([np.nan if stamp is None else float(stamp * tick(stream)) for stamp in column])
                       for column in ([pts for pts, _, _ in frames], [dts for _, dts, _ in frames]))
     if 2 * np.isfinite(shown).sum() < np.isfinite(decoded).sum() and packets.first_dts is not None:
         # A frame that waits for others gets the time of the packet that set it free: all are late alike.
-        shown = decoded - decoded[np.isfinite(decoded)][0] + float(packets.first_dts * stream.time_base)
+        shown = decoded - decoded[np.isfinite(decoded)][0] + float(packets.first_dts * tick(stream))
     elif not stamped and (shown > decoded).all():  # every frame came out at once: none is shown later than decoded
         shown = decoded
     rate = stream.average_rate or stream.guessed_rate
-    return mended(shown, 1 / float(rate) if rate else 1 / RATE, float((stream.start_time or 0) * stream.time_base))
+    return mended(shown, 1 / float(rate) if rate else 1 / RATE, float((stream.start_time or 0) * tick(stream)))
 
 
 def mended(times: np.ndarray, step_s: float, start_s: float = 0.0) -> np.ndarray:
@@ -173,7 +175,7 @@ def mended(times: np.ndarray, step_s: float, start_s: float = 0.0) -> np.ndarray
     filled[known[-1] + 1:] += (numbers[known[-1] + 1:] - known[-1]) * step_s
     if _displacement(filled) <= REORDER:  # decoders show in the right order what has the stamps of another
         return np.sort(filled)
-    for here in np.flatnonzero(np.diff(filled) < 0) + 1:
+    for here in (np.flatnonzero(np.diff(filled) < 0) + 1).tolist():
         _mend(filled, here, step_s)
     return np.maximum.accumulate(filled)
 

@@ -20,6 +20,7 @@ from vaer.media import frames, promises, streams
 from vaer.media.frames import first_shape
 from vaer.media.packets import Packets, through
 from vaer.media.shapes import UPRIGHT, Orientation, Shape
+from vaer.media.streams import tick
 
 MISSING_S = 0.5
 # Containers whose header tells how long the file is.
@@ -102,8 +103,8 @@ def _require_whole(path: str, container: av.container.InputContainer, video: Pac
     mp4 counts its pictures; others name a duration, which is only held against them when half a second is missing.
     Formats without either (mpg, ogg, aac) cannot tell.
     """
-    counted = video is not None and "mp4" in container.format.name.split(",")
-    if counted and video.num_packets < video.stream.frames:
+    counted = "mp4" in container.format.name.split(",")
+    if video is not None and counted and video.num_packets < video.stream.frames:
         raise MediaError(path, f"is cut off: its header counts {video.stream.frames} pictures and {video.num_packets} "
                                f"are there; make or download it again")
     promised_s = promises.promised(container, None if video is None else video.stream)
@@ -157,12 +158,12 @@ def _read(container: av.container.InputContainer, path: str) -> _Read:
         if not packet.size and packet.pts is None:  # what PyAV ends every stream with
             continue
         unstamped = unstamped or packet.pts is None
-        end_s = None if packet.pts is None else float((packet.pts + (packet.duration or 0)) * packet.time_base)
+        end_s = None if packet.pts is None else float((packet.pts + (packet.duration or 0)) * tick(packet))
         last_stamp_s = max(last_stamp_s, end_s or 0.0)
         if index in videos:
             videos[index].add(packet)
             if packet.is_keyframe and firsts.get(index) is None and packet.stream.codec_context is not None:
-                firsts[index] = first_shape(packet, packet.stream)
+                firsts[index] = first_shape(packet, videos[index].stream)
         elif packet.stream.type == "audio":
             num_sounds[index] = num_sounds.get(index, 0) + 1
             if end_s is not None and not packet.is_discard:
@@ -181,7 +182,7 @@ def _end_of(frame_times: np.ndarray, video: Packets | None, sound_end_s: float |
     """When the last thing ends that the file presents, seconds from the first; `video` are packets to be trusted."""
     end_s = max(0.0, (sound_end_s or origin_s) - origin_s)
     if video is not None and video.end is not None:
-        end_s = max(end_s, float(video.end * video.stream.time_base) - origin_s)
+        end_s = max(end_s, float(video.end * tick(video.stream)) - origin_s)
     if len(frame_times) > 1:  # the last frame is shown as long as the others, whatever its packet says
         end_s = max(end_s, frame_times[-1] + float(np.median(np.diff(frame_times))))
     return float(end_s)
@@ -195,13 +196,14 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
     with opened(path) as container:
         read, sounds = _read(container, path), list(container.streams.audio)
         video_index, sound_index = streams.choose_video(read.videos), streams.choose_sound(sounds, read.num_sounds)
-        packets = read.videos.get(video_index)
+        packets = None if video_index is None else read.videos[video_index]
         taken = [container.streams[index] for index in (video_index, sound_index) if index is not None]
         _require_sense(path, taken)
         if read.last_stamp_s or not read.unstamped:
             _require_whole(path, container, packets, read.last_stamp_s)
-        found = _frames_of(path, container, packets, read.firsts.get(video_index))
-        starts = [float(stream.start_time * stream.time_base) for stream in taken if stream.start_time is not None]
+        first = None if video_index is None else read.firsts.get(video_index)
+        found = _frames_of(path, container, packets, first)
+        starts = [float(stream.start_time * tick(stream)) for stream in taken if stream.start_time is not None]
         if found.stamps is None:
             starts += found.times[:1].tolist()
         origin_s = min(starts or found.times[:1].tolist(), default=0.0)  # raw streams say nothing of a start
@@ -210,7 +212,7 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
                                    f"its true frame rate")
         trusted = packets if found.stamps is not None or len(frame_times) < 2 else None
-        sound = container.streams[sound_index] if sound_index is not None else None
+        sound = None if sound_index is None else streams.sound_of(container, sound_index)
         end_s = _end_of(frame_times, trusted, _sound_end(container, read, sound), origin_s)
         if not end_s > 0:
             raise MediaError(path, NOTHING_SHOWN)

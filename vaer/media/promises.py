@@ -4,6 +4,8 @@ import struct
 
 import av
 
+from vaer.media.streams import tick
+
 # ASF Specification 1.20.05, 3.2: the object that tells size and duration, in tenths of a microsecond with the preroll.
 ASF_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 ASF_FIELDS = struct.Struct("<16sQ16sQQQQQQI")
@@ -16,10 +18,10 @@ def sound_end(container: av.container.InputContainer, stream: av.AudioStream, st
     AVI has no stamps, and FFmpeg counts blocks of some codecs wrongly (E-AC-3 190 times too long), or its writers did
     (ADPCM: a header of hours): the shorter of the two counts. Packets without stamps leave the header's word.
     """
-    named_s = None if not stream.duration else float((stream.duration + (stream.start_time or 0)) * stream.time_base)
-    if stamped_s is None or (named_s is not None and container.format.name == "avi"):
-        return named_s if stamped_s is None else min(named_s, stamped_s)
-    return stamped_s
+    named_s = None if not stream.duration else float((stream.duration + (stream.start_time or 0)) * tick(stream))
+    if stamped_s is None or named_s is None:
+        return named_s if stamped_s is None else stamped_s
+    return min(named_s, stamped_s) if container.format.name == "avi" else stamped_s
 
 
 def promised(container: av.container.InputContainer, video: av.VideoStream | None) -> float:
@@ -29,7 +31,7 @@ def promised(container: av.container.InputContainer, video: av.VideoStream | Non
     Windows Media file says where the file is shorter, and guesses.
     """
     if container.format.name == "avi":
-        return float(max(video.frames, video.duration or 0) * video.time_base) if video is not None else 0.0
+        return float(max(video.frames, video.duration or 0) * tick(video)) if video is not None else 0.0
     if container.format.name == "asf":
         return _asf_duration(container.name)
     return (container.duration or 0) / av.time_base

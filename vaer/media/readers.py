@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from importlib import metadata
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from av import VideoFrame
@@ -13,6 +13,10 @@ from av import VideoFrame
 from vaer.media.frames import frames_of, numbered
 from vaer.media.probe import opened, probe, undecoded
 from vaer.media.shapes import Shape, rgb, squared
+from vaer.media.streams import video_of
+
+if TYPE_CHECKING:  # costs torch
+    from torch import Tensor
 
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "128")  # its 10,240 means minutes on a truncated file
 AT_ONCE = 8  # pictures of full size that torchcodec holds: 22 MB at 1280 x 720
@@ -68,7 +72,7 @@ def read_with_torchcodec(request: Request) -> np.ndarray:
         raise RefusedError(str(error)) from error
 
 
-def _scaled(frames, request: Request) -> np.ndarray:  # noqa: ANN001 (a tensor; torch is not loaded for its name)
+def _scaled(frames: "Tensor", request: Request) -> np.ndarray:
     from torch.nn.functional import interpolate
 
     if frames.is_cuda:  # torch scales bytes on the processor only
@@ -92,7 +96,7 @@ def _in_order(path: str, indices: np.ndarray, convert: Callable[[VideoFrame, Sha
     wanted, facts = set(indices.tolist()), probe(path)
     pictures: dict[int, np.ndarray] = {}
     with opened(path) as container:
-        flow = frames_of(container, container.streams[facts.video_index], path)
+        flow = frames_of(container, video_of(container, facts.video_index), path)
         for number, frame, shape in numbered(flow, facts.stamps):
             if number in wanted:
                 pictures[number] = convert(frame, shape)

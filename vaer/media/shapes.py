@@ -1,12 +1,12 @@
 """How a decoded frame is shown: its turns and mirrors, the proportions of its pixels, and sizes that change midway."""
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, cast
 
 import av
 import numpy as np
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideData, Type
 from av.video.reformatter import VideoReformatter
 
 SQUARE = 0.01  # pixels that are squarer than this are square: scalers leave ratios such as 640:639 behind
@@ -51,7 +51,7 @@ class Shape(NamedTuple):
 
 def orientation_of(frame: av.VideoFrame, stream: av.VideoStream) -> Orientation:
     """The display matrix beside a frame, the stream's or its own; where there is none, the stream's tag `rotate`."""
-    matrix = frame.side_data.get(Type.DISPLAYMATRIX)
+    matrix = cast("Mapping[Type, SideData]", frame.side_data).get(Type.DISPLAYMATRIX)
     if matrix is None:
         return _of_tag(stream)
     right_x, right_y, _, down_x, down_y = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
@@ -120,7 +120,8 @@ def canvas_of(shapes: Iterable[Shape]) -> tuple[int, int]:
 
 
 def _fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    return tuple(max(1, round(side * longest / max(size))) for side in size)
+    width, height = (max(1, round(side * longest / max(size))) for side in size)
+    return width, height
 
 
 def placed(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.ndarray:

@@ -1,5 +1,9 @@
 """Which streams of a container are seen and heard, where it holds several; every decoder is given the same."""
 
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import cast
+
 import av
 
 from vaer.media.packets import Packets
@@ -13,6 +17,21 @@ ASIDE = Flag.hearing_impaired | Flag.visual_impaired | Flag.comment | Flag.karao
 def of_video(container: av.container.InputContainer) -> list[av.VideoStream]:
     """The streams that may be the video: a cover or the pictures of chapters are not."""
     return [stream for stream in container.streams.video if not stream.disposition & NO_VIDEO]
+
+
+def video_of(container: av.container.InputContainer, index: int | None) -> av.VideoStream:
+    """The stream of frames number `index`, which is there."""
+    return cast("av.VideoStream", container.streams[cast("int", index)])
+
+
+def sound_of(container: av.container.InputContainer, index: int | None) -> av.AudioStream:
+    """The stream of sound number `index`, which is there."""
+    return cast("av.AudioStream", container.streams[cast("int", index)])
+
+
+def tick(timed: av.stream.Stream | av.frame.Frame | av.Packet) -> Fraction:
+    """Seconds of one count of the clock by which something is stamped; FFmpeg gives one to whatever it opens."""
+    return cast("Fraction", timed.time_base)
 
 
 def choose_video(streams: dict[int, Packets]) -> int | None:
@@ -29,7 +48,7 @@ def choose_sound(streams: list[av.AudioStream], num_packets: dict[int, int]) -> 
     return _best([stream for stream in there if makes_sense(stream)] or there)
 
 
-def _best(streams: list[av.stream.Stream]) -> int | None:
+def _best(streams: Sequence[av.stream.Stream]) -> int | None:
     """Flags as a player honours them: the default one, then what is not made for some listeners alone."""
     ranked = sorted(streams, key=lambda stream: (not stream.disposition & Flag.default,
                                                  bool(stream.disposition & ASIDE)))
@@ -38,7 +57,10 @@ def _best(streams: list[av.stream.Stream]) -> int | None:
 
 def makes_sense(stream: av.stream.Stream) -> bool:
     """Whether there is a decoder for a stream and, of a video, a size."""
-    return stream.codec_context is not None and (stream.type != "video" or stream.width * stream.height > 0)
+    if stream.codec_context is None or stream.type != "video":
+        return stream.codec_context is not None
+    video = cast("av.VideoStream", stream)
+    return video.width * video.height > 0
 
 
 def describe(video: int | None, videos: list[av.VideoStream], sound: int | None,

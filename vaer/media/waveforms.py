@@ -8,7 +8,7 @@ the first channel, which hears all directions alike, is taken.
 import re
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import av
 import numpy as np
@@ -17,6 +17,7 @@ from av.filter import Graph
 from vaer.errors import MediaError, warn_once
 from vaer.media.packets import through
 from vaer.media.probe import opened, probe
+from vaer.media.streams import sound_of, tick
 
 SAMPLE_RATE = 16_000
 RUN_UP_S = 1.0  # lets codecs with memory settle
@@ -80,7 +81,7 @@ def hear(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE
     waveform = np.zeros(max(0, min(max(spell.end for spell in spells), end) - start), dtype=np.float32)
     for spell in spells:
         spell.write(waveform, start)
-    kept, whole = sum(spell.levels.powers for spell in spells)
+    kept, whole = np.sum([spell.levels.powers for spell in spells], axis=0)
     return Heard(waveform, bool(kept < CANCELLING * whole))
 
 
@@ -89,7 +90,7 @@ def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | 
     facts = probe(path)
     for may_jump in (True, False):
         with opened(path) as container:
-            stream, origin_s = container.streams[facts.sound_index], facts.origin_s
+            stream, origin_s = sound_of(container, facts.sound_index), facts.origin_s
             _require_known(path, stream)
             jumps = may_jump and start_s > RUN_UP_S and _may_be_entered(container, stream)
             flow = _decoded(container, stream, start_s + origin_s - RUN_UP_S if jumps else None)
@@ -97,8 +98,8 @@ def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | 
             for number, frame in enumerate(through(flow, path)):
                 if jumps and number == 0 and frame.pts is None:
                     break  # where the jump led to is not known: from the start then
-                counted = frame.pts is None or (number > 0 and _counts_blocks(container, stream))
-                yield frame, None if counted else float(frame.pts * frame.time_base) - origin_s
+                stamp = None if number > 0 and _counts_blocks(container, stream) else frame.pts
+                yield frame, None if stamp is None else float(stamp * tick(frame)) - origin_s
             else:
                 if number >= 0 or not jumps:
                     return
@@ -109,7 +110,7 @@ def _decoded(container: av.container.InputContainer, stream: av.AudioStream,
     """The frames from before `at_s` on, or all; none where the container leads nowhere (RealMedia without an index)."""
     if at_s is not None:
         try:
-            container.seek(round(at_s / stream.time_base), stream=stream)
+            container.seek(round(at_s / tick(stream)), stream=stream)
         except av.FFmpegError:
             return
     yield from container.decode(stream)
@@ -158,7 +159,7 @@ class _Spell:
         """The next frame; None for what the resampler still holds."""
         if frame is not None and self.packer is not None:
             self.packer.push(frame)
-            frame = self.packer.pull()
+            frame = cast("av.AudioFrame | None", self.packer.pull())
         self.levels.add(frame)
         for piece in self.mixer.mix(frame):
             self.pieces.append(piece)
