@@ -112,13 +112,20 @@ class AudioConfig:
     freeze_extractor: bool = False
     """Keep the weights of the feature extractor alone as they are."""
     time_masks: int = 0
-    """Filterbank only: stretches of time hidden in a training clip's features."""
+    """Stretches of time hidden in a training clip's features."""
     band_masks: int = 0
-    """Filterbank only: groups of bands hidden in a training clip's features."""
+    """Groups of neighbouring bands (filterbank) or channels of the features hidden in a training clip."""
+    layers_used: int | None = None
+    """Transformer layers that run; later ones are left out, and the norm behind the last with them. None uses all."""
+    mix_start: list[int] | None = None
+    """Layers that the mix starts at, 0 being the input of the first; none starts evenly. Others begin at a trace."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     dropout: float = 0.1
-    """Dropout inside the transformer and before the branch's own head, 0 to 1."""
+    """Dropout inside the transformer, 0 to 1."""
+    head_dropout: float | None = None
+    """Dropout before the branch's own head, 0 to 1; none takes that of the transformer, or 0 with train.probe_first,
+    which it would undo."""
     pretrained: str | None = None
     """Weights that the branch starts from: the name of a published speech encoder (which downloads), its folder, or
     the folder of a run; `vaer weights PATH` tells which settings it fits."""
@@ -129,7 +136,11 @@ class AudioConfig:
         require_range("model.audio.heads", self.heads, 1)
         require_range("model.audio.time_masks", self.time_masks, 0)
         require_range("model.audio.band_masks", self.band_masks, 0)
+        require_range("model.audio.layers_used", self.layers_used, 1)
+        require(self.mix_start is None or min(self.mix_start, default=-1) >= 0,
+                f"--model.audio.mix_start {self.mix_start} must hold numbers of layers, from 0.")
         require_range("model.audio.dropout", self.dropout, 0, 1)
+        require_range("model.audio.head_dropout", self.head_dropout, 0, 1)
         require(self.dim is None or self.heads is None or self.dim % self.heads == 0,
                 f"--model.audio.dim {self.dim} is not a multiple of --model.audio.heads {self.heads}.")
         sized = [name for name in ("extractor", "layers", "dim", "heads") if getattr(self, name) is not None]

@@ -198,3 +198,18 @@ def test_describing_knows_what_does_not_fit(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "whisper"}))
     about = "Hugging Face checkpoint of whisper (class unknown), no encoder that hears the waveform itself"
     assert describe_speech(tmp_path) == Weights({}, {}, about, {})
+
+
+@pytest.mark.parametrize(("family", "preset"), [("moonshine", None), ("wav2vec2", "wav2vec2_large_lv60k")])
+def test_layers_that_are_left_out_are_left_in_the_file_and_said(tmp_path, monkeypatch, family, preset):
+    settings = make_settings(family) if preset is None else make_kind(preset)
+    folder = save(make_encoder(settings), tmp_path / "it", "new")
+    kind = {"kind": "transformers"} if preset is None else {"preset": preset}
+    if preset is not None:
+        monkeypatch.setitem(BUILDERS, preset, small_builder(settings))
+    branch, weights = load(folder, layers_used=1, **kind)
+    beyond = [name for name, reason in weights.left.items() if reason == "beyond --model.audio.layers_used 1"]
+    assert any(".1." in name for name in beyond)
+    assert any(".2." in name for name in beyond)
+    assert any(name.endswith("layer_norm.weight") and ".layers." not in name for name in beyond)
+    assert len(branch.layers()) == 3

@@ -68,7 +68,8 @@ class VAER(nn.Module, PyTorchModelHubMixin):
             self.video_head = UnimodalHead(dim=self.video.out_dim, num_classes=num_classes, dropout=model.video.dropout)
         if model.audio.enabled:
             self.audio = choose(AUDIO_BRANCHES, model.audio.kind, "model.audio.kind")(config=model.audio)
-            self.audio_head = UnimodalHead(dim=self.audio.out_dim, num_classes=num_classes, dropout=model.audio.dropout)
+            dropout = model.audio.dropout if model.audio.head_dropout is None else model.audio.head_dropout
+            self.audio_head = UnimodalHead(dim=self.audio.out_dim, num_classes=num_classes, dropout=dropout)
         if self.video is not None and self.audio is not None:
             kind = choose(FUSIONS, model.fusion.kind, "model.fusion.kind")
             self.fusion = kind(video_dim=self.video.out_dim, audio_dim=self.audio.out_dim, num_classes=num_classes,

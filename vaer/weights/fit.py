@@ -1,5 +1,6 @@
 """Which presets of the speech branch are built as a checkpoint's network was."""
 
+import dataclasses
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ FIXED = {"hidden_act": "gelu", "feat_extract_activation": "gelu", "layer_norm_ep
 def facts_of(config: AudioConfig) -> dict[str, Any]:
     """How the branch of these settings is built, by the argument names of torchaudio's builders."""
     with torch.device("meta"):
-        branch = Wav2Vec(config=config)
+        branch = Wav2Vec(config=dataclasses.replace(config, layers_used=None, mix_start=None))
     if config.extractor == "filterbank":
         return {"extractor": "filterbank"}
     transformer, blocks = branch.encoder.transformer, branch.feature_extractor.conv_layers

@@ -1,6 +1,7 @@
 """Weights for the speech branch that others publish: torchaudio's bundles and Hugging Face checkpoints."""
 
 import difflib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from torch import Tensor
 from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.instead import instead_of
+from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.audio.encoders import BUNDLES
 from vaer.models.audio.hf_encoder import ENCODERS, build_encoder, require_waveform_encoder
 from vaer.weights.bundles import read_bundle
@@ -84,7 +86,7 @@ def to_transformers(tensors: dict[str, Tensor], config: AudioConfig) -> tuple[di
     and may put more before it.
     """
     with torch.device("meta"):
-        encoder = build_encoder(config)
+        encoder = build_encoder(replace(config, layers_used=None))
     wanted = encoder.state_dict()
     family = f"{encoder.base_model_prefix}."
     first = next(iter(wanted))
@@ -125,11 +127,26 @@ def _settings(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def _heard(weights: Weights, config: AudioConfig) -> Weights:
-    """The same; `about` says so where this run prepares waveforms otherwise than the checkpoint wants them."""
+    """The same without layers that are left out; `about` says where this run prepares waveforms otherwise."""
+    weights = _without_unused(weights, config)
     wanted = weights.settings.get("model.audio.normalize", config.normalize)
     if wanted == config.normalize:
         return weights
     return weights._replace(about=f"{weights.about}; this run differs: --model.audio.normalize {config.normalize}")
+
+
+def _without_unused(weights: Weights, config: AudioConfig) -> Weights:
+    """The same without the layers that `config` leaves out."""
+    if config.layers_used is None:
+        return weights
+    kind = AUDIO_BRANCHES[config.kind]
+    with torch.device("meta"):
+        whole, cut = (set(kind(config=replace(config, layers_used=used, mix_start=None)).state_dict())
+                      for used in (None, config.layers_used))
+    reason = f"beyond --model.audio.layers_used {config.layers_used}"
+    beyond = {name: reason for name in weights.tensors if name in whole - cut}
+    kept = {name: tensor for name, tensor in weights.tensors.items() if name not in beyond}
+    return weights._replace(tensors=kept, left=weights.left | beyond)
 
 
 def _unknown(source: str) -> str:

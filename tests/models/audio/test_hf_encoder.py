@@ -9,7 +9,7 @@ from makers import tiny_config
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
-from vaer.models.audio.hf_encoder import ENCODERS, TransformersEncoder
+from vaer.models.audio.hf_encoder import ENCODERS, MaskedGroupNorm, TransformersEncoder
 from vaer.models.network import VAER, network_settings
 
 FAMILIES = sorted(ENCODERS)
@@ -57,6 +57,69 @@ def test_layers_are_those_of_transformers(family):
     if "sew" in family:
         expected[-1] = output.hidden_states[-1]  # the last state is the one before it is drawn out to twice its length
     torch.testing.assert_close(branch(waveform, num_samples).values, torch.stack(expected).mean(0))
+
+
+@pytest.mark.parametrize("used", [1, 2, 3])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_layers_left_out_change_nothing_before_them(family, used):
+    """The mix of the first layers of the whole encoder, as they are before any norm that follows the last of all."""
+    whole, cut = make_branch(family, dropout=0.0), make_branch(family, dropout=0.0, layers_used=used)
+    kept = {name: tensor for name, tensor in whole.state_dict().items() if name in cut.state_dict()}
+    cut.load_state_dict(kept | {"mix.weights": torch.zeros(1 + used)})
+    layers = []
+    whole.mix.register_forward_pre_hook(lambda _, inputs: layers.append(inputs[0]))
+    waveform, num_samples = make_batch([9000, 9000], padding=0)
+    whole(waveform, num_samples)
+    tokens = cut(waveform, num_samples)
+    torch.testing.assert_close(tokens.values, torch.stack(layers[0][:1 + used]).mean(0))
+    tokens.values.sum().backward()
+    assert all(parameter.grad is not None for parameter in cut.parameters())
+    assert len(cut.layers()) == 2 + used
+
+
+def test_more_layers_than_there_are_cannot_be_used():
+    with pytest.raises(UserError, match=r"--model\.audio\.layers_used 4 is more than the encoder's 3 layers; lower it"):
+        make_branch("moonshine", layers_used=4)
+
+
+def test_clips_of_several_lengths_run_in_one_pass_where_the_encoder_can_be_masked():
+    for family, passes in (("moonshine", 1), ("hubert", 4)):  # lengths: 3001, 5000, 9000 and the shortest
+        branch, calls = make_branch(family), []
+        branch.encoder.register_forward_pre_hook(lambda *_, calls=calls: calls.append(1))
+        branch(*make_batch([3001, 5000, 9000, 1, 0, 5000]))
+        assert len(calls) == passes, family
+
+
+def test_a_masked_group_norm_is_that_of_each_clip_alone():
+    torch.manual_seed(0)
+    norm, values = torch.nn.GroupNorm(1, 4), torch.randn(2, 4, 10)
+    torch.nn.init.normal_(norm.weight)
+    torch.nn.init.normal_(norm.bias)
+    alone = [norm(values[:1, :, :7]), norm(values[1:])]
+    norm.__class__, norm.lengths = MaskedGroupNorm, torch.tensor([7, 10])
+    together = norm(values)
+    torch.testing.assert_close(together[:1, :, :7], alone[0])
+    torch.testing.assert_close(together[1:], alone[1])
+
+
+@pytest.mark.parametrize("family", ["moonshine", "sew", "wav2vec2"])
+def test_masks_hide_time_and_channels_of_a_training_clip_alone(family):
+    """The features that enter the transformer: whole rows of zeros at most a fifth of the time, columns a tenth."""
+    branch = make_branch(family, dropout=0.0, time_masks=1, band_masks=1)
+    features = []
+    branch._extractor_end().register_forward_hook(lambda _, __, values: features.append(values.detach()))
+    batch = make_batch([16000, 16000], padding=0)
+    whole = branch.eval()(*batch).values
+    assert torch.equal(branch(*batch).values, whole)
+    features.clear()
+    torch.manual_seed(0)
+    assert not torch.equal(branch.train()(*batch).values, whole)
+    for values in features:
+        for clip in values:  # (dim, time)
+            assert 0 < (clip == 0).all(0).float().mean() <= 0.25  # a step more at either end
+            assert (clip == 0).all(1).float().mean() <= 0.15
+    frozen = make_branch(family, dropout=0.0, time_masks=1, freeze=True).train()
+    assert torch.equal(frozen(*batch).values, frozen(*batch).values)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -1,6 +1,6 @@
 import torch
 
-from vaer.models.audio.masking import hide_stretches, length_mask
+from vaer.models.audio.masking import hide_features, hide_stretches, length_mask
 
 
 def test_length_mask_counts_from_the_left():
@@ -29,3 +29,16 @@ def test_no_masks_leave_the_generator_alone():
     values = torch.ones(1, 3, 1)
     assert hide_stretches(values, torch.tensor([3]), 0, 0.2) is values
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_features_are_hidden_in_time_and_over_channels():
+    torch.manual_seed(0)
+    values = torch.ones(8, 40, 30)
+    hidden = hide_features(values, torch.full((8,), 40), 1, 1) == 0
+    for clip in hidden:
+        steps, channels = clip.all(1).sum(), clip.all(0).sum()
+        assert steps <= 8 + 1  # a fifth of 40, and its ends
+        assert channels <= 3 + 1  # a tenth of 30
+        assert clip.sum() == steps * 30 + channels * 40 - steps * channels
+    assert hidden.any()
+    assert torch.equal(hide_features(values, torch.full((8,), 40), 0, 0), values)

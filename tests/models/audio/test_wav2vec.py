@@ -122,6 +122,35 @@ def test_every_parameter_receives_a_gradient(make_branch, kind):
         assert name.endswith("k_proj.bias") or parameter.grad.abs().sum() > 0, name
 
 
+@pytest.mark.parametrize("kind", EVERY)
+def test_layers_left_out_change_nothing_before_them(make_branch, kind):
+    whole, cut = make_branch(kind, dropout=0.0).eval(), make_branch(kind, dropout=0.0, layers_used=1).eval()
+    kept = {name: tensor for name, tensor in whole.state_dict().items() if name in cut.state_dict()}
+    cut.load_state_dict(kept | {"mix.weights": torch.zeros(2)})
+    layers = []
+    whole.mix.register_forward_pre_hook(lambda _, inputs: layers.append(inputs[0]))
+    tokens, theirs = cut(*make_batch([9000])), whole(*make_batch([9000]))
+    torch.testing.assert_close(tokens.values[theirs.mask], ((layers[0][0] + layers[0][1]) / 2)[theirs.mask])
+    tokens.values.sum().backward()
+    assert all(parameter.grad is not None for parameter in cut.parameters())
+    assert len(cut.layers()) == 3
+    with pytest.raises(UserError, match=r"layers_used 4 is more than the encoder's [23] layers"):
+        make_branch(kind, layers_used=4)
+
+
+def test_masks_hide_features_of_convolutions_in_training_alone(make_branch):
+    branch, batch = make_branch("wavlm_base", dropout=0.0, time_masks=1, band_masks=1), make_batch([9000, 5000])
+    assert torch.equal(branch.eval()(*batch).values, branch(*batch).values)
+    seen, hide = [], branch.encoder.feature_projection
+    hide.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    branch(*batch)
+    torch.manual_seed(0)
+    branch.train()(*batch)
+    changed = seen[0] != seen[1]
+    assert changed.any()
+    assert (seen[1][changed] == 0).all()
+
+
 def test_number_and_times_of_tokens():
     branch = Wav2Vec(config=make_config(preset="tiny", layers=1, extractor="convolutions"))
     tokens = branch(*make_batch([16000, 300, 0]))

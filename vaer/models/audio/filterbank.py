@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaer.models.audio.masking import hide_stretches, length_mask
+from vaer.models.audio.masking import LONGEST_TIME_MASK, hide_stretches, length_mask
 
 SAMPLE_RATE = 16000  # Hz
 WINDOW = 400  # samples, 25 ms
@@ -17,7 +17,6 @@ STRIDES = (2, 2, 1)
 KERNEL = 3
 RESPONSE_SCALE = 1 / 128  # about the sum of a filter's window: a sine of amplitude 1 gives its band an energy near 1/4
 FLOOR = 1e-6  # energies are of a clip of variance 1: -60 dB
-LONGEST_TIME_MASK = 0.2  # share of the clip's frames
 WIDEST_BAND_MASK = 10 / NUM_BANDS  # share of the bands
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
-from vaer.models.audio.masking import length_mask
+from vaer.models.audio.masking import hide_features, length_mask
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.mix import LayerMix
 from vaer.records import Tokens
@@ -23,14 +23,19 @@ class Anatomy(NamedTuple):
     """The list of transformer layers."""
     unused: tuple[str, ...] = ("masked_spec_embed",)
     """What the tokens do not depend on: weights without a gradient would stop training on several processes."""
+    final_norm: str | None = "encoder.layer_norm"
+    """The norm behind the last layer, where the settings have one there; none where there is none."""
+    masked: bool = False
+    """Whether clips of several lengths run in one pass: attention sees a mask, and nothing else looks across time."""
 
 
 ENCODERS = {
     "data2vec-audio": Anatomy(),
     "hubert": Anatomy(),
-    "moonshine": Anatomy(extractor=("conv1", "conv2", "conv3", "groupnorm"), layers="layers", unused=()),
+    "moonshine": Anatomy(extractor=("conv1", "conv2", "conv3", "groupnorm"), layers="layers", unused=(),
+                         final_norm="layer_norm", masked=True),
     "sew": Anatomy(unused=("encoder.upsample",)),
-    "sew-d": Anatomy(layers="encoder.encoder.layer", unused=("encoder.upsample",)),
+    "sew-d": Anatomy(layers="encoder.encoder.layer", unused=("encoder.upsample",), final_norm=None),
     "unispeech": Anatomy(),
     "unispeech-sat": Anatomy(),
     "wav2vec2": Anatomy(),
@@ -39,16 +44,19 @@ ENCODERS = {
 }
 """By the `model_type` of config.json: encoders that hear a waveform of 16 kHz."""
 
+ALWAYS_FINAL = ("moonshine", "wav2vec2-conformer")
+"""Families whose norm stands behind the layers whatever `do_stable_layer_norm` says, which moves that of others."""
 DROPOUTS = ("attention_dropout", "hidden_dropout", "activation_dropout", "feat_proj_dropout", "conformer_conv_dropout")
 
 
 class TransformersEncoder(nn.Module):
     """Tokens of a waveform from a Hugging Face encoder and a learned mix of all its layers.
 
-    The input of the first layer belongs to the mix, the last layer enters after the encoder's final norm. Clips of
-    different length run one length at a time, without padding: with it and a mask, small random networks of eight of
-    the ten families changed the first layer by 0.09 to 0.43 of its largest value. SEW gives the tokens of its squeezed
-    sequence, without the upsampling. `encoder.*` has the names that transformers gives.
+    The input of the first layer belongs to the mix, the last layer enters after the encoder's final norm, unless later
+    ones are left out (`layers_used`). Clips of different length run in one pass where the encoder can be masked, else
+    one length at a time, without padding: with it and a mask, small random networks of eight of the ten families
+    changed the first layer by 0.09 to 0.43 of its largest value. SEW gives the tokens of its squeezed sequence, without
+    the upsampling. `encoder.*` has the names that transformers gives.
     """
 
     sample_rate = 16000
@@ -64,7 +72,14 @@ class TransformersEncoder(nn.Module):
             self.receptive_field += (kernel - 1) * self.hop
             self.hop *= stride
         self.out_dim: int = settings.hidden_size
-        self.mix = LayerMix(num_layers=1 + len(self.encoder.get_submodule(self.anatomy.layers)))
+        self.mix = LayerMix(num_layers=1 + len(self.encoder.get_submodule(self.anatomy.layers)), start=config.mix_start)
+        self.masks = config.time_masks, config.band_masks
+        self.num_tokens: Tensor | None = None
+        """(batch,) of the pass under way, where it has several lengths."""
+        self._extractor_end().register_forward_hook(self._hide)
+        if self.anatomy.masked:
+            self.encoder.groupnorm.__class__ = MaskedGroupNorm  # same weights under the same names
+            self.encoder.groupnorm.lengths = None
         self.normalize = config.normalize
         if config.gradient_checkpointing:
             self.encoder.activation_checkpointing_enable({"use_reentrant": False})
@@ -102,24 +117,52 @@ class TransformersEncoder(nn.Module):
         lengths = num_samples.clamp(min=self.receptive_field)
         num_tokens = (lengths - self.receptive_field).div(self.hop, rounding_mode="floor") + 1
         width = (waveform.shape[1] - self.receptive_field) // self.hop + 1
+        mask = length_mask(num_tokens * (num_samples > 0), width)
+        values = (self._together if self.anatomy.masked else self._apart)(waveform, lengths, num_tokens)
+        values = values.masked_fill(~mask.unsqueeze(-1), 0)
+        times = (torch.arange(width, device=waveform.device) * self.hop + self.receptive_field / 2) / self.sample_rate
+        return Tokens(values, times.expand(mask.shape), mask)
+
+    def _together(self, waveform: Tensor, lengths: Tensor, num_tokens: Tensor) -> Tensor:
+        """The mix of the layers, `(batch, time, dim)`, of all clips in one pass."""
+        first, self.num_tokens = self.encoder.conv1, num_tokens
+        steps = (lengths - first.kernel_size[0]).div(first.stride[0], rounding_mode="floor") + 1
+        self.encoder.groupnorm.lengths = steps
+        real = length_mask((num_tokens - 1) * self.hop + 1, waveform.shape[1])  # of which it reads every hop-th sample
+        hidden = self._encode(waveform, attention_mask=real.long())
+        self.encoder.groupnorm.lengths = self.num_tokens = None
+        return self.mix(hidden)
+
+    def _apart(self, waveform: Tensor, lengths: Tensor, _: Tensor) -> Tensor:
+        """The mix of the layers, `(batch, time, dim)`, of clips of one length after those of another."""
+        width = (waveform.shape[1] - self.receptive_field) // self.hop + 1
         groups, rows = [], []
         for length in lengths.unique().tolist():
             rows.append((lengths == length).nonzero().squeeze(1))
             values = self.mix(self._encode(waveform[rows[-1], :length]))  # (rows, time, dim)
             assert values.shape[1] == (length - self.receptive_field) // self.hop + 1, "tokens are counted as made"
             groups.append(nn.functional.pad(values, (0, 0, 0, width - values.shape[1])))
-        mask = length_mask(num_tokens * (num_samples > 0), width)
-        values = torch.cat(groups)[torch.cat(rows).argsort()].masked_fill(~mask.unsqueeze(-1), 0)
-        times = (torch.arange(width, device=waveform.device) * self.hop + self.receptive_field / 2) / self.sample_rate
-        return Tokens(values, times.expand(mask.shape), mask)
+        return torch.cat(groups)[torch.cat(rows).argsort()]
 
-    def _encode(self, waveform: Tensor) -> list[Tensor]:
-        """Input of the first layer and output of every layer, `(batch, time, dim)` each, of clips without padding."""
-        output = self.encoder(waveform, output_hidden_states=True)
+    def _encode(self, waveform: Tensor, **mask: Tensor | None) -> list[Tensor]:
+        """Input of the first layer and output of every layer, `(batch, time, dim)` each."""
+        output = self.encoder(waveform, output_hidden_states=True, **mask)
         hidden = list(output.hidden_states)
         if output.last_hidden_state.shape == hidden[-1].shape:
             hidden[-1] = output.last_hidden_state  # large kinds collect the last layer before the final norm
         return hidden
+
+    def _hide(self, _: nn.Module, __: tuple[Tensor, ...], features: Tensor) -> Tensor:
+        """Features `(batch, dim, time)` of which a training clip lacks stretches of time and of channels."""
+        if not self.training or not any(self.masks):
+            return features
+        lengths = self.num_tokens
+        if lengths is None:  # all are true
+            lengths = torch.full((len(features),), features.shape[2], device=features.device)
+        return hide_features(features.mT, lengths, *self.masks).mT
+
+    def _extractor_end(self) -> nn.Module:
+        return [module for module in self._extractor() if not isinstance(module, nn.GroupNorm)][-1]
 
     def _extractor(self) -> list[nn.Module]:
         return [self.encoder.get_submodule(name) for name in self.anatomy.extractor]
@@ -150,12 +193,53 @@ def build_encoder(config: AudioConfig) -> nn.Module:
                         f"({reason}); take the config.json that came with the weights.") from error
     if settings.is_encoder_decoder:
         encoder = encoder.get_encoder()
+    if config.layers_used is not None:
+        _leave_out(encoder, config.layers_used)
     for name in ENCODERS[settings.model_type].unused:
         parent, _, child = name.rpartition(".")
         owner = encoder.get_submodule(parent)
         if hasattr(owner, child):
             setattr(owner, child, nn.Identity() if isinstance(getattr(owner, child), nn.Module) else None)
     return encoder
+
+
+def _leave_out(encoder: nn.Module, used: int) -> None:
+    """Remove the layers behind the first `used` ones, and the norm that would follow the last of all."""
+    anatomy, settings = ENCODERS[encoder.config.model_type], encoder.config
+    stack = encoder.get_submodule(anatomy.layers)
+    require_layers(used, len(stack))
+    if used == len(stack):
+        return
+    del stack[used:]
+    final = settings.model_type in ALWAYS_FINAL or getattr(settings, "do_stable_layer_norm", False)
+    if final and anatomy.final_norm is not None:
+        owner, _, name = anatomy.final_norm.rpartition(".")
+        setattr(encoder.get_submodule(owner), name, nn.Identity())
+
+
+def require_layers(used: int, there: int) -> None:
+    """Raise UserError where more layers are to be used than there are."""
+    if used > there:
+        raise UserError(f"--model.audio.layers_used {used} is more than the encoder's {there} layers; lower it.")
+
+
+class MaskedGroupNorm(nn.GroupNorm):
+    """A norm over all channels and steps of `(batch, channels, time)`, of which the first `lengths` (batch,) count."""
+
+    lengths: Tensor | None
+    """None while all steps are true."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The same shape; what stands after a clip's true steps is of no use."""
+        if self.lengths is None:
+            return super().forward(values)
+        assert self.num_groups == 1, "all channels together"
+        values = values.float()
+        mask = length_mask(self.lengths, values.shape[-1]).unsqueeze(1)  # (batch, 1, time)
+        count = (self.lengths * values.shape[1]).to(values.dtype)[:, None, None]
+        centered = (values - (values * mask).sum((1, 2), keepdim=True) / count) * mask
+        deviation = (centered.square().sum((1, 2), keepdim=True) / count + self.eps).rsqrt()
+        return torch.addcmul(self.bias[:, None], centered, deviation * self.weight[:, None])
 
 
 def require_waveform_encoder(architecture: dict[str, Any]) -> None:

@@ -3,6 +3,9 @@
 import torch
 from torch import Tensor
 
+LONGEST_TIME_MASK = 0.2  # share of the clip's steps
+WIDEST_CHANNEL_MASK = 0.1  # share of the channels of an encoder's features
+
 
 def length_mask(lengths: Tensor, width: int) -> Tensor:
     """True at the first `lengths` (batch,) of `width` steps, `(batch, width)`."""
@@ -23,3 +26,10 @@ def hide_stretches(values: Tensor, lengths: Tensor, num_masks: int, longest: flo
     positions = torch.arange(values.shape[1], device=values.device)
     hidden = ((positions >= start) & (positions < start + span)).any(1)  # (batch, time)
     return values.masked_fill(hidden.unsqueeze(-1), 0)
+
+
+def hide_features(values: Tensor, lengths: Tensor, time_masks: int, channel_masks: int) -> Tensor:
+    """`(batch, time, dim)` of an encoder's features with so many stretches of time and of channels hidden."""
+    values = hide_stretches(values, lengths, time_masks, LONGEST_TIME_MASK)
+    channels = torch.full_like(lengths, values.shape[2])
+    return hide_stretches(values.mT, channels, channel_masks, WIDEST_CHANNEL_MASK).mT

@@ -12,7 +12,7 @@ from vaer.errors import UserError
 from vaer.models.audio.convolutions import ConvolutionExtractor
 from vaer.models.audio.encoders import BUILDERS, build_network, has_relative_positions
 from vaer.models.audio.filterbank import FilterbankExtractor
-from vaer.models.audio.masking import length_mask
+from vaer.models.audio.masking import hide_features, length_mask
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.mix import LayerMix
 from vaer.presets import AUDIO_PRESETS
@@ -40,8 +40,12 @@ class Wav2Vec(nn.Module):
         else:
             self.feature_extractor = ConvolutionExtractor(conv_layers=network.feature_extractor.conv_layers)
         transformer = self.encoder.transformer
+        self.masks = (config.time_masks, config.band_masks) if config.extractor != "filterbank" else (0, 0)
+        self.final_norm = not transformer.layer_norm_first
+        if config.layers_used is not None:
+            self._leave_out(config.layers_used)
         self.out_dim: int = transformer.pos_conv_embed.embed_dim
-        self.mix = LayerMix(num_layers=1 + len(transformer.layers))
+        self.mix = LayerMix(num_layers=1 + len(transformer.layers), start=config.mix_start)
         fallback = AUDIO_PRESETS[config.preset]["normalize"]  # settings of older runs do not say it
         self.normalize: bool = fallback if config.normalize is None else config.normalize
         self.relative_positions = has_relative_positions(transformer.layers[0].attention)
@@ -56,6 +60,16 @@ class Wav2Vec(nn.Module):
     def train(self, mode: bool = True) -> "Wav2Vec":
         """Switch dropout and masks on or off; a frozen branch stays as in evaluation."""
         return super().train(mode and not self.frozen)
+
+    def _leave_out(self, used: int) -> None:
+        """Remove the layers behind the first `used` ones, and the norm that would follow the last of all."""
+        transformer = self.encoder.transformer
+        if used > len(transformer.layers):
+            raise UserError(f"--model.audio.layers_used {used} is more than the encoder's {len(transformer.layers)} "
+                            f"layers; lower it.")
+        if used < len(transformer.layers) and self.final_norm:
+            transformer.layer_norm, self.final_norm = nn.Identity(), False
+        del transformer.layers[used:]
 
     def layers(self) -> list[list[nn.Module]]:
         """The modules that have weights, each once, from input to output: what learns at the same rate together."""
@@ -77,6 +91,8 @@ class Wav2Vec(nn.Module):
         present = num_samples > 0
         features, num_tokens = extractor(waveform, num_samples.clamp(min=extractor.receptive_field) * present)
         mask = length_mask(num_tokens, features.shape[1])  # (batch, time)
+        if self.training:
+            features = hide_features(features, num_tokens, *self.masks)
         values = self.mix(self._encode(features, mask)).masked_fill(~mask.unsqueeze(-1), 0)
         steps = torch.arange(features.shape[1], device=waveform.device)
         times = (steps * extractor.hop + extractor.receptive_field / 2) / self.sample_rate  # (time,) s
@@ -99,7 +115,7 @@ class Wav2Vec(nn.Module):
             masks = (None, position_bias, padding) if self.relative_positions else (square, None, None)
             values, position_bias = self._run_layer(layer, hidden[-1], *masks)
             hidden.append(values)
-        if not transformer.layer_norm_first:
+        if self.final_norm:
             hidden[-1] = transformer.layer_norm(hidden[-1])
         return hidden
 

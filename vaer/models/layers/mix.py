@@ -3,13 +3,26 @@
 import torch
 from torch import Tensor, nn
 
+from vaer.errors import UserError
+
+FAINT = -4.0  # 0.018 of the share of a layer that the mix starts at: small, and still learned
+
 
 class LayerMix(nn.Module):
-    """A learned average of equally shaped tensors, even at first."""
+    """A learned average of equally shaped tensors; even at first, or over the layers in `start` alone but for a trace.
 
-    def __init__(self, *, num_layers: int) -> None:
+    Raises UserError where `start` names a layer that is not there.
+    """
+
+    def __init__(self, *, num_layers: int, start: list[int] | None = None) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(num_layers))
+        if start is not None:
+            if max(start) >= num_layers:
+                raise UserError(f"--model.audio.mix_start {start}: the encoder has the layers 0 (the input of the "
+                                f"first) to {num_layers - 1}; choose among them.")
+            with torch.no_grad():
+                self.weights.fill_(FAINT)[start] = 0.0
 
     def forward(self, layers: list[Tensor]) -> Tensor:
         """The average of `num_layers` tensors, each weighed by its share of the softmax."""
