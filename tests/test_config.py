@@ -89,10 +89,33 @@ def test_the_fast_pathway_takes_any_number_of_frames():
 
 
 @pytest.mark.parametrize("config", [
-    Config(evaluate=EvaluateConfig(views=3)), Config(model=ModelConfig(audio=AudioConfig(time_masks=2)))])
+    Config(evaluate=EvaluateConfig(views=3)),
+    Config(data=DataConfig(window_s=2.0, augment=AugmentConfig(crop=0.9)))])
 def test_settings_that_would_do_nothing_are_refused(config):
-    with pytest.raises(UserError, match=r"--(evaluate\.views|model\.audio\.time_masks)"):
+    with pytest.raises(UserError, match=r"--(evaluate\.views|data\.augment\.crop)"):
         resolve(config)
+
+
+def probing(video=None, audio=None, **train):
+    return Config(train=TrainConfig(probe_first=True, **train), model=ModelConfig(
+        video=VideoConfig(**{"enabled": False} | (video or {})), audio=AudioConfig(**audio or {})))
+
+
+def test_no_dropout_stands_before_a_head_that_is_fitted_first():
+    assert resolve(Config(model=ModelConfig(audio=AudioConfig(dropout=0.2)))).model.audio.head_dropout == 0.2
+    assert resolve(probing(audio={"pretrained": "there"})).model.audio.head_dropout == 0.0
+    both = resolve(probing(video={"enabled": True, "dropout": 0.5}, audio={"pretrained": "there"})).model
+    assert both.video.dropout == 0.5  # of a branch that starts at random, whose head is not fitted
+
+
+@pytest.mark.parametrize(("video", "audio", "message"), [
+    ({}, {}, r"--train\.probe_first true fits heads of branches that start from weights, and none does; give --model"),
+    ({"pretrained": "there"}, {}, "and none does"),  # a branch that is off
+    ({"enabled": True, "pretrained": "there"}, {}, r"--model\.video\.dropout 0\.5 undoes .*set it to 0"),
+    ({}, {"pretrained": "there", "head_dropout": 0.1}, r"--model\.audio\.head_dropout 0\.1 undoes .*leave it out")])
+def test_what_would_undo_heads_that_are_fitted_first_is_refused(video, audio, message):
+    with pytest.raises(UserError, match=message):
+        resolve(probing(video, audio))
 
 
 def test_a_written_config_comes_back_whole(tmp_path):

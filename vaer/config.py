@@ -19,6 +19,7 @@ from vaer.instead import instead_of
 from vaer.label_map import MODE
 from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfig  # noqa: F401  all sections from here
 from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
+from vaer.train_config import TrainConfig
 
 Settings = TypeVar("Settings")
 SAMPLE_RATE = 16_000  # Hz of every waveform
@@ -26,8 +27,6 @@ CorpusName = Literal["ravdess", "demo", "csv", "folders"]
 """The keys of `vaer.data.corpora.CORPORA`."""
 DecoderName = Literal["auto", "decord", "torchcodec", "pyav"]
 DecodeDevice = Literal["cpu", "cuda"]
-TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
-"""What shows curves; its package has the same name."""
 TIMM = "timm:"
 """What stands before a name of timm's where weights are named."""
 
@@ -50,6 +49,8 @@ class AugmentConfig:
     """Largest change of loudness in either direction, dB."""
     noise_db: float | None = None
     """Loudest white noise added, dB relative to the clip's level (-15 is audible, -40 is not); none adds nothing."""
+    crop: float = 1.0
+    """Smallest share of a whole clip that a window takes, at a random place, 0.1 to 1; 1 takes all of it."""
 
     def __post_init__(self) -> None:
         require_range("data.augment.flip", self.flip, 0, 1)
@@ -59,6 +60,7 @@ class AugmentConfig:
         require_range("data.augment.speed", self.speed, 0, 0.5)
         require_range("data.augment.gain_db", self.gain_db, 0, 60)
         require_range("data.augment.noise_db", self.noise_db, -120, 20)
+        require_range("data.augment.crop", self.crop, 0.1, 1)
 
 
 @dataclass(frozen=True)
@@ -136,82 +138,6 @@ class DataConfig(CorpusSettings, ClipConfig):
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """How it learns."""
-
-    epochs: int = 30
-    """Passes over the training clips."""
-    batch_size: int = 16
-    """Clips of an optimizer step, over all processes and accumulated parts together."""
-    accumulation: int = 1
-    """Parts into which each process cuts its share of a step, to save memory; nothing depends on it but batch norms
-    that learn, which see a part at a time."""
-    optimizer: Literal["adamw", "sgd"] = "adamw"
-    """The optimizer (sgd: momentum 0.9)."""
-    lr: float = 1e-4
-    """Peak learning rate of the fusion and the heads."""
-    video_lr: float | None = None
-    """Peak learning rate of the video branch; none means train.lr."""
-    audio_lr: float | None = None
-    """Peak learning rate of the audio branch; none means train.lr."""
-    layer_decay: float = 1.0
-    """Factor on the learning rate for every layer further from a branch's end, 0 to 1 (1 = the same everywhere)."""
-    weight_decay: float = 0.05
-    """Weight decay of matrices and kernels, decoupled in adamw; biases and norms have none."""
-    warmup: float = 0.1
-    """Share of all steps in which the learning rate climbs from 0, 0 to 1; a half cosine to 0 follows."""
-    clip_norm: float = 1.0
-    """Largest norm of the gradient of a step; 0 does not clip."""
-    label_smoothing: float = 0.0
-    """Share of the target given to all classes evenly, 0 to 1."""
-    video_loss: float = 0.3
-    """Weight of the cross-entropy of the video branch's own head."""
-    audio_loss: float = 0.3
-    """Weight of the cross-entropy of the audio branch's own head."""
-    mixed_precision: Literal["no", "bf16", "fp16"] | None = None
-    """Arithmetic of the forward pass; none takes what `accelerate launch` was told."""
-    sync_batchnorm: bool = False
-    """Several GPUs: batch-norm statistics over all of them."""
-    patience: int = 0
-    """Stop after this many epochs without a better validation UAR; 0 goes on to the end."""
-    stop_epoch: int = 0
-    """Stop after this epoch, on the learning rates that `epochs` plans; 0 goes on to the end."""
-    refit: bool = False
-    """Train once more afterwards, into OUTPUT-refit, on training and validation clips together, from the start to the
-    epoch that validation chose: for comparison with results that had no validation speakers."""
-    save_steps: int = 0
-    """Save the state of the run every so many steps, beside every end of epoch; 0 saves at ends of epochs alone."""
-    log_steps: int = 10
-    """Write the losses, gradients and learning rates of every so many steps to steps.jsonl; 0 tells epochs alone."""
-    tracker: str = "tensorboard"
-    """What shows the curves: tensorboard, wandb, mlflow, trackio, several with commas, or none."""
-    resume: bool = False
-    """Go on where the run in `output` was interrupted; the settings must be the same."""
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "accumulation"):
-            require_range(f"train.{name}", getattr(self, name), 1)
-        for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
-                     "stop_epoch", "save_steps", "log_steps"):
-            require_range(f"train.{name}", getattr(self, name), 0)
-        for name in ("layer_decay", "warmup", "label_smoothing"):
-            require_range(f"train.{name}", getattr(self, name), 0, 1)
-        for name in self.trackers:
-            require(name in TRACKERS, f"--train.tracker {name} is unknown; choose from {', '.join(TRACKERS)} (several "
-                                      f"with commas), or none.")
-        require(self.stop_epoch <= self.epochs,
-                f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")
-        require(self.batch_size % self.accumulation == 0,
-                f"--train.batch_size {self.batch_size} is not a multiple of --train.accumulation {self.accumulation}.")
-
-    @property
-    def trackers(self) -> tuple[str, ...]:
-        """The names in `tracker`, each once."""
-        names = [name.strip() for name in self.tracker.split(",") if name.strip()]
-        return () if names == ["none"] else tuple(dict.fromkeys(names))
-
-
-@dataclass(frozen=True)
 class EvaluateConfig:
     """How it is scored."""
 
@@ -269,9 +195,9 @@ def resolve(config: Config) -> Config:
         trained = config.model.init is not None or video.pretrained is not None
         video = dataclasses.replace(video, freeze_batchnorm=trained)
     check_views(config.evaluate.views, config.data)
-    require(not audio.enabled or audio.extractor == "filterbank" or not audio.time_masks + audio.band_masks,
-            f"--model.audio.time_masks and band_masks hide parts of filterbank features; the extractor of "
-            f"{audio.preset if audio.kind == 'wav2vec' else audio.kind} is {audio.extractor}: set both to 0.")
+    video, audio = _resolve_heads(config, video, audio)
+    require(config.data.window_s is None or config.data.augment.crop == 1,
+            f"--data.augment.crop {config.data.augment.crop} is for whole clips; leave it or --data.window_s out.")
     if video.enabled and video.kind == "slowfast" and video.pathways != "fast":
         require(config.data.num_frames % video.alpha == 0,
                 f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
@@ -280,6 +206,23 @@ def resolve(config: Config) -> Config:
     train = dataclasses.replace(train, video_lr=train.lr if train.video_lr is None else train.video_lr,
                                 audio_lr=train.lr if train.audio_lr is None else train.audio_lr)
     return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
+
+
+def _resolve_heads(config: Config, video: VideoConfig, audio: AudioConfig) -> tuple[VideoConfig, AudioConfig]:
+    """The branches with the dropout before their heads filled in: none before a head that is fitted first."""
+    first = config.train.probe_first
+    if first:
+        on = [section for section in (video, audio) if section.enabled]
+        require(config.model.init is not None or any(section.pretrained is not None for section in on),
+                "--train.probe_first true fits heads of branches that start from weights, and none does; give "
+                "--model.audio.pretrained, --model.video.pretrained or --model.init.")
+        require(not video.enabled or (video.pretrained or config.model.init) is None or video.dropout == 0,
+                f"--model.video.dropout {video.dropout} undoes what --train.probe_first true fits; set it to 0.")
+        require(not audio.head_dropout,
+                f"--model.audio.head_dropout {audio.head_dropout} undoes what --train.probe_first true fits; "
+                f"set it to 0, or leave it out.")
+    head_dropout = audio.head_dropout if audio.head_dropout is not None else 0.0 if first else audio.dropout
+    return video, dataclasses.replace(audio, head_dropout=head_dropout)
 
 
 def _resolve_video(video: VideoConfig) -> VideoConfig:

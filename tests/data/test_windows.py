@@ -45,3 +45,24 @@ def test_speed_lengthens_what_is_seen_not_what_is_played():
     assert 0.8 <= min(speeds) < 0.9 < 1.1 < max(speeds) <= 1.2
     for window in windows:
         assert (window.end_s - window.start_s) / window.speed == pytest.approx(2.0)
+
+
+def test_a_crop_is_a_random_share_of_the_whole_clip_at_a_random_place():
+    config = DataConfig(num_frames=2, augment=AugmentConfig(crop=0.8))
+    windows = [training_window((1.0, 6.0), config, np.random.default_rng(seed)) for seed in range(200)]
+    lengths = [window.end_s - window.start_s for window in windows]
+    assert 4.0 <= min(lengths) < 4.05
+    assert 4.95 < max(lengths) <= 5.0
+    assert min(window.start_s for window in windows) >= 1.0
+    assert max(window.end_s for window in windows) <= 6.0 + 1e-9
+    starts = [(window.start_s - 1) / (5 - length) for window, length in zip(windows, lengths, strict=True)]
+    assert min(starts) < 0.05  # of the room that is left
+    assert max(starts) > 0.95
+
+
+def test_without_a_crop_nothing_more_is_drawn():
+    """Windows are those of earlier versions: the share is drawn where it is asked for alone."""
+    ours, theirs = np.random.default_rng(3), np.random.default_rng(3)
+    training_window((0.0, 4.0), DataConfig(num_frames=2), ours)
+    theirs.uniform(-1, 1), theirs.uniform(), theirs.uniform(size=2)
+    assert ours.uniform() == theirs.uniform()

@@ -94,3 +94,9 @@ def test_accumulated_parts_have_the_gradient_of_the_whole():
             emotion_loss(network(part), part, clip_counts(parts), TrainConfig()).backward()
         gradients.append({name: parameter.grad.clone() for name, parameter in network.named_parameters()})
     assert largest_difference(*gradients) < 1e-5
+
+
+def test_two_processes_fit_the_heads_that_one_does(outcomes):
+    one, two = (outcomes[processes]["probed"]["parameters"] for processes in (1, 2))
+    assert one["audio.weight"].abs().max() > 0.01
+    assert largest_difference(two, one) < 1e-3  # features differ by rounding

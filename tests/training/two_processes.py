@@ -11,6 +11,7 @@ from vaer.evaluation.predict import predict
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.training.loop import train_epoch
 from vaer.training.optim import build_optimizer, build_scheduler
+from vaer.training.probing import fit_heads
 
 STEPS = 5
 BATCHES = {"mixed": ([0.5, 0.0, 0.2, 0.35], [True, True, False, True]),
@@ -24,6 +25,7 @@ def main(out):
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
     outcomes["speakers nudged"] = train(accelerator, "sgd", "mixed", speaker_norm=True, nudge=2 ** -23)
+    outcomes["probed"] = probe(accelerator)
     outcomes["statistics"] = train(accelerator, "sgd", "mixed", freeze_batchnorm=False)
     if accelerator.is_main_process:
         torch.save(outcomes | {"processes": accelerator.num_processes}, out)
@@ -66,6 +68,20 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
             "known": {str(number): norm.memory.sums for number, norm in enumerate(norms)},
             "answers": {"first": torch.from_numpy(answers[0].probabilities)},
             "answers of the last": {"first": torch.from_numpy(answers[-1].probabilities)}}
+
+
+def probe(accelerator):
+    """Both heads, fitted to five batches of clips of which this process reads some."""
+    network, (seconds, video) = accelerator.prepare(tiny_network(speaker_norm=True)), BATCHES["mixed"]
+    for norm in speaker_norms(network):
+        norm.remember(torch.tensor([10, 10]))
+    clips = [make_batch(seconds, video=video, seed=seed) for seed in range(STEPS)]
+    clips = [batch._replace(ids=4 * number + batch.ids) for number, batch in enumerate(clips)]
+    clips = clips[accelerator.process_index::accelerator.num_processes]  # of two processes one has a batch more
+    fit_heads(network, clips, accelerator, branches=["video", "audio"], strength=1.0, stopped=lambda: False)
+    bare = accelerator.unwrap_model(network)
+    return {"parameters": {f"{name}.{part}": parameter.detach() for name in ("video", "audio")
+                           for part, parameter in getattr(bare, f"{name}_head").classifier.named_parameters()}}
 
 
 def batches(accelerator, name):

@@ -13,6 +13,9 @@ def training_window(span: tuple[float, float], config: DataConfig, rng: Generato
     """A window at a random place of `span` (start and end, s), each time at random within its share of the window."""
     speed = 1 + config.augment.speed * rng.uniform(-1, 1)
     start_s, length_s, slack_s = _limits(span, config, speed)
+    if config.augment.crop < 1:
+        share = rng.uniform(config.augment.crop, 1)
+        length_s, slack_s = length_s * share, slack_s + length_s * (1 - share)
     start_s += slack_s * rng.uniform()
     return Window(start_s, start_s + length_s, _times(start_s, length_s, config.num_frames, rng.uniform), speed)
 

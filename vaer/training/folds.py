@@ -13,7 +13,8 @@ from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, of_fold
 from vaer.training.lock import held
-from vaer.training.run import build_accelerator, claim, train
+from vaer.training.resume import claim
+from vaer.training.run import build_accelerator, train
 from vaer.weights.decide import decide
 
 

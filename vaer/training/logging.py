@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from vaer.claim import write_text
 from vaer.errors import log
+from vaer.records import Batch
 from vaer.runs.folder import RunFolder
 from vaer.training.trackers import Trackers
 
@@ -35,6 +37,18 @@ class RunLog:
         """Print a line above the progress bar."""
         if self.main:
             self.bar.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def begin(self, what: str, steps: int) -> None:
+        """Start the bar of something before the first epoch."""
+        if self.main:
+            self.bar.reset(self.task, description=what, total=steps, loss="")
+
+    def counting(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """The same, the bar moving on with each."""
+        for batch in batches:
+            yield batch
+            if self.main:
+                self.bar.update(self.task, advance=1)
 
     def begin_epoch(self, number: int, epochs: int, steps: int, done: int) -> None:
         """Start the bar of epoch `number` of `epochs` (from 1) with `done` of its `steps`."""

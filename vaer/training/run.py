@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.claim import write_whole
-from vaer.config import Config, differing, dotted, resolve, write_config
+from vaer.config import Config, dotted, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data.buckets import window_seconds
 from vaer.data.census import census, require_classes, require_speakers
@@ -34,13 +33,13 @@ from vaer.data.waiting import WaitInterruptedError
 from vaer.errors import RunError, UserError
 from vaer.evaluation.calibration import choose_temperature
 from vaer.evaluation.metrics import score
-from vaer.evaluation.predict import predict
+from vaer.evaluation.predict import Predictions, predict
 from vaer.launch import device_warnings, join_processes, require_precision
 from vaer.media import decoders
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.layers.statistics import synchronised
 from vaer.models.network import VAER, network_settings
-from vaer.records import UNKNOWN_SPEAKER, Split
+from vaer.records import UNKNOWN_SPEAKER, Metrics, Split
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
@@ -50,14 +49,11 @@ from vaer.training.logging import RunLog
 from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter, learning_rates
 from vaer.training.optim import build_optimizer, build_scheduler, parts
-from vaer.training.start import start_from, start_pretrained
+from vaer.training.probing import fit_heads
+from vaer.training.resume import claim, recorded, require_same
+from vaer.training.start import begin
 from vaer.training.trackers import require_trackers
-from vaer.weights.contamination import warnings_of
 from vaer.weights.decide import decide
-
-# between resumptions
-MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "train.log_steps", "train.tracker",
-              "data.num_workers", "data.root", "data.decoder", "data.decode_device"}
 
 
 def train(config: Config) -> None:
@@ -92,44 +88,6 @@ def build_accelerator(config: Config) -> Accelerator:
     return accelerator
 
 
-def claim(folder: RunFolder, config: Config) -> None:
-    """Refuse a folder that holds a run, unless this run goes on with it under the same settings."""
-    if not folder.is_begun():
-        return
-    if not config.train.resume:
-        raise UserError(f"{folder}: holds a run already; choose another --output, or go on with it by "
-                        f"--train.resume true.")
-    others = [name for name in differing(folder.settings(), config) if name not in MAY_DIFFER]
-    if others:
-        raise UserError(f"{folder}: this run began with other values of {', '.join(others)}; "
-                        f"resume it with those of its config.yaml, or choose another --output.")
-    kept = folder.split_path
-    if kept.is_file() and kept.read_bytes() != Path(config.data.protocol).read_bytes():
-        raise UserError(f"{folder}: this run began with another content of {config.data.protocol}, kept in {kept}; "
-                        f"restore it, or choose another --output.")
-
-
-def recorded(folder: RunFolder) -> dict[str, Any]:
-    """What a run that goes on said of the weights it started from: those are needed no more."""
-    facts = folder.facts()
-    return {"started": facts.get("started"), "pretrained": facts.get("pretrained", {}),
-            "warnings": facts.get("warnings", [])}
-
-
-def require_same(folder: RunFolder, speakers: dict[str, list[str]], precision: str) -> None:
-    """Refuse to go on with what settings do not say: groups are dealt from the speakers whom the folder holds, and the
-    launcher may choose the precision.
-    """
-    facts = folder.facts()
-    before = facts.get("speakers", speakers)
-    if before != speakers:
-        raise UserError(f"{folder}: this run began with speakers {', '.join(before['train'])}, and --data.root now "
-                        f"makes that {', '.join(speakers['train'])}; restore the corpus, or choose another --output.")
-    if facts.get("precision", precision) != precision:
-        raise UserError(f"{folder}: this run began with precision {facts['precision']}, and the launcher now says "
-                        f"{precision}; give the launcher --mixed_precision {facts['precision']}.")
-
-
 class Run:
     """A training run with all its parts, on each of its processes."""
 
@@ -139,9 +97,7 @@ class Run:
         set_seed(config.seed)
         network = VAER(settings=network_settings(config, classes))
         self.state = newest_state(self.folder) if config.train.resume else None
-        self.origin = recorded(self.folder) if self.state is not None else {
-            "started": str(start_from(network, config.model.init)) if config.model.init else None,
-            "pretrained": start_pretrained(network, config), "warnings": warnings_of(config)}
+        self.origin = recorded(self.folder) if self.state is not None else begin(network, config)
         if config.train.sync_batchnorm:
             network = synchronised(network)
         self.parts = parts(network, config.train)
@@ -189,6 +145,11 @@ class Run:
                                     views=config.evaluate.views)
             self.validation = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading)
             self.validation.interrupted = partial(stop_asked, accelerator)
+        self.probing = None
+        if config.train.probe_first and self.state is None:
+            clips = EvaluationClips(split.train, classes, config=config.data, wanted=wanted)
+            self.probing = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading)
+            self.probing.interrupted = partial(stop_asked, accelerator)
 
     def learn(self) -> None:
         """Go through the epochs that are left; ends early where patience does."""
@@ -209,6 +170,8 @@ class Run:
         try:
             with stopping_in_order(self.accelerator):
                 self._introduce(log)
+                if self.probing is not None:
+                    self._probe(log)
                 while not self._over():
                     self._epoch(log)
             self.progress.finished = True
@@ -221,6 +184,27 @@ class Run:
                            f"then go on by the same command with --train.resume true.") from error
         finally:
             log.close()
+
+    def _probe(self, log: RunLog) -> None:
+        """Fit the heads of the branches that start from weights, say how well they do, and save that beginning."""
+        log.begin("features of the training clips", len(self.probing))
+        asked = partial(stop_asked, self.accelerator)
+        try:
+            fitted = fit_heads(self.network, log.counting(self.probing), self.accelerator, stopped=asked,
+                               branches=self.origin["probed"], strength=self.config.train.probe_strength)
+        except WaitInterruptedError:
+            if self.accelerator.num_processes > 1:  # the others wait for its features
+                raise
+            fitted = {}
+        if self.accelerator.check_trigger():
+            raise RunError(f"Interrupted while heads were fitted, before anything was saved in {self.folder}; begin "
+                           f"again by the same command with --train.resume true.")
+        self.probing = None
+        for name, outcome in fitted.items():
+            log.say(f"head of the {name} branch {outcome}")
+        if self.validation is not None:
+            log.say(f"validation UAR before the first epoch {self._scored()[1].uar:.3f}")
+        save_last(self.accelerator, self.folder)
 
     def _over(self) -> bool:
         progress, settings = self.progress, self.config.train
@@ -307,9 +291,7 @@ class Run:
             save_best(self.accelerator, self.network, self.folder, self.recipe)
             return {}
         clips = self.validation.clips
-        predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views,
-                              items=clips.items)
-        metrics = score(predictions.probabilities, predictions.labels)
+        predictions, metrics = self._scored()
         if (metrics.uar, -predictions.nll) > (progress.best_uar, -progress.best_nll):
             progress.best_uar, progress.best_nll, progress.best_epoch = metrics.uar, predictions.nll, progress.epoch
             if self.recipe is not None:
@@ -319,6 +301,13 @@ class Run:
         alone = {f"validation_{name}_{branch}": value for branch, said in predictions.alone.items() if len(said.labels)
                  for name, value in (("uar", score(said.probabilities, said.labels).uar), ("nll", said.nll))}
         return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll} | alone
+
+    def _scored(self) -> tuple[Predictions, Metrics]:
+        """What the network answers to the validation clips, and how well."""
+        clips = self.validation.clips
+        predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views,
+                              items=clips.items)
+        return predictions, score(predictions.probabilities, predictions.labels)
 
     def _introduce(self, log: RunLog) -> None:
         log.say(f"{self.folder}: {self.parameters:,} parameters, {self.accelerator.num_processes} process(es) on "

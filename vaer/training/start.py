@@ -1,6 +1,6 @@
 """Starting from the weights of another run, or from published ones."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ from vaer.models.layers.statistics import batch_norms
 from vaer.models.network import VAER
 from vaer.runs.folder import BestFolder, best_of
 from vaer.weights import read_audio, read_video
+from vaer.weights.contamination import warnings_of
 from vaer.weights.own import read_whole, require_same_colours
 from vaer.weights.records import apply
 
@@ -32,6 +33,19 @@ class Started(NamedTuple):
     def __str__(self) -> str:
         return (f"{len(self.loaded)} tensors loaded; left in the file: {_summary(self.left)}; "
                 f"started at random: {_summary(self.fresh)}")
+
+
+def begin(network: VAER, config: Config) -> dict[str, Any]:
+    """Give a network the weights that its settings name; what is to be said of that, and which heads are fitted first.
+
+    Raises UserError as `start_from` and `start_pretrained` do.
+    """
+    started = start_from(network, config.model.init) if config.model.init else None
+    pretrained = start_pretrained(network, config)
+    given = {*pretrained, *(name.split(".")[0] for name in (started.loaded if started else []))}
+    probed = [name for name in network.branches if name in given] if config.train.probe_first else []
+    return {"started": None if started is None else str(started), "pretrained": pretrained,
+            "warnings": warnings_of(config), "probed": probed}
 
 
 def start_from(network: VAER, run: str) -> Started:

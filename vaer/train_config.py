@@ -1,0 +1,91 @@
+"""The settings of learning."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vaer.checks import require, require_range
+
+TRACKERS = ("tensorboard", "wandb", "mlflow", "trackio")
+"""What shows curves; its package has the same name."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How it learns."""
+
+    epochs: int = 30
+    """Passes over the training clips."""
+    batch_size: int = 16
+    """Clips of an optimizer step, over all processes and accumulated parts together."""
+    accumulation: int = 1
+    """Parts into which each process cuts its share of a step, to save memory; nothing depends on it but batch norms
+    that learn, which see a part at a time."""
+    optimizer: Literal["adamw", "sgd"] = "adamw"
+    """The optimizer (sgd: momentum 0.9)."""
+    lr: float = 1e-4
+    """Peak learning rate of the fusion and the heads."""
+    video_lr: float | None = None
+    """Peak learning rate of the video branch; none means train.lr."""
+    audio_lr: float | None = None
+    """Peak learning rate of the audio branch; none means train.lr."""
+    layer_decay: float = 1.0
+    """Factor on the learning rate for every layer further from a branch's end, 0 to 1 (1 = the same everywhere)."""
+    probe_first: bool = False
+    """Before the first epoch, fit the heads of all branches that start from weights to convergence, by a logistic
+    regression on one pass over the training clips; then everything learns from there."""
+    probe_strength: float = 10.0
+    """probe_first only: weight of the cross-entropies against half the squared norm of the head (scikit-learn's C)."""
+    weight_decay: float = 0.05
+    """Weight decay of matrices and kernels, decoupled in adamw; biases and norms have none."""
+    warmup: float = 0.1
+    """Share of all steps in which the learning rate climbs from 0, 0 to 1; a half cosine to 0 follows."""
+    clip_norm: float = 1.0
+    """Largest norm of the gradient of a step; 0 does not clip."""
+    label_smoothing: float = 0.0
+    """Share of the target given to all classes evenly, 0 to 1."""
+    video_loss: float = 0.3
+    """Weight of the cross-entropy of the video branch's own head."""
+    audio_loss: float = 0.3
+    """Weight of the cross-entropy of the audio branch's own head."""
+    mixed_precision: Literal["no", "bf16", "fp16"] | None = None
+    """Arithmetic of the forward pass; none takes what `accelerate launch` was told."""
+    sync_batchnorm: bool = False
+    """Several GPUs: batch-norm statistics over all of them."""
+    patience: int = 0
+    """Stop after this many epochs without a better validation UAR; 0 goes on to the end."""
+    stop_epoch: int = 0
+    """Stop after this epoch, on the learning rates that `epochs` plans; 0 goes on to the end."""
+    refit: bool = False
+    """Train once more afterwards, into OUTPUT-refit, on training and validation clips together, from the start to the
+    epoch that validation chose: for comparison with results that had no validation speakers."""
+    save_steps: int = 0
+    """Save the state of the run every so many steps, beside every end of epoch; 0 saves at ends of epochs alone."""
+    log_steps: int = 10
+    """Write the losses, gradients and learning rates of every so many steps to steps.jsonl; 0 tells epochs alone."""
+    tracker: str = "tensorboard"
+    """What shows the curves: tensorboard, wandb, mlflow, trackio, several with commas, or none."""
+    resume: bool = False
+    """Go on where the run in `output` was interrupted; the settings must be the same."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "accumulation"):
+            require_range(f"train.{name}", getattr(self, name), 1)
+        for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
+                     "stop_epoch", "save_steps", "log_steps"):
+            require_range(f"train.{name}", getattr(self, name), 0)
+        for name in ("layer_decay", "warmup", "label_smoothing"):
+            require_range(f"train.{name}", getattr(self, name), 0, 1)
+        for name in self.trackers:
+            require(name in TRACKERS, f"--train.tracker {name} is unknown; choose from {', '.join(TRACKERS)} (several "
+                                      f"with commas), or none.")
+        require_range("train.probe_strength", self.probe_strength, 1e-6)
+        require(self.stop_epoch <= self.epochs,
+                f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")
+        require(self.batch_size % self.accumulation == 0,
+                f"--train.batch_size {self.batch_size} is not a multiple of --train.accumulation {self.accumulation}.")
+
+    @property
+    def trackers(self) -> tuple[str, ...]:
+        """The names in `tracker`, each once."""
+        names = [name.strip() for name in self.tracker.split(",") if name.strip()]
+        return () if names == ["none"] else tuple(dict.fromkeys(names))
