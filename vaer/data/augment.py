@@ -5,7 +5,6 @@ import torch
 from einops import rearrange
 from numpy.random import Generator
 from PIL import Image
-from torchvision.transforms.v2 import functional as F
 
 from vaer.config import AugmentConfig
 
@@ -17,6 +16,8 @@ def draw_size(size: int, config: AugmentConfig, rng: Generator) -> int:
 
 def augment_frames(frames: np.ndarray, size: int, config: AugmentConfig, rng: Generator) -> np.ndarray:
     """(time, size, size, 3) uint8: one place, one mirroring, one brightness, contrast and tint for a whole clip."""
+    from torchvision.transforms.v2 import functional as F  # a second, which the process that computes need not pay
+
     top, left = (int(rng.integers(0, frames.shape[axis] - size + 1)) for axis in (1, 2))
     flip = rng.uniform() < config.flip
     contrast, brightness = 1 + config.brightness * rng.uniform(-1, 1, size=2)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 BINS = 15
@@ -57,6 +56,8 @@ def fit_temperature(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     Without that prior, clips that are all answered right would want it as sharp as is looked for.
     """
+    from scipy.optimize import minimize_scalar  # half a second at the start
+
     logits = np.log(probabilities.clip(min=SMALLEST))
 
     def loss(log_temperature: float) -> float:

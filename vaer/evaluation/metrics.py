@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, precision_recall_fscore_support, recall_score
 
 from vaer.records import Metrics
 
@@ -13,6 +12,8 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> Metrics:
 
     UAR and macro F1 are means over the classes that occur among the labels; their number is part of the answer.
     """
+    from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score  # a second at the start
+
     predictions = probabilities.argmax(axis=1)
     present = np.unique(labels)
     return Metrics(
@@ -25,6 +26,8 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> Metrics:
 
 def score_classes(probabilities: np.ndarray, labels: np.ndarray, classes: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Precision, recall, F1 and number of clips of each class; a class that never occurs has 0 clips and zeros."""
+    from sklearn.metrics import precision_recall_fscore_support
+
     columns = precision_recall_fscore_support(labels, probabilities.argmax(axis=1), labels=np.arange(len(classes)),
                                               zero_division=0)
     return {name: {"precision": float(precision), "recall": float(recall), "f1": float(f1), "clips": int(clips)}

@@ -1,11 +1,12 @@
 """Pictures of scores."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_INCHES = 100
 """Wider pictures, of thousands of speakers, cannot be drawn."""
@@ -17,8 +18,7 @@ def draw_confusion(facts: dict[str, Any], path: Path, title: str) -> None:
     counts = np.array(facts["confusion"])
     shares = counts / counts.sum(axis=1, keepdims=True).clip(min=1)
     size = 2.2 + 0.6 * len(classes)
-    figure = Figure(figsize=(size, size), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(size, size)
     axes = figure.add_subplot()
     axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row in range(len(classes)):
@@ -37,8 +37,7 @@ def draw_confusion(facts: dict[str, Any], path: Path, title: str) -> None:
 def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
     """Write a PNG of the UAR of every test speaker, the hardest first, with the score of all as a line."""
     speakers = sorted(facts["per_speaker"].items(), key=lambda pair: pair[1]["uar"])
-    figure = Figure(figsize=(min(MOST_INCHES, max(4.0, 1.5 + 0.3 * len(speakers))), 3.2), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(min(MOST_INCHES, max(4.0, 1.5 + 0.3 * len(speakers))), 3.2)
     axes = figure.add_subplot()
     axes.bar([name for name, _ in speakers], [row["uar"] for _, row in speakers], color="#3b6ea5")
     axes.axhline(facts["uar"], color="black", linewidth=1)
@@ -49,6 +48,15 @@ def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
     axes.set_ylabel("UAR")
     axes.set_title(_title(facts, title), fontsize="medium")
     figure.savefig(path, dpi=120)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.backends.backend_agg import FigureCanvasAgg  # half a second, which is not paid before the scores
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def _title(facts: dict[str, Any], title: str) -> str:
