@@ -17,7 +17,7 @@ from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FOREIGN = {"--quiet", "--config_file", "--help", "--help_all",
+FOREIGN = {"--quiet", "--num_cpu_threads_per_process", "--config_file", "--help", "--help_all",
            "--logdir", "--shm-size", "--partition", "--gpus"}  # of others
 
 
@@ -55,6 +55,16 @@ def test_every_flag_command_file_and_link_exists(page):
 def test_every_choice_has_its_row(page, names):
     text = (ROOT / "docs" / page).read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "Makefile", *sorted((ROOT / "configs").glob("*.yaml"))],
+                         ids=lambda page: page.name)
+def test_launched_commands_neither_warn_nor_end_in_a_traceback_of_accelerate(page):
+    """Which it adds to our sentence without --quiet, and warns of threads where it counts them itself."""
+    text = re.sub(r"\\\n[#\s]*", " ", page.read_text(encoding="utf-8"))
+    for command in re.findall(r"accelerate launch (--.*)", text):
+        assert "--quiet" in command, command
+        assert "cpu.yaml" not in command or "--num_cpu_threads_per_process" in command, command
 
 
 def test_the_two_commands_stand_first():

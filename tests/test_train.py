@@ -94,6 +94,16 @@ def test_of_several_commands_at_once_one_trains(two_clips, tmp_path):
     assert len(losses(tmp_path / "run")) == 2
 
 
+def test_the_launched_command_says_one_sentence_of_an_error_and_nothing_else(tmp_path):
+    launcher = [sys.executable, "-m", "accelerate.commands.accelerate_cli", "launch", "--quiet", "--config_file",
+                str(ROOT / "configs/accelerate/cpu.yaml"), "--num_cpu_threads_per_process", "2"]
+    done = subprocess.run([*launcher, str(ROOT / "train.py"), "--config", "nope.yaml"], cwd=tmp_path,
+                          capture_output=True, text=True, check=False, timeout=200)
+    assert done.stderr == ("vaer: --config nope.yaml: there is no such file; name a YAML file of settings, such as one "
+                           "of configs/.\n")
+    assert done.returncode != 0
+
+
 def test_a_launcher_for_gpus_trains_nothing_twice_without_one(two_clips, tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")

@@ -19,7 +19,7 @@ def test_classes_and_speakers_are_listed_with_their_clips():
         "2 classes, clips that train + select + are tested: happy 4+1+0, sad 4+1+1",
         "speakers that train: 2, 4 clips each: 9, 10",
         "speakers that select: 1, 2 clips each: 1",
-        "speakers that are tested: 1, 1 clips each: 2"]
+        "speakers that are tested: 1, 1 clip each: 2"]
 
 
 def test_speakers_with_more_and_fewer_clips_are_counted_each():
@@ -56,7 +56,7 @@ def test_spellings_are_warned_of(caplog):
 
 
 def test_one_label_is_nothing_to_learn():
-    with pytest.raises(UserError, match=r"some/root: the 2 training clips all have the label 'sad', so that there is"):
+    with pytest.raises(UserError, match=r"some/root: 2 training clips, all of the label 'sad', so that there is"):
         require_classes("some/root", Split(clips([1, 2], labels=["sad"]), [], clips([3]), ""))
     require_classes("some/root", Split(clips([1]), [], [], ""))
 

@@ -43,6 +43,18 @@ def test_enough_speakers_show_intervals_and_the_hardest_of_them(capsys):
     assert "intervals: 95%, 8 speakers resampled; UAR of a speaker from" in shown
 
 
+def test_what_is_laid_out_fits_80_columns(capsys):
+    long = "runs/ravdess of the second series/seed 12"
+    remark = "redrawn faces, recorded voices"
+    parts = [make_scored(f"{long}/fold{fold}", speakers=8, fold=fold, leaks=["x"], remark=remark) for fold in (0, 1)]
+    for part in parts:
+        part.facts["intervals"] = dict.fromkeys(("uar", "war", "macro_f1"), (0.123, 0.987))
+    show([[*parts, pool(f"{long}/pooled", parts)]], "both")
+    laid_out = capsys.readouterr().out.split(": classes")[0]  # before the table of classes and sentences
+    assert "[0.123, 0.987]" in laid_out
+    assert max(map(len, laid_out.splitlines())) <= 80
+
+
 def test_folds_stand_above_their_pooled_score_and_runs_are_compared(capsys):
     parts = [make_scored("runs/a/fold0"), make_scored("runs/a/fold1", fold=1, leaks=["x"])]
     show([[*parts, pool("runs/a/pooled", parts)], [make_scored("runs/b")]], "both")

@@ -51,7 +51,7 @@ def test_another_number_of_processes_is_refused(accelerator, tmp_path):
     prepared(accelerator, step=3)
     save_last(accelerator, RunFolder(tmp_path))
     (tmp_path / "last" / "random_states_1.pkl").touch()
-    with pytest.raises(UserError, match="this run had 2 processes, now there are 1"):
+    with pytest.raises(UserError, match="this run had 2 processes, now there is 1"):
         load_last(accelerator, newest_state(RunFolder(tmp_path)))
 
 

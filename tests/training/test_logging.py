@@ -1,7 +1,7 @@
 import json
 
 from vaer.runs.folder import RunFolder
-from vaer.training.logging import RunLog
+from vaer.training.logging import RunLog, epoch_line
 
 
 def rows(folder):
@@ -45,3 +45,15 @@ def test_only_the_main_process_speaks(tmp_path, capsys):
     log.close()
     assert capsys.readouterr().out == ""
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_epoch_is_a_line_of_80_columns():
+    row = {"epoch": 7, "loss": 0.5, "validation_uar": 0.512, "validation_war": 0.5, "clips_per_s": 33.14,
+           "data_wait": 0.02, "padding": 0.1}
+    assert epoch_line(row, 120, best=True) == (
+        "epoch   7/120  loss 0.500  validation UAR 0.512 best  33.1 clips/s  wait 2%")
+    long = row | {"epoch": 1000, "loss": 1234.5, "clips_per_s": 12345.6}
+    assert epoch_line(long, 1000, best=True) == (
+        "epoch 1000/1000  loss 1234.500  validation UAR 0.512 best  12345.6 clips/s")
+    assert epoch_line({name: row[name] for name in ("epoch", "loss", "clips_per_s", "data_wait")}, 9, best=True) == (
+        "epoch 7/9  loss 0.500  33.1 clips/s  wait 2%")

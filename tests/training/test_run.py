@@ -69,7 +69,7 @@ def test_clips_of_one_label_are_nothing_to_learn(tmp_path):
     for repetition in "12":
         write_wav(tmp_path / f"03-01-03-01-01-0{repetition}-01.wav", tone(0.1 * int(repetition)))
     settings = config(tmp_path, tmp_path / "run")
-    with pytest.raises(UserError, match="the 1 training clips all have the label 'happy', so that there is nothing to"):
+    with pytest.raises(UserError, match="1 training clip, all of the label 'happy', so that there is nothing to"):
         train(settings)
     assert not (tmp_path / "run" / "config.yaml").exists()
 

@@ -7,6 +7,7 @@ from vaer.data.guard import SIDES, ordered
 from vaer.data.spelling import alike, shown
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item, Split
+from vaer.words import counted
 
 WIDTH = 80
 LINES = 3
@@ -33,7 +34,7 @@ def narrowing(learned: tuple[str, ...], classes: tuple[str, ...], corpus: str, l
     if dropped := [name for name in learned if name not in classes]:
         lines += _listed(f"answers among {len(classes)} of {len(learned)} classes: {corpus} has no clips of", dropped)
     if left_out:
-        lines += _listed(f"{sum(left_out.values())} clips of {corpus} left out:",
+        lines += _listed(f"{counted(sum(left_out.values()), 'clip')} of {corpus} left out:",
                          [f"{name} {count}" for name, count in left_out.items()])
     return lines
 
@@ -43,7 +44,7 @@ def _speakers(head: str, clips: Counter[str]) -> list[str]:
     if UNKNOWN_SPEAKER in clips:
         return [f"{head}: unknown"]
     low, high = min(clips.values()), max(clips.values())
-    span = f"{low} clips each" if low == high else f"{low} to {high} clips each"
+    span = f"{counted(low, 'clip')} each" if low == high else f"{low} to {high} clips each"
     names = ordered(set(clips))
     return _listed(f"{head}: {len(clips)}, {span}:", names if low == high else [f"{name} ({clips[name]})"
                                                                                 for name in names])
@@ -89,8 +90,9 @@ def require_classes(root: str, split: Split) -> None:
     """Refuse to train on clips of one label."""
     found = {item.label for item in split.train}
     if len(found) < 2:
-        raise UserError(f"{root}: the {len(split.train)} training clips all have the label {', '.join(found)!r}, so "
-                        f"that there is nothing to learn; correct the labels, the label map or the protocol.")
+        clips = counted(len(split.train), "training clip")
+        raise UserError(f"{root}: {clips}, all of the label {', '.join(found)!r}, so that "
+                        f"there is nothing to learn; correct the labels, the label map or the protocol.")
 
 
 def require_speakers(root: str, items: Iterable[Item], flag: str) -> None:

@@ -26,6 +26,7 @@ from vaer.data.waiting import watch
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, log
 from vaer.media import decoders
 from vaer.records import Batch, Clip
+from vaer.words import counted
 
 # How a decoder dies of a file: by our own alarm, or by a fault of its own. Other signals come from outside.
 WAITED = signal.SIGALRM  # the alarm that counts seconds by the clock: a pause or a stalled disk as well
@@ -49,10 +50,10 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
                  seconds: np.ndarray | None = None) -> None:
         parts = world * accumulation
         if batch_size % parts:
-            raise UserError(f"--train.batch_size {batch_size} cannot be cut into {world} processes times "
+            raise UserError(f"--train.batch_size {batch_size} cannot be cut into {counted(world, 'process')} times "
                             f"--train.accumulation {accumulation}; make it a multiple of {parts}.")
         if num_items < batch_size:
-            raise UserError(f"--train.batch_size {batch_size} is more than the {num_items} training clips; "
+            raise UserError(f"--train.batch_size {batch_size} is more than the {counted(num_items, 'training clip')}; "
                             f"lower it to at most {num_items // parts * parts}.")
         self.num_items, self.batch_size, self.accumulation = num_items, batch_size, accumulation
         self.seed, self.rank, self.world, self.seconds = seed, rank, world, seconds

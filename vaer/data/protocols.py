@@ -17,6 +17,7 @@ from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.data.rows import read_rows
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item, Split
+from vaer.words import counted
 
 SPEAKER_DEPENDENT = ("repetition", "all_train")
 BY_SPEAKERS = re.compile(r"speakers([1-9]\d*)")
@@ -102,7 +103,7 @@ def split(items: list[Item], protocol: str, fold: int,
 
 def _require_fold(protocol: str, fold: int, count: int) -> None:
     if fold >= count:
-        raise UserError(f"--data.fold {fold} is not one of {protocol}: it has {count} folds, from 0.")
+        raise UserError(f"--data.fold {fold} is not one of {protocol}: it has {counted(count, 'fold')}, from 0.")
 
 
 def _published(protocol: str) -> dict[str, Any]:
@@ -119,7 +120,7 @@ def _by_speakers(items: list[Item], protocol: str, fold: int) -> Split:
                         f"file of id and side.")
     if not 3 <= count <= len(speakers):
         raise UserError(f"--data.protocol {protocol} wants {count} groups of speakers, at least 3 to test, to select "
-                        f"and to train; --data.root holds {len(speakers)} speakers ({names(items)}).")
+                        f"and to train; --data.root holds {counted(len(speakers), 'speaker')} ({names(items)}).")
     group = {speaker: number % count for number, speaker in enumerate(speakers)}
     tested, selects = fold, (fold + 1) % count
     sides = ([item for item in items if group[item.speaker] not in (tested, selects)],
@@ -195,7 +196,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _verdict(*sides: list[Item]) -> str:
-    return "; ".join(f"{side} speakers {names(items)} ({len(items)} clips)" if items else f"{side} none"
+    return "; ".join(f"{side} speakers {names(items)} ({counted(len(items), 'clip')})" if items else f"{side} none"
                      for side, items in zip(SIDES, sides, strict=True))
 
 

@@ -11,6 +11,8 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
+from vaer.words import counted
+
 
 def torch() -> str:
     """What torch was built for and what it finds."""
@@ -47,7 +49,7 @@ def accelerate() -> str:
     from accelerate import PartialState
 
     state = PartialState()
-    return f"trains on {state.device}, {state.num_processes} process(es)"
+    return f"trains on {state.device}, {counted(state.num_processes, 'process')}"
 
 
 def decord() -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from vaer.evaluation.intervals import FEWEST_SPEAKERS
 from vaer.evaluation.scored import Answers
 from vaer.records import UNKNOWN_SPEAKER
+from vaer.words import counted
 
 ALIKE = {"protocol": "protocol", "corpus": "corpus", "channel": "channel", "labels": "label set",
          "validation": "validation", "views": "views"}
@@ -26,7 +27,7 @@ def marks_of(facts: list[dict[str, Any]], answers: Answers, seeds: int) -> list[
     if UNKNOWN_SPEAKER in speakers:
         marks.append("no interval: speakers unknown")
     elif len(speakers) < FEWEST_SPEAKERS:
-        marks.append(f"no interval: {len(speakers)} test speakers, {FEWEST_SPEAKERS} are needed")
+        marks.append(f"no interval: {counted(len(speakers), 'test speaker')}, {FEWEST_SPEAKERS} are needed")
     elif seeds == 1:
         marks.append("one seed: the interval is over speakers alone")
     return marks

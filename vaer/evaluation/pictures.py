@@ -8,6 +8,8 @@ import numpy as np
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+from vaer.words import counted
+
 MOST_INCHES = 100
 """Wider pictures, of thousands of speakers, cannot be drawn."""
 
@@ -62,4 +64,4 @@ def _figure(width: float, height: float) -> "Figure":
 def _title(facts: dict[str, Any], title: str) -> str:
     below = "; ".join(filter(None, (facts["remark"], facts["adaptation"])))
     told = ", GUARD LIFTED" * bool(facts["leaks"]) + f"\n{below}" * bool(below)
-    return f"{title}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {facts['clips']} clips{told}"
+    return f"{title}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {counted(facts['clips'], 'clip')}{told}"

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vaer.errors import RunError
 from vaer.finite import listed, odd_tensors
 from vaer.records import Batch, Embedded, Item, Output
+from vaer.words import counted
 
 
 class Predictions(NamedTuple):
@@ -159,7 +160,8 @@ def _require_finite(network: nn.Module, table: np.ndarray, items: Sequence[Item]
     cause = (f"its weights are NaN or infinite themselves ({listed(tensors)}): train anew with a lower --train.lr, or "
              f"start from other weights" if tensors else
              "its weights are finite: listen to and look at that clip, or train with --train.mixed_precision no")
-    raise RunError(f"The network answers NaN or infinity to {len(set(odd.tolist()))} clips, first to {first}; {cause}.")
+    clips = counted(len(set(odd.tolist())), "clip")
+    raise RunError(f"The network answers NaN or infinity to {clips}, first to {first}; {cause}.")
 
 
 def _know(network: nn.Module, seen: list[Seen], accelerator: Accelerator, weight: Tensor) -> dict[str, Tensor]:

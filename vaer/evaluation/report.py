@@ -2,6 +2,8 @@
 
 import json
 import sys
+import textwrap
+from collections.abc import Iterable
 
 from rich.console import Console
 from rich.table import Table
@@ -9,8 +11,10 @@ from rich.table import Table
 from vaer.evaluation.calibration import UNCHANGED
 from vaer.evaluation.pictures import draw_confusion, draw_speakers
 from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored, compare
+from vaer.words import counted
 
-FILE_WIDTH = 160  # characters of a table that goes to a file
+WIDTH = 80  # characters of what is laid out
+SCORES = ("uar", "war", "macro_f1")
 NOT_KEPT = "1 (none kept: see docs/evaluation.md)"
 
 
@@ -30,8 +34,9 @@ def show(groups: list[list[Scored]], modality: str) -> None:
 
     One group is told in detail; several are compared with the first one, clip by clip.
     """
-    console = Console(width=None if sys.stdout.isatty() else FILE_WIDTH)
-    console.print(_overview(groups, modality))
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    for line in _overview(groups, modality):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     main = [group[-1] for group in groups]
     if len(groups) == 1:
         console.print(_classes(main[0]))
@@ -53,28 +58,35 @@ def _cut(facts: dict) -> list[str]:
             f"{facts['max_seconds']:g} and were cut to their middle"] if facts.get("clips_cut") else []
 
 
-def _overview(groups: list[list[Scored]], modality: str) -> Table:
-    table = Table(title=f"test clips, modality {modality}")
-    for column in ("run", "protocol", "fold", "UAR", "WAR", "macro F1", "clips", "speakers", "classes"):
-        table.add_column(column, justify="left" if column in ("run", "protocol") else "right", overflow="fold")
+def _overview(groups: list[list[Scored]], modality: str) -> list[str]:
+    """A line on each run and a line of its scores, in 80 columns whatever the run is called."""
+    lines = [f"test clips, modality {modality}", _scores(("UAR", "WAR", "macro F1"), "clips"), "-" * WIDTH]
     for group in groups:
         for scored in group:
             facts = scored.facts
             told = " GUARD LIFTED" * bool(facts["leaks"]) + " ADAPTED" * bool(facts["adaptation"])
             joined = ENSEMBLE if facts["protocol"] == CROSS_CORPUS else "pooled"
-            fold = joined if isinstance(facts["fold"], list) else str(facts["fold"])
-            protocol = f"{facts['protocol']}, {facts['remark']}" if facts["remark"] else facts["protocol"]
-            table.add_row(str(scored.folder) + told, protocol, fold,
-                          *(_with_interval(facts, name) for name in ("uar", "war", "macro_f1")), str(facts["clips"]),
-                          str(facts["speakers"] or "unknown"), str(facts["classes_present"]))
+            fold = joined if isinstance(facts["fold"], list) else f"fold {facts['fold']}"
+            drawn = f", {facts['remark']}" if facts["remark"] else ""
+            speakers = counted(facts["speakers"], "speaker") if facts["speakers"] else "speakers unknown"
+            lines += _wrapped(f"{scored.folder}{told}: {facts['protocol']}{drawn}, {fold}; {speakers}, "
+                              f"{counted(facts['classes_present'], 'class')}")
+            lines.append(_scores([_with_interval(facts, name) for name in SCORES], str(facts["clips"])))
         if "mean_of_folds" in group[-1].facts:
             mean, folds = group[-1].facts["mean_of_folds"], group[-1].facts["folds"].values()
-            table.add_row("  mean of its folds", "", "", *(f"{mean[name]:.3f}" for name in mean), "", "", "")
             spans = [[fold[name] for fold in folds] for name in mean]
-            table.add_row("  least to most", "", "", *(f"{min(span):.3f} to {max(span):.3f}" for span in spans),
-                          "", "", "")
-        table.add_section()
-    return table
+            lines += ["mean of its folds, and least to most:", _scores([f"{value:.3f}" for value in mean.values()]),
+                      _scores([f"{min(span):.3f} to {max(span):.3f}" for span in spans])]
+        lines.append("-" * WIDTH)
+    return lines
+
+
+def _scores(values: Iterable[str], clips: str = "") -> str:
+    return f"  {''.join(f'{value:>23}' for value in values)}{clips:>8}".rstrip()
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def _with_interval(facts: dict, name: str) -> str:
@@ -99,8 +111,9 @@ def _details(scored: Scored) -> list[str]:
     if not facts["per_speaker"]:
         lines = ["no interval: speakers unknown, and the clips of one speaker are right and wrong together"]
     elif facts["intervals"] is None:
-        lines = [f"no interval: {facts['speakers']} test speakers, {facts['intervals_need_speakers']} are needed; "
-                 "UAR of each: " + ", ".join(f"{name} {row['uar']:.3f}" for name, row in facts["per_speaker"].items())]
+        each = ", ".join(f"{name} {row['uar']:.3f}" for name, row in facts["per_speaker"].items())
+        lines = [f"no interval: {counted(facts['speakers'], 'test speaker')}, {facts['intervals_need_speakers']} are "
+                 f"needed; UAR of each: {each}"]
     else:
         (worst, low), (best, high) = by_uar[0], by_uar[-1]
         lines = [f"intervals: {facts['level']:.0%}, {facts['speakers']} speakers resampled; UAR of a speaker from "

@@ -18,6 +18,7 @@ from vaer.evaluation.scored import CROSS_CORPUS
 from vaer.records import Split
 from vaer.runs.folder import RunFolder
 from vaer.weights.contamination import warnings_of
+from vaer.words import counted
 
 
 class Tested(NamedTuple):
@@ -72,7 +73,7 @@ def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options
     left_out = dict(sorted((Counter(left_out) + unknown).items()))
     lacks = choose(CORPORA, data.corpus, "corpus").lacking(items, data, None)
     verdict = [f"the whole of {name}; this run learned from {own} under {config.data.protocol}: "
-               f"test speakers {names(test)} ({len(test)} clips)",
+               f"test speakers {names(test)} ({counted(len(test), 'clip')})",
                remark(config.data.root) and f"learned from {remark(config.data.root)}",
                f"answers among {', '.join(both)}", f"left out: {told(left_out)}" * bool(left_out),
                f"the corpus lacks {lacks}" * bool(lacks)]

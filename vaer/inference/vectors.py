@@ -16,6 +16,7 @@ from vaer.config import require
 from vaer.errors import MediaError, RunError
 from vaer.inference.inputs import find_inputs
 from vaer.inference.predictor import Predictor
+from vaer.words import counted
 
 KINDS = ("video", "audio", "fused")
 FACTS = ("window", "shot", "track", "start_s", "end_s", "face", "voice")
@@ -49,7 +50,7 @@ def embed_files(predictor: Predictor, named: Sequence[str], out: Path) -> None:
         notes = json.dumps({"network": predictor.trained.sha256, "notes": list(predictor.notes)})
         _write(out, tables, {name: np.array([row[name] for row in rows]) for name in ("path", *FACTS)} | {
             "network": np.array(notes)})
-    print(f"{out}: {len(rows)} rows of {len(files) - bad} files")
+    print(f"{out}: {counted(len(rows), 'row')} of {counted(len(files) - bad, 'file')}")
     if bad:
         raise RunError(f"{out}: {bad} of {len(files)} files could not be read, named above, and have no rows.")
 

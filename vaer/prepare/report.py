@@ -14,6 +14,7 @@ from vaer.errors import as_text
 from vaer.media.media import read_frames
 from vaer.media.probe import probe
 from vaer.prepare.manifest import MANIFEST, OVERVIEWS, REPORT, Facts
+from vaer.words import counted
 
 COLUMNS, ROWS = 6, 5
 PAGES = 20  # of pictures; the rest is in the table alone, which says so
@@ -58,7 +59,7 @@ def summary(rows: list[Facts], others: list[str], litter: list[str], gone: list[
     """How many recordings are fine, and how many are not, by kind; what was left alone."""
     kinds = Counter(kind for row in rows for kind in ([BROKEN] if row.reason else row.notes.split("; ")) if kind)
     fine = sum(not row.notes and not row.reason for row in rows)
-    lines = [f"{fine} recordings without anything to say",
+    lines = [f"{counted(fine, 'recording')} without anything to say",
              *(f"{count} {kind}" for kind, count in sorted(kinds.items()))]
     if others:
         lines.append(f"{len(others)} other files were not taken over: {_named(others)}")

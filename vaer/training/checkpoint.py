@@ -20,6 +20,7 @@ from vaer.errors import RunError, UserError, log
 from vaer.finite import listed, odd_tensors
 from vaer.runs.folder import RunFolder
 from vaer.runs.recipe import Recipe
+from vaer.words import counted
 
 SEAL = "sizes.json"
 """The file of a state that was written last: the bytes of each other one."""
@@ -106,8 +107,8 @@ def load_last(accelerator: Accelerator, found: Path) -> None:
     """Restore a state of `newest_state`; raises UserError where another number of processes wrote it."""
     states = len(list(found.glob("random_states_*.pkl")))
     if states != accelerator.num_processes:
-        raise UserError(f"{found}: this run had {states} processes, now there are {accelerator.num_processes}; "
-                        f"resume it with as many.")
+        now = f"{'is' if accelerator.num_processes == 1 else 'are'} {accelerator.num_processes}"
+        raise UserError(f"{found}: this run had {counted(states, 'process')}, now there {now}; resume it with as many.")
     try:
         accelerator.load_state(str(found))
     except (OSError, RuntimeError, ValueError, KeyError, EOFError, UnpicklingError, BadZipFile,

@@ -15,6 +15,19 @@ from vaer.records import Batch
 from vaer.runs.folder import RunFolder
 from vaer.training.trackers import Trackers
 
+SCREEN = 80  # columns
+
+
+def epoch_line(row: dict[str, Any], epochs: int, *, best: bool) -> str:
+    """An epoch in a line of the screen; what does not fit stands in the log alone."""
+    parts = [f"epoch {row['epoch']:{len(str(epochs))}d}/{epochs}", f"loss {row['loss']:.3f}"]
+    if "validation_uar" in row:
+        parts.append(f"validation UAR {row['validation_uar']:.3f}{' best' * best}")
+    for part in (f"{row['clips_per_s']:.1f} clips/s", f"wait {row['data_wait']:.0%}"):
+        if len("  ".join([*parts, part])) < SCREEN:
+            parts.append(part)
+    return "  ".join(parts)
+
 
 class RunLog:
     """The log of a run; on other processes than the main one every call does nothing."""

@@ -45,7 +45,7 @@ from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
 from vaer.training.checkpoint import Progress, load_last, newest_state, restore_best, save_best, save_last
 from vaer.training.lock import held
-from vaer.training.logging import RunLog
+from vaer.training.logging import RunLog, epoch_line
 from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter, learning_rates
 from vaer.training.optim import build_optimizer, build_scheduler, parts
@@ -54,6 +54,7 @@ from vaer.training.resume import claim, recorded, require_same
 from vaer.training.start import begin
 from vaer.training.trackers import require_trackers
 from vaer.weights.decide import decide
+from vaer.words import counted
 
 
 def train(config: Config) -> None:
@@ -240,7 +241,7 @@ class Run:
         progress.epoch, progress.step, progress.loss_sum, progress.meter = progress.epoch + 1, 0, 0.0, None
         row |= self._padding() | self._validate()
         log.epoch(row, self._steps_done())
-        log.say(_line(row, config.train.epochs, progress.best_epoch == progress.epoch))
+        log.say(epoch_line(row, config.train.epochs, best=progress.best_epoch == progress.epoch))
         save_last(self.accelerator, self.folder)
         self._say_cuts(log)
 
@@ -310,8 +311,9 @@ class Run:
         return predictions, score(predictions.probabilities, predictions.labels)
 
     def _introduce(self, log: RunLog) -> None:
-        log.say(f"{self.folder}: {self.parameters:,} parameters, {self.accelerator.num_processes} process(es) on "
-                f"{self.accelerator.device.type}, precision {self.accelerator.mixed_precision}")
+        processes = counted(self.accelerator.num_processes, "process")
+        log.say(f"{self.folder}: {self.parameters:,} parameters, {processes} on {self.accelerator.device.type}, "
+                f"precision {self.accelerator.mixed_precision}")
         for warning in device_warnings(self.accelerator):
             log.say(f"WARNING: {warning}")
         log.say(f"split {self.config.data.protocol} fold {self.config.data.fold}: {self.split.verdict}")
@@ -329,7 +331,7 @@ class Run:
             for warning in self.origin["warnings"]:
                 log.say(f"WARNING: {warning}")
         else:
-            log.say(f"resumed after {self.progress.epoch} epochs and {self.progress.step} steps")
+            log.say(f"resumed after {counted(self.progress.epoch, 'epoch')} and {counted(self.progress.step, 'step')}")
 
     def _write_facts(self) -> None:
         if not self.accelerator.is_main_process:
@@ -352,18 +354,11 @@ class Run:
         return decoders.described(data.decoder, data.decode_device) if self.config.model.video.enabled else None
 
     def _result(self) -> str:
+        done = f"done after {counted(self.progress.epoch, 'epoch')}"
         if self.validation is None:
-            return f"done after {self.progress.epoch} epochs: {self.folder.best} holds the last one"
-        return (f"done after {self.progress.epoch} epochs: best validation UAR {self.progress.best_uar:.3f} in epoch "
+            return f"{done}: {self.folder.best} holds the last one"
+        return (f"{done}: best validation UAR {self.progress.best_uar:.3f} in epoch "
                 f"{self.progress.best_epoch}, kept in {self.folder.best}")
-
-
-def _line(row: dict[str, float], epochs: int, best: bool) -> str:
-    scores = (f"  validation UAR {row['validation_uar']:.3f}  WAR {row['validation_war']:.3f}"
-              if "validation_uar" in row else "")
-    padding = f"  padding {row['padding']:.0%}" if "padding" in row else ""
-    return (f"epoch {row['epoch']:3d}/{epochs}  loss {row['loss']:.3f}{scores}  {row['clips_per_s']:.1f} clips/s  "
-            f"waiting for data {row['data_wait']:.0%}{padding}{'  best' if best and scores else ''}")
 
 
 def stop_asked(accelerator: Accelerator) -> bool:

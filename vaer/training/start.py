@@ -14,6 +14,7 @@ from vaer.weights import read_audio, read_video
 from vaer.weights.contamination import warnings_of
 from vaer.weights.own import read_whole, require_same_colours
 from vaer.weights.records import apply
+from vaer.words import counted
 
 BRANCHES = ("video.", "audio.")
 FUSION = ("fusion.", "norms.fused.")
@@ -31,7 +32,7 @@ class Started(NamedTuple):
     """In the network, not in the file: these start at random."""
 
     def __str__(self) -> str:
-        return (f"{len(self.loaded)} tensors loaded; left in the file: {_summary(self.left)}; "
+        return (f"{counted(len(self.loaded), 'tensor')} loaded; left in the file: {_summary(self.left)}; "
                 f"started at random: {_summary(self.fresh)}")
 
 

@@ -25,6 +25,7 @@ from vaer.weights.speech import describe_speech, read_speech
 from vaer.weights.tensors import read_parts
 from vaer.weights.unwrap import network_in, outermost
 from vaer.weights.zoo import DOWNLOADS
+from vaer.words import counted
 
 
 def read_video(source: str, config: VideoConfig) -> Weights:
@@ -82,7 +83,8 @@ def describe(source: str) -> list[str]:
 def _lines(weights: Weights, branch: str, source: str) -> list[str]:
     size = sum(tensor.numel() for tensor in weights.tensors.values())
     fits = f"--model.{branch}.pretrained {source} {flags(weights.settings)}" if weights.settings else "no settings"
-    return [f"{source}: {weights.about}, {len(weights.tensors)} tensors, {size:,} numbers", f"  fits: {fits}",
+    return [f"{source}: {weights.about}, {counted(len(weights.tensors), 'tensor')}, {size:,} numbers",
+            f"  fits: {fits}",
             *(f"  left: {line}" for line in summary(weights.left))]
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 
 from vaer.errors import UserError
+from vaer.words import counted
 
 SHOWN = 6  # names in an error: enough to see the pattern
 COUNTER = "num_batches_tracked"  # of a batch norm with a fixed momentum: no result depends on it, so a file may lack it
@@ -38,7 +39,7 @@ class Loaded(NamedTuple):
 
     def __str__(self) -> str:
         left = "; ".join(summary(self.left))
-        return (f"{self.about}: {len(self.loaded)} tensors loaded; left in the file: {left or 'none'}; "
+        return (f"{self.about}: {counted(len(self.loaded), 'tensor')} loaded; left in the file: {left or 'none'}; "
                 f"as built: {_listed(self.fresh) if self.fresh else 'none'}")
 
 

@@ -12,6 +12,7 @@ from vaer.data.census import warn_of_spellings
 from vaer.data.corpora import table
 from vaer.errors import UserError
 from vaer.records import Item
+from vaer.words import counted
 
 if TYPE_CHECKING:
     from vaer.config import DataConfig  # which takes the settings of the corpora from here
@@ -70,4 +71,4 @@ def remark(root: str) -> str:
 
 def told(left_out: dict[str, int]) -> str:
     """Clips that were left out, by label, as a part of a sentence; empty where there are none."""
-    return ", ".join(f"{label} ({count} clips)" for label, count in left_out.items())
+    return ", ".join(f"{label} ({counted(count, 'clip')})" for label, count in left_out.items())

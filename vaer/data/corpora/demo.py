@@ -8,6 +8,7 @@ from vaer.data.corpora.kind import OwnSettings, lacks_nothing
 from vaer.data.files import is_litter
 from vaer.errors import UserError
 from vaer.records import Item
+from vaer.words import counted
 
 NAME = re.compile(r"(01-01)-(\d\d)-(01)-(\d\d)-(\d\d)-(\d\d)")
 """Modality and channel, label, intensity, statement, repetition, speaker."""
@@ -20,7 +21,7 @@ def scan(root: Path, config: OwnSettings) -> list[Item]:
     settings = _settings(root)
     items = [_item(path, settings["classes"]) for path in root.glob("Actor_*/*.mp4") if not is_litter(path.name)]
     if len(items) != settings["files"]:
-        raise UserError(f"{root}: holds {len(items)} clips where demo.json speaks of {settings['files']}; "
+        raise UserError(f"{root}: holds {counted(len(items), 'clip')} where demo.json speaks of {settings['files']}; "
                         f"render what is missing with `{_remedy(root, settings)}`, or delete the folder first.")
     return sorted(items, key=lambda item: item.id)
 
