@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,9 @@ base:
   train: {{epochs: {epochs}}}
 """
 LABELS = ("happy", "sad")
+TESTS = Path(__file__).parent
+DRIVER = ("import sys\nfrom study_makers import FAKE\nfrom vaer.studies import children\nchildren.STEP = FAKE\n"
+          "from vaer.cli import main\nmain(sys.argv[1:])\n")
 FAKE = [sys.executable, str(Path(__file__))]
 """A step that does as training and scoring do, but for the network: it costs no torch."""
 
@@ -38,6 +43,32 @@ def write_study(folder: Path, text: str = "", *, epochs: int = 3) -> Path:
     path = folder / "study.yaml"
     path.write_text(BASE.format(root=root, epochs=epochs) + text)
     return path
+
+
+def environment(**other) -> dict[str, str]:
+    """That of this process, in which the package and these makers are found."""
+    paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | other
+
+
+def start(*arguments) -> subprocess.Popen:
+    """`vaer` with steps that cost no network, in a group of its own."""
+    return subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, arguments)], env=environment(),
+                            start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def epochs_done(output) -> int:
+    """Of all runs of a study together."""
+    return sum(len(log.read_text().splitlines()) for log in Path(output).glob("runs/*/log.jsonl"))
+
+
+def wait_until(condition, process) -> None:
+    """Wait for what a process brings about, which must not end before."""
+    until = time.monotonic() + 120
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def fake_train(config) -> None:
@@ -69,33 +100,25 @@ def fake_train(config) -> None:
 
 def fake_evaluate(folders, options) -> None:
     """Answers that are drawn from the end of that chain."""
-    import numpy as np
-    import pandas as pd
-
-    from vaer.claim import write_text
+    from vaer.claim import write_text, write_whole
     from vaer.data.protocols import read_split
-    from vaer.evaluation.scored import Answers, facts_of
     from vaer.runs.folder import RunFolder
 
     (path,) = folders
     folder = RunFolder(Path(path))
     config = folder.settings()
-    items = read_split(config.data)[1].test
     chain = json.loads((folder.path / "state.json").read_text())["chain"]
-    draws = np.random.default_rng([int(chain[:8], 16), *options.modality.encode()])
-    first = draws.uniform(0.01, 0.99, len(items))
-    table = pd.DataFrame([{"id": item.id, "take": item.take, "path": item.path, "fold": config.data.fold,
-                           "speaker": item.speaker, "label": item.label} for item in items])
-    table["prediction"] = np.where(first > 0.5, LABELS[0], LABELS[1])
-    table[LABELS[0]], table[LABELS[1]] = first, 1 - first
-    setting = {"protocol": config.data.protocol, "corpus": "corpus", "channel": "speech", "labels": "emotions8",
-               "remark": "", "fold": config.data.fold, "validation": "select", "modality": options.modality, "views": 1,
-               "seed": config.seed, "speaker_norm": False, "adapt_clips": None, "split": "made", "leaks": [],
-               "warnings": [], "max_seconds": 10.0, "clips_cut": 0}
-    answers = Answers(table, LABELS, setting, {str(config.data.fold): 1.5})
+    lines = ["id,take,path,fold,speaker,label,prediction," + ",".join(LABELS)]
+    for item in read_split(config.data)[1].test:
+        drawn = hashlib.sha256(f"{chain}{options.modality}{item.id}".encode()).digest()[0]
+        first = (drawn + 0.5) / 256
+        lines.append(f"{item.id},{item.take},{item.path},{config.data.fold},{item.speaker},{item.label},"
+                     f"{LABELS[drawn < 128]},{first},{1 - first}")
     suffix = "" if options.modality == "both" else f"_{options.modality}"
-    write_text(folder.path / f"predictions{suffix}.csv", table.to_csv(index=False))
-    write_text(folder.path / f"metrics{suffix}.json", json.dumps(facts_of(answers)))
+    write_text(folder.predictions_path(suffix), "\n".join(lines) + "\n")
+    write_whole(folder.metrics_path(suffix), {
+        "classes": LABELS, "calibration": {"temperatures": {str(config.data.fold): 1.5}}, "fold": config.data.fold,
+        "protocol": config.data.protocol, "seed": config.seed, "modality": options.modality, "split": "made"})
 
 
 if __name__ == "__main__":

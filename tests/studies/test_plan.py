@@ -48,6 +48,13 @@ parts: {whole: joint, video: faces, audio: voices}
         assert list(made.runs).index(run.key) > max(map(list(made.runs).index, run.sources))
 
 
+def test_what_is_not_in_the_table_may_test_nobody(tmp_path):
+    made = plan(write_study(tmp_path, "rows:\n  joint: {starts: {model.init: all}}\n"
+                                      "  all: {data.protocol: all_train, in_table: false}\n"))
+    scored = {made.places_of(key)[0][0]: run.in_table for key, run in made.runs.items()}
+    assert scored == {"whole network": True, "face alone": True, "voice alone": True, "joint": True, "all": False}
+
+
 def test_a_change_in_what_a_row_starts_from_is_a_change_of_the_row(tmp_path):
     def keys(lr):
         made = plan(write_study(tmp_path, f"rows:\n  a: {{train.lr: {lr}}}\n  b: {{starts: {{model.init: a}}}}\n"))

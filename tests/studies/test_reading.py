@@ -1,8 +1,17 @@
+import dataclasses
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from study_makers import write_study
 
 from vaer.errors import UserError
+from vaer.studies.assign import flatten
 from vaer.studies.reading import read_study
+
+ROOT = Path(__file__).parents[2]
+SHIPPED = sorted((*ROOT.glob("configs/studies/*.yaml"), *ROOT.glob("benchmarks/studies/*.yaml")))
 
 
 def test_rows_grid_base_and_corpus(tmp_path):
@@ -93,3 +102,18 @@ def test_files_that_are_no_study(tmp_path, content, message):
 def test_labels_keep_their_spelling(tmp_path):
     path = write_study(tmp_path, "rows: {a: {data.label_map: {01: no, 02: null}}}\n")
     assert read_study(path).rows["a"].config.data.label_map == {"01": "no", "02": None}
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_every_study_that_is_shipped_is_understood(path):
+    study = read_study(path)
+    assert "whole" in study.parts
+    assert all(source in study.rows for row in study.rows.values() for source in row.starts.values())
+
+
+def test_the_demo_study_has_every_switch_of_the_demo_page():
+    page = (ROOT / "docs/demo.md").read_text(encoding="utf-8")
+    study = read_study(ROOT / "configs/studies/demo.yaml")
+    rows = [flatten(dataclasses.asdict(row.config)) for row in study.rows.values()]
+    for flag, value in re.findall(r"^\| `--([a-z_.]+) ([\w.]+)` \|", page, flags=re.MULTILINE):
+        assert yaml.safe_load(value) in [settings[flag] for settings in rows], f"no row has --{flag} {value}"

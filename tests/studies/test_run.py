@@ -1,11 +1,5 @@
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import pytest
-from study_makers import FAKE, write_study
+from study_makers import FAKE, epochs_done, start, wait_until, write_study
 
 from vaer.errors import UserError
 from vaer.studies import children
@@ -13,39 +7,11 @@ from vaer.studies.folder import StudyRun
 from vaer.studies.plan import plan
 from vaer.studies.run import StudyOptions, study
 
-TESTS = Path(__file__).parents[1]
-ROOT = TESTS.parent
-DRIVER = ("import sys\nfrom study_makers import FAKE\nfrom vaer.studies import children\nchildren.STEP = FAKE\n"
-          "from vaer.cli import main\nmain(sys.argv[1:])\n")
-
 
 @pytest.fixture
 def fake(monkeypatch):
     """Steps of the study cost no network."""
     monkeypatch.setattr(children, "STEP", FAKE)
-
-
-def environment(**other):
-    paths = [str(TESTS), str(ROOT), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))} | other
-
-
-def start(*arguments):
-    """`vaer` with steps that cost no network, in a group of its own."""
-    return subprocess.Popen([sys.executable, "-c", DRIVER, *map(str, arguments)], env=environment(),
-                            start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def epochs_done(output):
-    return sum(len(log.read_text().splitlines()) for log in Path(output).glob("runs/*/log.jsonl"))
-
-
-def wait_until(condition, process):
-    until = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_sigterm_lets_the_steps_end_and_is_no_failure(tmp_path):
@@ -72,6 +38,16 @@ def test_an_index_trains_one_run_with_what_it_starts_from_and_scores_nothing(tmp
     assert list(tmp_path.glob("out/runs/*/metrics.json")) == []
     with pytest.raises(UserError, match=r"--index 5: .* has 5 runs, from 0 on"):
         study(path, output, StudyOptions(index=5))
+
+
+def test_jobs_that_begin_at_the_same_moment_wait_for_one_another(tmp_path):
+    path = write_study(tmp_path)
+    jobs = [start("study", path, "--output", tmp_path / "out", "--index", number) for number in (0, 1, 1, 2)]
+    said = [job.communicate(timeout=240) for job in jobs]
+    assert [job.returncode for job in jobs] == [0] * 4, said
+    made = plan(path, str(tmp_path / "out"))
+    assert all(run.folder.is_finished() for run in made.runs.values())
+    assert [len(run.folder.log_path.read_text().splitlines()) for run in made.runs.values()] == [3] * 3
 
 
 def test_a_study_is_measured_by_first_epochs_that_it_keeps(tmp_path, fake, capsys):

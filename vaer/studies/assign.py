@@ -51,11 +51,22 @@ def checked(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(name: str, value: Any) -> Any:
+    if _is_plainly(types()[name], value):
+        return value
     parser = _parser(name)
     try:
         return parser.instantiate(parser.parse_object({"value": value})).value
     except (ArgumentError, TypeError) as error:
         raise UserError(f"{name} cannot be {value!r}; it must be {_wanted(types()[name])}") from error
+
+
+def _is_plainly(kind: Any, value: Any) -> bool:
+    """Whether a value is of a type beyond doubt, so that no parser, which takes a few ms, has to be asked."""
+    if get_origin(kind) in (Union, UnionType):
+        return any(_is_plainly(part, value) for part in get_args(kind))
+    if get_origin(kind) is Literal:
+        return any(value == choice and type(value) is type(choice) for choice in get_args(kind))
+    return kind in (int, float, bool, str, type(None)) and type(value) is kind
 
 
 def _wanted(kind: Any) -> str:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +43,8 @@ class Run:
     """Keys of the runs that it starts from."""
     modalities: tuple[str, ...] = ()
     """What it is scored with alone, beside both."""
+    in_table: bool = False
+    """Whether it is scored at all; what others start from alone is not."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +71,17 @@ class Plan:
     code: str
     """The digest of the code that they are named after."""
 
+    @cached_property
+    def _places(self) -> dict[str, list[tuple[str, Place]]]:
+        found: dict[str, list[tuple[str, Place]]] = {}
+        for row in self.rows.values():
+            for place, key in row.runs.items():
+                found.setdefault(key, []).append((row.name, place))
+        return found
+
     def places_of(self, key: str) -> list[tuple[str, Place]]:
         """The rows, with fold and seed, that a run belongs to."""
-        return [(row.name, place) for row in self.rows.values() for place, own in row.runs.items() if own == key]
+        return self._places[key]
 
     def described(self, key: str) -> str:
         """A run in words."""
@@ -93,7 +104,8 @@ def plan(path: Path, output: str | None = None, *, keep_code: bool = False) -> P
         for key in row.runs.values():
             run = planner.runs[key]
             planner.runs[key] = dataclasses.replace(
-                run, modalities=tuple(dict.fromkeys((*run.modalities, *row.modalities))))
+                run, modalities=tuple(dict.fromkeys((*run.modalities, *row.modalities))),
+                in_table=run.in_table or row.in_table or row.name in written.parts.values())
     return Plan(path, written.output, rows, written.parts, planner.runs, planner.code)
 
 
@@ -153,7 +165,7 @@ class Planner:
         config = assign(config, own)
         if config.model.audio.kind != "transformers" or config.model.audio.architecture is not None:
             resolve(config)  # a checkpoint on a hub is asked when its run begins
-        self._require_split(config.data)
+        self._require_split(config.data, row.in_table or row.name in self.written.parts.values())
         content = identity(config, starts, self.code)
         key = digest(content)
         if key not in self.runs:
@@ -167,17 +179,18 @@ class Planner:
         except UserError as error:
             raise refused(f"{self.written.path}: row {row.name!r}", error) from error
 
-    def _require_split(self, data: DataConfig) -> None:
-        """Refuse, once for all rows that share it, a split that leaks or that tests nobody."""
+    def _require_split(self, data: DataConfig, in_table: bool) -> None:
+        """Refuse, once for all rows that share it, a split that leaks or, for a row of the table, tests nobody."""
         clip = {part.name for part in dataclasses.fields(data.clip)}
         told = json.dumps({part.name: getattr(data, part.name) for part in dataclasses.fields(data)
-                           if part.name not in (*SEEN_ALONE, *clip)})
+                           if part.name not in (*SEEN_ALONE, *clip)} | {"in_table": in_table})
         if told in self.splits:
             return
         split = read_split(data)[1]
-        if not split.test:
-            raise UserError(f"--data.protocol {data.protocol} fold {data.fold} tests nobody ({split.verdict}), and a "
-                            f"study scores every row; choose a protocol with a test side.")
+        if in_table and not split.test:
+            raise UserError(f"--data.protocol {data.protocol} fold {data.fold} tests nobody ({split.verdict}), and "
+                            f"every row of the table is scored; choose a protocol with a test side, or in_table: false "
+                            f"for a row that others start from.")
         self.splits.add(told)
 
 

@@ -15,15 +15,17 @@ from typing import NamedTuple
 
 from vaer.checks import require, require_range
 from vaer.claim import read_facts, write_text, write_whole
-from vaer.errors import RunError
+from vaer.errors import RunError, UserError
 from vaer.studies import children
 from vaer.studies.children import Step, perform
 from vaer.studies.folder import StudyRun
 from vaer.studies.identity import code_digest
 from vaer.studies.plan import BEGUN, Plan, plan
 from vaer.studies.schedule import UNKNOWN, Slots, slots, time_left, told
+from vaer.training.lock import Lock
 
 LOOK_S = 0.5
+WAIT_S = 0.1
 
 
 class StudyOptions(NamedTuple):
@@ -53,34 +55,50 @@ def study(path: Path, output: str | None, options: StudyOptions) -> None:
     if options.dry_run:
         tell(made, options.jobs)
         return
-    claim_runs(made)
-    if options.measure:
-        measure(made, slots(made, 1, options.threads))
-        tell(made, options.jobs)
-        return
+    single = options.measure or options.index is not None
+    with alone(made.output):
+        claim_runs(made)
+        found = slots(made, 1 if single else options.jobs, options.threads)
     keys = list(made.runs)
-    if options.index is not None:
-        keys = [*_needed(made, keys[options.index])]
-        _train(made, keys, Local(slots(made, 1, options.threads)))
+    if options.measure:
+        measure(made, found)
+        tell(made, options.jobs)
+    elif options.index is not None:
+        keys = _needed(made, keys[options.index])
+        _train(made, keys, Local(found))
         _require_done(made, keys[-1:])
-        return
-    _run_all(made, keys, options)
+    else:
+        _run_all(made, keys, found, options.scheduler)
 
 
-def _run_all(made: Plan, keys: list[str], options: StudyOptions) -> None:
-    with _workers(made, options) as workers:
+@contextmanager
+def alone(output: Path) -> Iterator[None]:
+    """Write into a study's folder while no other command does: the jobs of an array begin at the same moment."""
+    while True:
+        try:
+            lock = Lock(output / "planning")
+            break
+        except UserError:
+            time.sleep(WAIT_S)
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _run_all(made: Plan, keys: list[str], found: Slots, scheduler: str | None) -> None:
+    with _workers(found, scheduler) as workers:
         _train(made, keys, workers)
         _score(made, workers)
     _require_done(made, keys)
 
 
-def _workers(made: Plan, options: StudyOptions) -> "Local":
-    found = slots(made, options.jobs, options.threads)
-    if options.scheduler is None:
+def _workers(found: Slots, scheduler: str | None) -> "Local":
+    if scheduler is None:
         return Local(found)
     from vaer.studies.cluster import Cluster
 
-    return Cluster(options.scheduler, found)
+    return Cluster(scheduler, found)
 
 
 class Local:
@@ -228,7 +246,7 @@ def _result(made: Plan, key: str) -> str:
 def _score(made: Plan, workers: Local) -> None:
     """Score every run that trained and has no scores yet: the test side is opened once, when all are trained."""
     todo = [str(run.folder.path) for run in made.runs.values()
-            if run.folder.is_finished() and not StudyRun(run.folder.path).is_scored()]
+            if run.in_table and run.folder.is_finished() and not StudyRun(run.folder.path).is_scored()]
     if not todo:
         return
     print(f"scoring {len(todo)} runs on their test speakers", flush=True)
@@ -283,10 +301,12 @@ def tell(made: Plan, jobs: int | None) -> None:
     width = max(len(made.described(key)) for key in made.runs)
     for number, key in enumerate(made.runs):
         folder = StudyRun(made.runs[key].folder.path)
+        state, reason = folder.state(), folder.reason()
         seconds, basis = left[key]
-        time_told = "" if folder.state() == "finished" else (
+        time_told = "" if state == "finished" else (
             "time unknown" if seconds is None else f"{told(seconds)} by {basis}")
-        print(f"{number:4d}  {made.described(key):{width}}  {key}  {folder.state():8}  {time_told}".rstrip())
+        print(f"{number:4d}  {made.described(key):{width}}  {key}  {state:8}  {time_told}".rstrip()
+              + f"  ({reason})" * (reason is not None))
     todo = [one for key, one in left.items() if made.runs[key].folder.is_finished() is False]
     known = [one.seconds for one in todo if one.seconds is not None]
     print(f"{made.path}: {len(made.rows)} rows, {len(made.runs)} runs in {made.output}, {len(todo)} of them to do"

@@ -111,7 +111,7 @@ def time_left(plan: Plan) -> dict[str, Left]:
 
 
 def _of_its_rows(plan: Plan, key: str) -> list[str]:
-    return [other for row in plan.rows.values() if key in row.runs.values() for other in row.runs.values()]
+    return [other for name, _ in plan.places_of(key) for other in plan.rows[name].runs.values()]
 
 
 def _beside_epochs(folders: dict[str, StudyRun], epochs_s: dict[str, float | None]) -> float:

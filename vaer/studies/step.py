@@ -63,8 +63,10 @@ def score_run(study_run: StudyRun) -> None:
             from vaer.evaluation.run import evaluate
 
             started = perf_counter()
-            evaluate([study_run.path], Options(modality=modality, batch_size=CLIPS_AT_ONCE, root=config.data.root,
-                                               num_workers=config.data.num_workers))
+            data = config.data
+            evaluate([study_run.path], Options(
+                modality=modality, batch_size=CLIPS_AT_ONCE, root=data.root, num_workers=data.num_workers,
+                decoder=data.decoder, decode_device=data.decode_device))
             study_run.has_scored(modality)
             _worked(study_run, "score", started, 0)
     finally:
