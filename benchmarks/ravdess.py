@@ -1,17 +1,18 @@
-"""Every row of docs/results.md, fold by fold: RAVDESS, recorded voices and redrawn faces, protocol `ravdess_dev5`.
+"""The tables and the picture of docs/results.md, from answers that are kept fold by fold in results/ravdess.
 
-    python benchmarks/ravdess.py --sound RAVDESS_SPEECH --nemo NEMO --emodb EMODB --redrawn data/redrawn \\
-        --units data/units
-    python benchmarks/ravdess.py --page            # docs/results.md and the picture again, from what is there
+    vaer study benchmarks/studies/ravdess.yaml          # trains and scores what is missing
+    python benchmarks/ravdess.py runs/studies/ravdess   # keeps its answers, then writes the page
+    python benchmarks/ravdess.py                        # the page again, from what is there
 
-`vaer redraw data/redrawn --sound RAVDESS_SPEECH --action_units action_units.csv` makes the faces. A fold's answers go
-to results/ravdess/ROW/foldN.csv with its facts in foldN.json as it ends; folds that are there are skipped, and an
-interrupted one goes on. `--rows` and `--folds` choose some. What rows start from is trained before them.
+A fold's answers go to results/ravdess/ROW/foldN.csv with its facts in foldN.json; those that are there stay unless
+`--anew` is given. `--emodb EMODB` scores the networks of the row `sound` on that corpus, too.
 """
 
 import argparse
 import json
+import subprocess
 import sys
+from pathlib import Path
 from textwrap import fill
 from typing import NamedTuple
 
@@ -19,52 +20,30 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measure import LAUNCH, ROOT, finished, has_both, run
-from measure import RESULTS as TABLES
 
 from vaer.data.corpora.ravdess import EMOTIONS
 from vaer.evaluation.calibration import scale
 from vaer.evaluation.intervals import paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score
-from vaer.runs.provenance import machine_facts
+from vaer.runs.folder import RunFolder
+from vaer.runs.provenance import git_commit
 
-RESULTS = TABLES / "ravdess"
-RUNS = "runs/ravdess_rows"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results/ravdess"
 PAGE = ROOT / "docs" / "results.md"
 FOLDS = range(5)
 CLASSES = tuple(EMOTIONS.values())
-
-
-class Row(NamedTuple):
-    """One line of the table: what it is trained on, with which recipe, from which weights."""
-
-    about: str
-    config: str
-    data: str
-    """The option that names its corpus: sound or redrawn."""
-    flags: tuple[str, ...] = ()
-    starts: dict[str, str] = {}
-    """What it starts from: by the flag, a name of RECIPES or another row, whose same fold it takes."""
-
-
-RECIPES = {"nemo": ("configs/nemo_audio.yaml", "nemo"), "units": ("configs/units_video.yaml", "units")}
-"""What rows start from beside other rows: a recipe, and the option that names its corpus."""
-NORM = ("--model.speaker_norm", "true")
 ROWS = {
-    "sound": Row("sound, from scratch", "configs/ravdess_audio.yaml", "sound"),
-    "sound_norm": Row("sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
-                      "configs/ravdess_audio.yaml", "sound", NORM),
-    "sound_nemo": Row("sound, nEMO first", "configs/ravdess_audio.yaml", "sound", (),
-                      {"--model.audio.pretrained": "nemo"}),
-    "faces": Row("redrawn faces", "configs/redrawn_faces.yaml", "redrawn", (), {"--model.video.pretrained": "units"}),
-    "faces_norm": Row("redrawn faces, adapted to each speaker over its 60 unlabelled clips",
-                      "configs/redrawn_faces.yaml", "redrawn", NORM, {"--model.video.pretrained": "units"}),
-    "joint": Row("redrawn faces, recorded voices", "configs/ravdess_redrawn.yaml", "redrawn", (),
-                 {"--model.video.pretrained": "faces", "--model.audio.pretrained": "sound"}),
-    "joint_norm": Row("redrawn faces, recorded voices, adapted to each speaker over its 60 unlabelled clips",
-                      "configs/ravdess_redrawn.yaml", "redrawn", NORM,
-                      {"--model.video.pretrained": "faces_norm", "--model.audio.pretrained": "sound_norm"}),
+    "sound": "sound, from scratch",
+    "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
+    "sound_nemo": "sound, nEMO first",
+    "faces": "redrawn faces",
+    "faces_norm": "redrawn faces, adapted to each speaker over its 60 unlabelled clips",
+    "joint": "redrawn faces, recorded voices",
+    "joint_norm": "redrawn faces, recorded voices, adapted to each speaker over its 60 unlabelled clips",
 }
+"""The rows of the study, and what the page calls them."""
+KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split", "git_commit", "machine")
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
 DIFFERENCES = (
@@ -85,94 +64,55 @@ DIFFERENCES = (
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sound", help="the folder of the recorded voices")
-    parser.add_argument("--redrawn", help="the folder of the redrawn takes")
-    parser.add_argument("--nemo", help="the folder of nEMO, with its table.csv")
-    parser.add_argument("--units", help="the folder of the faces with one unit raised (`vaer demo DST --task units`)")
-    parser.add_argument("--emodb", help="the folder of EMO-DB, with its table.csv: the row `sound` is tested on it")
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=list(ROWS))
-    parser.add_argument("--folds", nargs="*", type=int, choices=FOLDS, default=list(FOLDS))
-    parser.add_argument("--page", action="store_true", help="train nothing")
+    parser.add_argument("study", nargs="?", type=Path, help="the folder of the study")
+    parser.add_argument("--anew", action="store_true", help="write over folds that are there")
+    parser.add_argument("--emodb", help="the folder of EMO-DB, with its table.csv")
     options = parser.parse_args()
-    for fold in options.folds:  # all rows of a fold before the next one: they are compared with each other
-        for name in options.rows:
-            if not options.page and not (RESULTS / name / f"fold{fold}.json").is_file():
-                train_fold(name, fold, vars(options))
-                write_page()
-        if not options.page and options.emodb is not None and not cross_path(fold).is_file():
-            test_elsewhere(fold, vars(options))
+    if options.study is not None:
+        for run in json.loads((options.study / "study.json").read_text())["runs"]:
+            for place in run["rows"]:
+                folder = RunFolder(options.study / run["folder"])
+                if place["row"] in ROWS and run["state"] == "finished":
+                    keep(place["row"], place["fold"], folder, anew=options.anew)
+                if place["row"] == CROSS and options.emodb is not None and not cross_path(place["fold"]).is_file():
+                    test_elsewhere(place["fold"], folder, options.emodb)
     write_page()
 
 
-def train_fold(name, fold, roots):
-    """Train and score one fold of a row, and keep what its test clips were answered."""
-    row, output = ROWS[name], f"{RUNS}/{name}/fold{fold}"
-    starts = [part for flag, source in row.starts.items() for part in (flag, start(source, fold, roots))]
-    command = [*LAUNCH, "--config", row.config, *row.flags, *starts, "--data.root", root_of(row.data, roots),
-               "--data.fold", str(fold), "--output", output, "--train.resume", "true"]
-    train(command, output)
-    facts = json.loads((ROOT / output / "run.json").read_text())
-    kept = {key: facts[key] for key in ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split",
-                                        "git_commit", "machine")}
-    with (ROOT / output / "log.jsonl").open() as log:  # the median: a run may have been paused in one
-        kept["epoch_s"] = round(float(np.median([json.loads(line)["train_s"] for line in log])), 1)
-    kept |= {"command": told_command(command, root_of(row.data, roots), row.data.upper())}
-    (RESULTS / name).mkdir(parents=True, exist_ok=True)
-    for modality in ("both", "video", "audio") if has_both(facts) else ("both",):
-        run(["python", "evaluate.py", output, "--modality", modality, "--batch_size", "32"])
-        suffix = "" if modality == "both" else f"_{modality}"
-        metrics = json.loads((ROOT / output / f"metrics{suffix}.json").read_text())
+def keep(name, fold, folder, *, anew):
+    """Keep what a fold of a row was answered, with its facts."""
+    path = RESULTS / name / f"fold{fold}.json"
+    if path.is_file() and not anew:
+        return
+    facts = folder.facts()
+    with folder.log_path.open() as log:  # the median: a run may have been paused in one
+        kept = {name: facts[name] for name in KEPT} | {
+            "epoch_s": round(float(np.median([json.loads(line)["train_s"] for line in log])), 1),
+            "command": "vaer study benchmarks/studies/ravdess.yaml"}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for suffix in folder.scored_suffixes():
+        metrics = json.loads(folder.metrics_path(suffix).read_text())
         kept |= {f"uar{suffix}": metrics["uar"],
                  f"temperature{suffix}": metrics["calibration"]["temperatures"][str(fold)]}
-        table = pd.read_csv(ROOT / output / f"predictions{suffix}.csv", dtype={"speaker": str})
-        table[["take", "speaker", "label", *CLASSES]].to_csv(RESULTS / name / f"fold{fold}{suffix}.csv", index=False,
+        table = pd.read_csv(folder.predictions_path(suffix), dtype={"speaker": str})
+        table[["take", "speaker", "label", *CLASSES]].to_csv(path.with_name(f"fold{fold}{suffix}.csv"), index=False,
                                                              float_format="%.4f")
-    # Last: a fold whose facts are there is finished.
-    (RESULTS / name / f"fold{fold}.json").write_text(json.dumps(kept, indent=1) + "\n")
-
-
-def told_command(command, folder, name):
-    return " ".join(name if part == folder else part for part in command)
+    path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
 def cross_path(fold):
     return RESULTS / CROSS / f"fold{fold}_emodb.json"
 
 
-def test_elsewhere(fold, roots):
+def test_elsewhere(fold, folder, emodb):
     """Score the network of a fold on all of EMO-DB, among the classes that both corpora have."""
-    command = ["python", "evaluate.py", start(CROSS, fold, roots), "--corpus", "csv", "--root", roots["emodb"],
-               "--label_map", json.dumps(LABEL_MAP), "--batch_size", "32"]
-    run(command)
-    metrics = json.loads((ROOT / RUNS / CROSS / f"fold{fold}" / "metrics_emodb.json").read_text())
+    command = ["evaluate.py", str(folder), "--corpus", "csv", "--root", emodb, "--label_map", json.dumps(LABEL_MAP)]
+    subprocess.run([sys.executable, *command], cwd=ROOT, check=True)
+    metrics = json.loads(folder.metrics_path("_emodb").read_text())
     kept = {key: metrics[key] for key in ("uar", "war", "clips", "speakers", "intervals", "classes", "left_out",
                                           "split", "confusion", "seed")}
-    kept |= {"command": told_command(command, roots["emodb"], "EMODB"),
-             "git_commit": machine_facts()["git_commit"]}
+    kept |= {"command": " ".join("EMODB" if part == emodb else part for part in command), "git_commit": git_commit()}
     cross_path(fold).write_text(json.dumps(kept, indent=1) + "\n")
-
-
-def start(name, fold, roots):
-    """The run that a row starts from, trained where it is not there yet."""
-    if name in ROWS:
-        if not finished(f"{RUNS}/{name}/fold{fold}"):
-            train_fold(name, fold, roots)
-        return f"{RUNS}/{name}/fold{fold}"
-    config, corpus = RECIPES[name]
-    train([*LAUNCH, "--config", config, "--data.root", root_of(corpus, roots), "--output", f"{RUNS}/{name}",
-           "--train.resume", "true"], f"{RUNS}/{name}")
-    return f"{RUNS}/{name}"
-
-
-def train(command, output):
-    if not finished(output):
-        run(command)
-
-
-def root_of(corpus, roots):
-    if roots[corpus] is None:
-        sys.exit(f"--{corpus} is missing: the folder of that corpus")
-    return roots[corpus]
 
 
 class Answers(NamedTuple):
@@ -231,7 +171,7 @@ def row_lines(answers):
     for name, row in answers.items():
         metrics = score(row.probabilities, row.labels)
         minutes = [facts["epochs"] * facts["epoch_s"] / 60 for facts in row.facts]
-        lines.append(f"| {ROWS[name].about} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
+        lines.append(f"| {ROWS[name]} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
                      f"{each(row, 'uar')} | {span_told(minutes)} |")
         for modality in ("video", "audio"):
             alone = read(name, f"_{modality}")
@@ -239,7 +179,7 @@ def row_lines(answers):
                 lines.append(f"| the same network, {modality} alone at test time | {folds_told(alone)} | "
                              f"{metrics.clips} | {told(alone)} | {score(alone.probabilities, alone.labels).war:.3f} | "
                              f"{each(alone, f'uar_{modality}')} | |")
-    lines += [f"| the network of fold {fold} of \"{ROWS[CROSS].about}\" on EMO-DB (German), "
+    lines += [f"| the network of fold {fold} of \"{ROWS[CROSS]}\" on EMO-DB (German), "
               f"{len(cross['classes'])} classes | | {cross['clips']} | {cross['uar']:.3f} "
               f"[{cross['intervals']['uar'][0]:.3f}, {cross['intervals']['uar'][1]:.3f}] | {cross['war']:.3f} | | |"
               for fold in FOLDS if cross_path(fold).is_file()
@@ -326,7 +266,7 @@ def draw(answers):
         axes.barh(place, uar, xerr=error, color="#3b6ea5", ecolor="#333333", capsize=3)
         axes.text(0.01, place, f"{uar:.3f}", va="center", color="white", fontsize="small")
     axes.set_yticks(range(len(answers)),
-                    [f"{fill(ROWS[name].about, 40)}\n(folds {folds_told(row)})" for name, row in answers.items()],
+                    [f"{fill(ROWS[name], 40)}\n(folds {folds_told(row)})" for name, row in answers.items()],
                     fontsize="small")
     axes.invert_yaxis()
     axes.axvline(1 / len(CLASSES), color="#999999", linestyle=":", label="chance")
