@@ -47,6 +47,11 @@ def warn_once(message: str) -> None:
     log.warning(message)
 
 
+def first_line(error: BaseException) -> str:
+    """What another library says in the first line of an error; its kind where it says nothing."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+
+
 def as_text(path: str | Path) -> str:
     """A path as text that any file and screen takes: bytes of a name that are not UTF-8 stand as \\xNN."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,12 +1,11 @@
 import dataclasses
 
 import numpy as np
-import pytest
 from av import VideoFrame
 from makers import make_recipe
 
 from vaer.inference.plan import make_plan
-from vaer.inference.shot import Held, Shot, Shown, resized, upright
+from vaer.inference.shot import Shot, Shown, resized
 from vaer.prepare.faces import Face
 
 RATE = 10.0
@@ -27,8 +26,8 @@ def answers(shot, faces, end_s):
     """Windows and what they show, of a frame for each list of faces."""
     found = []
     for number, boxes in enumerate(faces):
-        held = picture(number) if shot.preparation is None else Held(
-            VideoFrame.from_ndarray(picture(number), format="rgb24"), 0)
+        held = picture(number) if shot.preparation is None else VideoFrame.from_ndarray(picture(number),
+                                                                                        format="rgb24")
         found += list(shot.add(Shown(shot.start_s + number / RATE, held, boxes)))
     return found + list(shot.finish(end_s))
 
@@ -76,12 +75,6 @@ def test_a_long_shot_lets_go_of_its_frames_and_keeps_its_faces():
     for window, [sight] in found:
         numbers = sight.frames[:, 16, 16, 2].astype(int)
         np.testing.assert_allclose(numbers / RATE - window.start_s, sight.frame_times, atol=0.11)
-
-
-@pytest.mark.parametrize("turns", [0, 1, 2, 3])
-def test_frames_are_turned_as_a_player_turns_them(turns):
-    frame = VideoFrame.from_ndarray(picture(5), format="rgb24")
-    assert np.array_equal(upright(Held(frame, turns)), np.rot90(picture(5), turns))
 
 
 def test_a_square_of_the_right_size_is_left_as_it_is():

@@ -8,7 +8,7 @@ import torch
 
 from vaer.data.lengths import window_lengths
 from vaer.data.protocols import read_split
-from vaer.errors import MediaError, UserError
+from vaer.errors import MediaError, UserError, first_line
 from vaer.models.network import VAER, load_network
 from vaer.runs.folder import BestFolder, best_of, run_of
 from vaer.runs.recipe import Recipe, read_recipe, recipe_of
@@ -53,8 +53,7 @@ def open_network(source: str | Path, device: str | None = None) -> Trained:
     try:
         network = network.to(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     except (RuntimeError, AssertionError) as error:  # torch built without CUDA asserts
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--device {device}: cannot be used here ({reason}); leave it out.") from error
+        raise UserError(f"--device {device}: cannot be used here ({first_line(error)}); leave it out.") from error
     return Trained(network, recipe, str(source), _sha256(best.weights_path), tuple(notes))
 
 

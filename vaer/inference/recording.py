@@ -8,7 +8,7 @@ from av import VideoFrame
 
 from vaer.config import ClipConfig
 from vaer.inference.plan import Plan, ShotWindows
-from vaer.inference.shot import HELD_SIDE, Held, Shot, Shown, Sight, upright
+from vaer.inference.shot import HELD_SIDE, Shot, Shown, Sight, rgb
 from vaer.inference.sound import SILENCE_DB, is_silent
 from vaer.inference.source import Source
 from vaer.media.media import nearest
@@ -44,11 +44,11 @@ class FaceMemory:
         fresh, self.fresh = self.fresh, []
         return fresh
 
-    def faces(self, number: int, held: Held) -> list[Face]:
+    def faces(self, number: int, frame: VideoFrame) -> list[Face]:
         """The faces of a frame."""
         if number in self.known:
             return self.known.pop(number)
-        found = detect(upright(held))
+        found = detect(rgb(frame))
         self.fresh.append((number, found))
         return found
 
@@ -147,13 +147,12 @@ class Recording:
     def _held(self, number: int, frame: VideoFrame, memory: FaceMemory) -> tuple[Any, list[Face]]:
         if self.preparation is None:
             return self._scene(frame), []
-        turns = round(frame.rotation / 90) % 4
-        faces = memory.faces(number, Held(frame, turns))
+        faces = memory.faces(number, frame)
         scale = HELD_SIDE / min(frame.width, frame.height)
         if scale < 1:
             frame = frame.reformat(width=round(frame.width * scale), height=round(frame.height * scale),
                                    interpolation="AREA")
-        return Held(frame, turns), faces
+        return frame, faces
 
     def _scene(self, frame: VideoFrame) -> np.ndarray:
         """The middle of a frame, as training reads it."""

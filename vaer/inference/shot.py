@@ -1,7 +1,7 @@
 """One shot as its frames come: which windows of it are asked about, and what they show."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from av import VideoFrame
@@ -19,19 +19,11 @@ HELD_SIDE = 720
 """Frames whose shorter side is longer are held smaller: the faces in them are larger than any network wants."""
 
 
-class Held(NamedTuple):
-    """A frame of a file, as it was decoded."""
-
-    frame: VideoFrame
-    quarter_turns: int
-    """How often it is turned, counterclockwise, before it is shown."""
-
-
 class Shown(NamedTuple):
     """A frame of a shot with the faces in it."""
 
     time_s: float
-    held: NDArray | Held
+    held: NDArray | VideoFrame
     """(size, size, 3) uint8 for a network of whole scenes; else the frame."""
     faces: list[Face]
 
@@ -64,7 +56,7 @@ class Shot:
         self.first = 0
         """Number, from the start of the shot, of the first frame that is held."""
         self.times: list[float] = []
-        self.held: list[NDArray | Held] = []
+        self.held: list[NDArray | VideoFrame] = []
         self.num_faces = faces_before
 
     def add(self, shown: Shown) -> Iterator[tuple[Window, list[Sight]]]:
@@ -125,7 +117,7 @@ class Shot:
             place = min(max(number - before, 0), len(around) - 1)
             width = min(float(track.sides[place]) * grown, *self.size)
             sides.append(width)
-            picture = upright(self.held[number])
+            picture = rgb(cast("VideoFrame", self.held[number]))
             scale = picture.shape[1] / self.size[0]
             square = crop(picture, track.centres[place].clip(width / 2, np.array(self.size) - width / 2) * scale,
                           width * scale, side)
@@ -134,9 +126,9 @@ class Shot:
         return Sight(str(chain.name), np.stack(frames), shown_s, detected, confidence, round(float(np.mean(sides))))
 
 
-def upright(held: Held) -> np.ndarray:
-    """(height, width, 3) uint8 of a frame, as a player turns it."""
-    return np.ascontiguousarray(np.rot90(held.frame.to_ndarray(format="rgb24"), held.quarter_turns))
+def rgb(frame: VideoFrame) -> np.ndarray:
+    """(height, width, 3) uint8 of a frame; sources give them upright."""
+    return frame.to_ndarray(format="rgb24")
 
 
 def resized(square: np.ndarray, size: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from vaer.errors import MediaError, UserError
+from vaer.errors import MediaError, UserError, first_line
 from vaer.media import cuda, readers
 from vaer.media.frames import frames_of, numbered
 from vaer.media.probe import opened, probe, version
@@ -71,7 +71,7 @@ def read(request: Request, decoder: str = "auto") -> np.ndarray:
                 return READERS[name](request)
         except RefusedError as error:  # on the processor PyAV has the last word, and the reason
             if request.device != "cpu":
-                raise MediaError(request.path, f"the GPU does not decode it ({_first_line(error)}); convert it, for "
+                raise MediaError(request.path, f"the GPU does not decode it ({first_line(error)}); convert it, for "
                                                f"example to H.264, or choose --data.decode_device cpu") from error
     return READERS["pyav"](request)
 
@@ -82,10 +82,6 @@ def _is_far(indices: np.ndarray) -> bool:
     At a third decord, which jumps, and PyAV, which decodes them all, are even (benchmarks/results/jumping.json).
     """
     return 3 * int(indices.min()) > int(indices.max())
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 @lru_cache(maxsize=100_000)

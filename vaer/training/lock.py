@@ -2,6 +2,9 @@
 
 The kernel keeps the lock, over network file systems too, where those are set up so. For the others its file says who
 holds it and beats like a heart: what another machine holds, and does not move any more, is free.
+
+The package filelock has both halves, yet in two classes: its native lock names no holder and goes without the file
+system's locks on ENOSYS alone; its lease by heartbeat takes the folder from a process that is merely suspended.
 """
 
 import errno

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from vaer.config import AudioConfig
-from vaer.errors import UserError
+from vaer.errors import UserError, first_line
 from vaer.models.audio.encoders import BUNDLES, Bundle
 from vaer.weights.fit import FIXED, fitting_presets, require_fit
 from vaer.weights.records import Weights, flags
@@ -57,7 +57,7 @@ def _fetch(name: str, bundle: Bundle) -> dict[str, Any]:
         raise UserError(f"{name}: {bundle.address} ({size_of(bundle)}) could not be fetched ({error}); go online, or "
                         f"put the file into the folder hub/checkpoints under TORCH_HOME (~/.cache/torch).") from error
     except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise UserError(f"{name}: the file in torch's cache is not whole ({str(error).splitlines()[0]}); remove "
+        raise UserError(f"{name}: the file in torch's cache is not whole ({first_line(error)}); remove "
                         f"{bundle.path} from the folder hub/checkpoints under TORCH_HOME (~/.cache/torch), and it is "
                         f"fetched again.") from error
 

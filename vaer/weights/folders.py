@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from vaer.errors import UserError
+from vaer.errors import UserError, first_line
 from vaer.instead import instead_of
 from vaer.runs.folder import best_of
 
@@ -74,7 +74,7 @@ def fetch(name: str, patterns: list[str]) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=patterns))
     except (HfHubHTTPError, HFValidationError, OSError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise UserError(f"{name}: is no file or folder here, and {HUB}/{name} could not be fetched ({reason}); check "
                         f"the name, or download {SETTINGS}, {SOUND_SETTINGS} and model.safetensors or "
                         f"pytorch_model.bin from {HUB}/{name}/tree/main into a folder and give its path.") from error

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vaer.config import TIMM as PREFIX
 from vaer.config import VideoConfig
-from vaer.errors import UserError
+from vaer.errors import UserError, first_line
 from vaer.models.video.slowfast import MEAN, STD, SlowFast
 from vaer.presets import VIDEO_PRESETS
 from vaer.weights.records import SHOWN, Weights
@@ -54,7 +54,7 @@ def fetch_timm(name: str) -> nn.Module:
     try:
         return timm.create_model(name, pretrained=True)
     except (RuntimeError, ValueError, OSError) as error:  # unknown names, tags without weights, no connection
-        raise UserError(f"{PREFIX}{name}: timm does not give these weights ({str(error).splitlines()[0]}); check the "
+        raise UserError(f"{PREFIX}{name}: timm does not give these weights ({first_line(error)}); check the "
                         f"name and the connection, or download https://huggingface.co/timm/{name} and name the "
                         f"file.") from error
 

@@ -5,7 +5,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vaer.config import VideoConfig
-from vaer.errors import UserError
+from vaer.errors import UserError, first_line
 from vaer.models.layers.clock import clock
 from vaer.models.layers.statistics import batch_norms
 from vaer.models.layers.transformer import TransformerLayer
@@ -120,7 +120,7 @@ class TimmBranch(nn.Module):
         except (AssertionError, RuntimeError, ValueError) as error:
             own = scale["input_size"][1]
             raise UserError(f"--data.size {size[0]}: --model.video.network {self.config.network} takes no frames of "
-                            f"{size[0]} x {size[1]} pixels ({str(error).splitlines()[0]}); give --data.size {own}, for "
+                            f"{size[0]} x {size[1]} pixels ({first_line(error)}); give --data.size {own}, for "
                             f"which it is made, or choose another network.") from error
         self.sizes.add(size)
 
@@ -144,7 +144,7 @@ def build_network(name: str) -> nn.Module:
         except (RuntimeError, ValueError, KeyError) as error:
             near = timm.list_models(f"*{name.split('.')[0][:6]}*")[:3]
             hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() has all names."
-            raise UserError(f"{flag}: timm does not build it ({str(error).splitlines()[0]}); {hint}") from error
+            raise UserError(f"{flag}: timm does not build it ({first_line(error)}); {hint}") from error
     raise AssertionError("the last options are none")
 
 
