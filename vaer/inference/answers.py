@@ -55,15 +55,18 @@ def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
 
 
 @torch.inference_mode()
-def embed(trained: Trained, rows: Iterable[Row], *,
-          batch_size: int) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
+def embed(trained: Trained, rows: Iterable[Row], *, batch_size: int,
+          known: int = 0) -> Iterator[list[tuple[dict[str, Any], dict[str, np.ndarray]]]]:
     """The facts of every row with its vectors (dim,) float32 of what is present: `video`, `audio` and `fused`.
 
     Those of a branch are the means of its tokens; `fused` is what the classifier of the fusion answers from, where it
-    has one. Batches are those of `answer`.
+    has one. They come in the batches of `answer`; those among the first `known` rows are left out.
     """
-    rows = iter(rows)
+    rows, done = iter(rows), 0
     while part := list(islice(rows, batch_size)):
+        done += len(part)
+        if done <= known:
+            continue
         present = [row for row in part if _has_something(row)]
         vectors: dict[int, dict[str, np.ndarray]] = {}
         if present:
@@ -76,8 +79,7 @@ def embed(trained: Trained, rows: Iterable[Row], *,
                       if values is not None}
             for place, row in enumerate(present):
                 vectors[id(row)] = {name: table[place] for name, (table, there) in tables.items() if there[place]}
-        for row in part:
-            yield row.facts, vectors.get(id(row), {})
+        yield [(row.facts, vectors.get(id(row), {})) for row in part]
 
 
 def _has_something(row: Row) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any, overload
 
@@ -75,14 +76,27 @@ class Predictor:
         known = {"path": path, "bytes": Path(path).stat().st_size, "sha256": _sha256(path)}
         if journal is None:
             return self._timeline(source, known, self._preparation(path), progress=progress)
-        header = {"format": FORMAT, "sha256": known["sha256"], "network": self.trained.sha256,
-                  "plan": self._plan_facts(), "batch_size": self.batch_size, "prepared": is_prepared(path)}
+        header = self.settings_of_rows() | {"sha256": known["sha256"], "prepared": is_prepared(path)}
         return self._timeline(source, known, self._preparation(path), Journal(journal, header), progress)
 
     def embed(self, path: str) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
         """The windows of a file in order, each with its vectors, as `vaer.inference.answers.embed` gives them."""
+        return chain.from_iterable(self.embed_batches(path, FaceMemory()))
+
+    def embed_batches(self, path: str, memory: FaceMemory,
+                      known: int = 0) -> Iterator[list[tuple[dict[str, Any], dict[str, np.ndarray]]]]:
+        """The same, a batch at a time, without those of the first `known` rows; `memory` has faces found before."""
         recording = self._recording(FileSource(path), self._preparation(path))
-        return embed(self.trained, recording.rows(FaceMemory()), batch_size=self.batch_size)
+        return embed(self.trained, recording.rows(memory), batch_size=self.batch_size, known=known)
+
+    def settings_of_rows(self) -> dict[str, Any]:
+        """What decides on the rows of every file, and on where its batches begin."""
+        return {"format": FORMAT, "network": self.trained.sha256, "plan": self._plan_facts(),
+                "batch_size": self.batch_size}
+
+    def content_of(self, path: str) -> dict[str, Any]:
+        """What decides on the rows of a file beside the settings: where it is, its bytes, whether it is prepared."""
+        return {"path": path, "sha256": _sha256(path), "prepared": is_prepared(path)}
 
     def _recording(self, source: Source, preparation: dict[str, Any] | None) -> Recording:
         network = self.trained.network
