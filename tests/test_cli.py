@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from makers import tone, write_run, write_wav
 
 from vaer import __version__
 from vaer.cli import COMMANDS, main
@@ -123,3 +124,28 @@ def test_a_broken_pipe_that_is_not_the_screen_stays_an_error(monkeypatch, capsys
         monkeypatch.setattr(sys, "stdout", screen)
         with pytest.raises(BrokenPipeError, match="a worker is gone"):
             main(["doctor"])
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [
+    (["run", "a.mp4", "--render", "csv", "png"], ["run", "a.mp4", "--render", "csv", "png"]),
+    (["run", "--render", "csv", "a.mp4"], ["run", "a.mp4", "--render", "csv"]),
+    (["run", "a.mp4", "--render", "csv", "b *.mp4", "vtt", "--out", "x"],
+     ["run", "a.mp4", "b *.mp4", "--render", "csv", "vtt", "--out", "x"]),
+    (["run", "--render", "csv", "flim.mp4"], ["run", "--render", "csv", "flim.mp4"]),  # is said to be no rendering
+    (["run", "--render"], ["run", "--render"]),
+    (["run", "a.mp4"], ["run", "a.mp4"]),
+])
+def test_files_after_renderings_are_files(arguments, expected, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.mp4", "b 1.mp4", "csv"):  # a file called like a rendering is written ./csv
+        (tmp_path / name).touch()
+    assert COMMANDS["predict"].arrange(arguments) == expected
+
+
+def test_a_file_after_renderings_is_answered(tmp_path, monkeypatch, capsys):
+    write_run(tmp_path / "run")
+    write_wav(tmp_path / "a.wav", tone(1.0))
+    main(["predict", str(tmp_path / "run"), "--out", str(tmp_path / "out"), "--render", "csv", str(tmp_path / "a.wav")])
+    assert {path.name for path in (tmp_path / "out").glob("a.*")} == {"a.wav.json", "a.wav.csv"}
+    assert "a.wav: " in capsys.readouterr().out
+    assert fail(capsys, "predict", str(tmp_path / "run"), "--render", "csv", "flim.mp4")[0] == 2

@@ -1,5 +1,7 @@
 """The command `vaer`: one table of subcommands, and the one place where errors become a sentence."""
 
+import glob
+import itertools
 import os
 import select
 import sys
@@ -26,6 +28,8 @@ class Command(NamedTuple):
     run: Callable[[ArgumentParser, Namespace], None]
     short: tuple[str, ...] = ()
     """The settings that --help shows, where all of them are too many to read; --help all shows those."""
+    arrange: Callable[[list[str]], list[str]] = list
+    """What becomes of the arguments before they are read."""
 
 
 PIPE_STATUS = 128 + 13  # of a program that SIGPIPE ends
@@ -77,7 +81,7 @@ def _main(arguments: list[str]) -> None:
             print(short_help(parser, command.short) if command.short and not set(arguments[1:]) & ALL
                   else parser.format_help())
             return
-        command.run(parser, _parsed(parser, arguments[1:]))
+        command.run(parser, _parsed(parser, command.arrange(arguments[1:])))
     except ArgumentError as error:
         _end(2, explained(error, parser, arguments))
     except UserError as error:
@@ -184,6 +188,19 @@ def _fill_predict(parser: ArgumentParser) -> None:
     _add_asking(parser, "answer")
 
 
+def _files_before_renderings(arguments: list[str]) -> list[str]:
+    """The same, with files that stand after `--render csv` before it: it would take them for renderings."""
+    if "--render" not in arguments:
+        return arguments
+    from vaer.renderings import RENDERINGS
+
+    place = arguments.index("--render")
+    after = list(itertools.takewhile(lambda word: not word.startswith("--"), arguments[place + 1:]))
+    files = [word for word in after if word not in RENDERINGS and (os.path.exists(word) or glob.has_magic(word))]
+    kept = [word for word in after if word not in files]
+    return [*arguments[:place], *files, "--render", *kept, *arguments[place + 1 + len(after):]]
+
+
 def _predict(parser: ArgumentParser, parsed: Namespace) -> None:
     from vaer.inference.predictor import load
     from vaer.inference.run import predict_files
@@ -196,7 +213,7 @@ def _fill_embed(parser: ArgumentParser) -> None:
     parser.add_argument("run", type=str, help="The folder of a run that trained, or its best/.")
     parser.add_argument("inputs", nargs="+", type=str,
                         help="Files, folders (a corpus, say), patterns in quotes, or lists (.txt, a path a line).")
-    parser.add_argument("--out", type=str, default="vectors.npz", help="The file for the vectors, an .npz.")
+    parser.add_argument("--out", type=str, default="vectors.npz", help="The file for the vectors, .npz or .parquet.")
     _add_asking(parser, "vector")
 
 
@@ -348,7 +365,8 @@ COMMANDS = {
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
     "curves": Command("Draw what runs learned, epoch by epoch; seeds and folds as a band.", _fill_curves, _curves),
-    "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict),
+    "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict,
+                       arrange=_files_before_renderings),
     "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
     "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,
                       _redraw),
