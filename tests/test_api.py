@@ -1,5 +1,8 @@
+import dataclasses
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,13 +28,34 @@ def test_a_file_is_answered_in_two_calls(tmp_path):
     assert len(timeline.to_frame()) == len(timeline.windows) == 1
 
 
-def test_training_returns_the_folder_and_scoring_the_metrics(fresh_accelerator, tmp_path):
+@pytest.fixture
+def clips(tmp_path):
+    """A table of twelve clips of three speakers."""
     lines = ["path,label,speaker"]
     for number in range(12):
         write_video(tmp_path / "clips" / f"{number}.mp4", frames=8, size=(32, 32),
                     sound=np.random.default_rng(number).normal(0, 0.1, (1, 38_400)))
         lines.append(f"{number}.mp4,{'ab'[number % 2]},{number // 4}")
     (tmp_path / "clips" / "table.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path / "clips"
+
+
+@pytest.mark.parametrize("fold", [0, "all"])
+def test_the_example_of_the_page_runs(fresh_accelerator, clips, tmp_path, monkeypatch, capsys, fold):
+    page = (Path(__file__).parents[1] / "docs/api.md").read_text(encoding="utf-8")
+    [example] = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "vaer.train(" in block]
+    config = replace(tiny_config(), "data", corpus="csv", root=str(clips), protocol="speakers3", fold=fold)
+    config = replace(replace(config, "train", epochs=1), "evaluate", batch_size=4)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vaer, "Config", lambda **given: dataclasses.replace(config, **given), raising=False)
+    exec(example, {"vaer": vaer})
+    last = capsys.readouterr().out.splitlines()[-1]
+    folds = 3 if fold == "all" else 1
+    assert last.endswith(f"['a', 'b'] {[('a', 'b')] * folds}")
+    assert vaer.evaluate("runs/mine", num_workers=0)["clips"] == 4 * folds
+
+
+def test_training_returns_the_folder_and_scoring_the_metrics(fresh_accelerator, clips, tmp_path):
     config = replace(tiny_config(), "data", corpus="csv", root=str(tmp_path / "clips"), protocol="speakers3")
     config = replace(replace(config, "train", epochs=1), "evaluate", batch_size=4)
     run = vaer.train(vaer.Config(output=str(tmp_path / "run"), data=config.data, model=config.model,
