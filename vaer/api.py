@@ -29,5 +29,5 @@ def evaluate(run: str | Path | RunFolder, **options: Any) -> dict[str, Any]:
     folder = run if isinstance(run, RunFolder) else RunFolder(Path(run))
     chosen = Options(**options)
     evaluate_runs([folder.path], chosen)
-    place = folder.pooled if folder.has_folds() else folder.path
-    return json.loads((place / f"metrics{chosen.suffix}.json").read_text(encoding="utf-8"))
+    place = RunFolder(folder.pooled) if folder.has_folds() else folder
+    return json.loads(place.metrics_path(chosen.suffix).read_text(encoding="utf-8"))

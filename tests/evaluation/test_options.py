@@ -7,7 +7,7 @@ from makers import replace, tiny_config
 from vaer.cli import COMMANDS
 from vaer.config import add_flags, config_of, write_config
 from vaer.errors import UserError
-from vaer.evaluation.options import Options, require_alike, settings_of
+from vaer.evaluation.options import Options, branches_of, modality_of, require_alike, settings_of
 from vaer.runs.folder import RunFolder
 
 
@@ -92,3 +92,15 @@ def test_runs_of_other_settings_are_not_pooled():
                                                            resume=True)})
     with pytest.raises(UserError, match=r"a and b cannot be pooled: they differ in data\.size, train\.lr; pool folds"):
         require_alike(runs, {runs[0]: config, runs[1]: replace(replace(config, "data", size=48), "train", lr=0.5)})
+
+
+@pytest.mark.parametrize(("off", "asked", "told"), [
+    (None, "both", "both"), (None, "audio", "audio"), (None, "video", "video"), ("video", "both", "audio"),
+    ("audio", "both", "video"), ("video", "audio", "audio")])
+def test_the_modality_of_answers_is_what_the_network_has_or_is_left(off, asked, told):
+    config = tiny_config()
+    model = config.model if off is None else dataclasses.replace(
+        config.model, **{off: dataclasses.replace(getattr(config.model, off), enabled=False)})
+    config = dataclasses.replace(config, model=model)
+    assert modality_of(config, Options(modality=asked)) == told
+    assert branches_of(config) == [name for name in ("video", "audio") if name != off]

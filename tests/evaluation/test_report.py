@@ -19,24 +19,24 @@ def test_files_carry_the_suffix_and_come_back(tmp_path):
 
 
 def test_one_run_is_told_in_detail(capsys):
-    show([[make_scored("runs/one", temperature=1.5)]], "both")
+    show([[make_scored("runs/one", temperature=1.5)]])
     shown = capsys.readouterr().out
     assert "runs/one: classes" in shown
     assert "no interval: 2 test speakers, 8 are needed; UAR of each: 00 " in shown
     assert "with temperature 1.50 of the validation speakers" in shown
     assert "runs/one: told" in shown
-    show([[make_scored("runs/one", temperature=1.0)]], "both")
+    show([[make_scored("runs/one", temperature=1.0)]])
     assert "with temperature 1 (none kept: see docs/evaluation.md)" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_the_starting_weights_may_have_seen_is_repeated(capsys):
-    show([[make_scored("runs/one", warnings=["x may have seen them"])]], "both")
+    show([[make_scored("runs/one", warnings=["x may have seen them"])]])
     assert "runs/one: WARNING: x may have seen them" in capsys.readouterr().out
 
 
 def test_enough_speakers_show_intervals_and_the_hardest_of_them(capsys):
     scored = make_scored("runs/one", speakers=8)
-    show([[scored]], "both")
+    show([[scored]])
     shown = capsys.readouterr().out
     low, high = scored.facts["intervals"]["uar"]
     assert f"{scored.facts['uar']:.3f} [{low:.3f}, {high:.3f}]" in shown
@@ -49,7 +49,7 @@ def test_what_is_laid_out_fits_80_columns(capsys):
     parts = [make_scored(f"{long}/fold{fold}", speakers=8, fold=fold, leaks=["x"], remark=remark) for fold in (0, 1)]
     for part in parts:
         part.facts["intervals"] = dict.fromkeys(("uar", "war", "macro_f1"), (0.123, 0.987))
-    show([[*parts, pool(f"{long}/pooled", parts)]], "both")
+    show([[*parts, pool(f"{long}/pooled", parts)]])
     laid_out = capsys.readouterr().out.split(": classes")[0]  # before the table of classes and sentences
     assert "[0.123, 0.987]" in laid_out
     assert max(map(len, laid_out.splitlines())) <= 80
@@ -57,7 +57,7 @@ def test_what_is_laid_out_fits_80_columns(capsys):
 
 def test_folds_stand_above_their_pooled_score_and_runs_are_compared(capsys):
     parts = [make_scored("runs/a/fold0"), make_scored("runs/a/fold1", fold=1, leaks=["x"])]
-    show([[*parts, pool("runs/a/pooled", parts)], [make_scored("runs/b")]], "both")
+    show([[*parts, pool("runs/a/pooled", parts)], [make_scored("runs/b")]])
     shown = capsys.readouterr().out
     assert shown.index("runs/a/fold0") < shown.index("runs/a/pooled") < shown.index("mean of its folds")
     low, high = sorted(part.facts["uar"] for part in parts)
@@ -72,7 +72,7 @@ def test_what_was_adapted_to_stands_in_the_table_and_in_the_pictures(capsys, tmp
     write(scored, "_adapt2")
     assert [title.splitlines()[1] for title in titles] == [
         "adapted to each test speaker over its 2 unlabelled clips"] * 2
-    show([[scored]], "both")
+    show([[scored]])
     shown = " ".join(capsys.readouterr().out.split())
     assert "one: adapted to each test speaker over its 2 unlabelled clips" in shown
 
@@ -82,7 +82,7 @@ def test_what_was_drawn_stands_in_the_table_and_in_the_pictures(capsys, tmp_path
     monkeypatch.setattr(Axes, "set_title", lambda self, title, **_: titles.append(title))
     write(scored, "")
     assert [title.splitlines()[1] for title in titles] == ["redrawn faces, recorded voices"] * 2
-    show([[scored]], "both")
+    show([[scored]])
     assert "redrawn faces, recorded voices" in " ".join(capsys.readouterr().out.split())
 
 
@@ -90,7 +90,7 @@ def test_unknown_speakers_are_said(capsys, tmp_path):
     known = make_scored(tmp_path / "run").answers
     answers = Answers(known.table.assign(speaker=""), known.classes, known.setting, known.temperatures)
     scored = Scored(tmp_path / "run", answers, facts_of(answers))
-    show([[scored]], "both")
+    show([[scored]])
     shown = capsys.readouterr().out
     assert "no interval: speakers unknown" in shown
     assert "unknown" in shown.split("no interval")[0]

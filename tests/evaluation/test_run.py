@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from accelerate.state import AcceleratorState
-from makers import make_item, replace, tiny_config, tone, write_video, write_wav
+from makers import make_item, replace, tiny_config, tiny_video, tone, write_video, write_wav
 from safetensors.torch import load_file, save_file
 from sklearn.metrics import accuracy_score, f1_score, recall_score
 
@@ -67,6 +67,37 @@ def test_names_that_are_not_utf8_stand_in_the_predictions(tmp_path):
     table = evaluation_run._table([item], ("happy", "sad"), Predictions(np.array([[0.25, 0.75]]), np.array([0])), 0)
     table.to_csv(tmp_path / "predictions.csv", index=False)
     assert r"caf\xe9.mp4,0,1,happy,sad,0.25,0.75" in (tmp_path / "predictions.csv").read_text()
+
+
+def test_attributes_of_clips_are_columns_of_the_predictions(run):
+    evaluate([run], OPTIONS)
+    metrics, table = read(run)
+    assert list(table)[-5:] == ["channel", "intensity", "statement", "repetition", "sex"]
+    assert set(table["intensity"]) == {"normal"}
+    assert set(table["repetition"]) == {2}
+    assert set(table["sex"]) == {"male"}
+    assert (metrics["modality"], metrics["branches"]) == ("both", ["video", "audio"])
+
+
+def test_clips_that_were_answered_wrongly_stand_beside_the_predictions(run):
+    evaluate([run], dataclasses.replace(OPTIONS, modality="audio"))
+    table, wrong = read(run, "_audio")[1], pd.read_csv(run / "errors_audio.csv")
+    missed = table[table.label != table.prediction]
+    assert sorted(wrong["path"]) == sorted(missed["path"])
+    assert len(wrong) > 0  # three classes after one epoch
+    assert wrong["probability"].is_monotonic_decreasing
+    assert wrong["probability"].tolist() == pytest.approx(sorted(
+        (row[row["prediction"]] for _, row in missed.iterrows()), reverse=True))
+
+
+def test_a_run_of_one_branch_says_which(corpus, capsys):
+    for run in trained(corpus, "voice", video=dataclasses.replace(tiny_video(), enabled=False)):
+        evaluate([run], OPTIONS)
+        metrics, _ = read(run)
+        assert (metrics["modality"], metrics["branches"]) == ("audio", ["audio"])
+        shown = capsys.readouterr().out
+        assert "both" not in shown
+        assert "audio" in shown.split("UAR")[1]
 
 
 def test_metrics_can_be_computed_again_from_the_predictions(run, capsys):
@@ -217,7 +248,7 @@ def test_another_corpus_is_scored_whole_over_the_classes_that_both_have(run, oth
     shown = capsys.readouterr().out
     assert "repetition: test speakers 0, 1, 2 (6 clips); answers among happy, angry, disgust; left out: boredom (2 " \
            "clips)" in shown
-    assert shown.split(f"{run}:\n")[-1].split("test clips, modality")[0].strip().splitlines() == [
+    assert shown.split(f"{run}:\n")[-1].split("\ntest clips\n")[0].strip().splitlines() == [
         "answers among 3 of 8 classes: mine has no clips of neutral, calm, sad, fearful,", "  surprised",
         "2 clips of mine left out: boredom 2",
         "3 classes, clips that are tested: happy 2, angry 2, disgust 2",
@@ -232,7 +263,7 @@ def test_what_is_not_seen_whole_is_said_first_and_with_the_scores(run, tmp_path,
     evaluate([short], OPTIONS)
     shown = capsys.readouterr().out
     assert "3 of 3 test clips are longer than data.max_seconds 0.5 (up to 0.8 s): cut to their middle" in shown.split(
-        "test clips, modality")[0]
+        "\ntest clips\n")[0]
     assert "3 of 3 clips are longer than data.max_seconds 0.5 and were cut to their middle" in shown
     assert (read(short)[0]["clips_cut"], read(short)[0]["max_seconds"]) == (3, 0.5)
 

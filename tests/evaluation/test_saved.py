@@ -3,11 +3,11 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from makers import leave_scored, make_scored
+from makers import leave_scored, make_item, make_scored
 
 from vaer.errors import UserError
 from vaer.evaluation.calibration import scale
-from vaer.evaluation.saved import attributes_of, calibrated, read_scored
+from vaer.evaluation.saved import attribute_columns, attributes_of, calibrated, read_scored
 from vaer.evaluation.scored import Answers, pool
 
 
@@ -33,6 +33,15 @@ def test_files_without_attributes_and_with_them_are_read(tmp_path):
     assert attributes_of(found, ("a", "b", "c")) == ["intensity", "sex"]
     assert found["intensity"].tolist() == ["01"] * 12
     assert found["sex"].tolist() == ["", *["female"] * 11]
+
+
+def test_attributes_become_columns_and_give_way_to_those_that_are_there():
+    items = [make_item("a.mp4", attributes={"fold": "x", "happy": "1", "happy_attribute": "2", "sex": "male"}),
+             make_item("b.mp4", attributes={"happy": "3", "mood": "\udce9"})]
+    assert attribute_columns(items, ("happy", "sad")) == {
+        "fold_attribute": ["x", ""], "happy_attribute": ["1", "3"], "happy_attribute_attribute": ["2", ""],
+        "sex": ["male", ""], "mood": ["", r"\xe9"]}
+    assert attribute_columns([], ("happy",)) == {}
 
 
 def test_a_folder_of_folds_is_read_from_its_pooled_answers(tmp_path):

@@ -86,6 +86,17 @@ def settings_of(run: RunFolder, options: Options) -> Config:
     return dataclasses.replace(config, data=data, evaluate=dataclasses.replace(config.evaluate, views=views))
 
 
+def branches_of(config: Config) -> list[str]:
+    """The branches that the network of a run has."""
+    return [name for name in ("video", "audio") if getattr(config.model, name).enabled]
+
+
+def modality_of(config: Config, options: Options) -> str:
+    """What answers are made from: both, or the one modality that a network has or is left."""
+    branches = branches_of(config)
+    return branches[0] if len(branches) == 1 else options.modality
+
+
 def require_alike(group: list[RunFolder], settings: dict[RunFolder, Config]) -> None:
     """Refuse to pool runs of different settings."""
     for run in group[1:]:

@@ -9,8 +9,10 @@ from rich.console import Console
 from rich.table import Table
 
 from vaer.evaluation.calibration import UNCHANGED
+from vaer.evaluation.mistakes import mistakes_of
 from vaer.evaluation.pictures import draw_confusion, draw_speakers
 from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored, compare
+from vaer.runs.folder import RunFolder
 from vaer.words import counted
 
 WIDTH = 80  # characters of what is laid out
@@ -19,23 +21,27 @@ NOT_KEPT = "1 (none kept: see docs/evaluation.md)"
 
 
 def write(scored: Scored, suffix: str) -> None:
-    """Write metrics.json, predictions.csv, confusion.png and speakers.png into the folder, `suffix` in their names."""
-    folder, facts = scored.folder, scored.facts
+    """Write metrics.json, predictions.csv, errors.csv, confusion.png and speakers.png into the folder of the run.
+
+    `suffix` stands in their names.
+    """
+    folder, facts, run = scored.folder, scored.facts, RunFolder(scored.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"metrics{suffix}.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    scored.answers.table.to_csv(folder / f"predictions{suffix}.csv", index=False)
+    run.metrics_path(suffix).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    scored.answers.table.to_csv(run.predictions_path(suffix), index=False)
+    mistakes_of(scored.answers).to_csv(run.errors_path(suffix), index=False)
     title = f"{folder.parent.name + '/' if folder.name == 'pooled' else ''}{folder.name}{suffix}"
     draw_confusion(facts, folder / f"confusion{suffix}.png", title)
     draw_speakers(facts, folder / f"speakers{suffix}.png", title)
 
 
-def show(groups: list[list[Scored]], modality: str) -> None:
+def show(groups: list[list[Scored]]) -> None:
     """Print a table of all runs; a group is a run, or its folds with the pooled score last.
 
     One group is told in detail; several are compared with the first one, clip by clip.
     """
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    for line in _overview(groups, modality):
+    for line in _overview(groups):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     main = [group[-1] for group in groups]
     if len(groups) == 1:
@@ -58,9 +64,9 @@ def _cut(facts: dict) -> list[str]:
             f"{facts['max_seconds']:g} and were cut to their middle"] if facts.get("clips_cut") else []
 
 
-def _overview(groups: list[list[Scored]], modality: str) -> list[str]:
+def _overview(groups: list[list[Scored]]) -> list[str]:
     """A line on each run and a line of its scores, in 80 columns whatever the run is called."""
-    lines = [f"test clips, modality {modality}", _scores(("UAR", "WAR", "macro F1"), "clips"), "-" * WIDTH]
+    lines = ["test clips", _scores(("UAR", "WAR", "macro F1"), "clips"), "-" * WIDTH]
     for group in groups:
         for scored in group:
             facts = scored.facts
@@ -69,8 +75,8 @@ def _overview(groups: list[list[Scored]], modality: str) -> list[str]:
             fold = joined if isinstance(facts["fold"], list) else f"fold {facts['fold']}"
             drawn = f", {facts['remark']}" if facts["remark"] else ""
             speakers = counted(facts["speakers"], "speaker") if facts["speakers"] else "speakers unknown"
-            lines += _wrapped(f"{scored.folder}{told}: {facts['protocol']}{drawn}, {fold}; {speakers}, "
-                              f"{counted(facts['classes_present'], 'class')}")
+            lines += _wrapped(f"{scored.folder}{told}: modality {facts['modality']}, {facts['protocol']}{drawn}, "
+                              f"{fold}; {speakers}, {counted(facts['classes_present'], 'class')}")
             lines.append(_scores([_with_interval(facts, name) for name in SCORES], str(facts["clips"])))
         if "mean_of_folds" in group[-1].facts:
             mean, folds = group[-1].facts["mean_of_folds"], group[-1].facts["folds"].values()

@@ -17,8 +17,9 @@ from vaer.data.loader import evaluation_batches
 from vaer.errors import as_text
 from vaer.evaluation import report
 from vaer.evaluation.calibration import choose_temperature
-from vaer.evaluation.options import Options, require_alike, settings_of
+from vaer.evaluation.options import Options, branches_of, modality_of, require_alike, settings_of
 from vaer.evaluation.predict import Predictions, draw_clips, predict
+from vaer.evaluation.saved import attribute_columns
 from vaer.evaluation.scored import Answers, Scored, average, facts_of, pool
 from vaer.evaluation.tested import Tested, find_tested
 from vaer.launch import join_processes
@@ -59,7 +60,7 @@ def evaluate(runs: list[Path], options: Options, pool_into: Path | None = None) 
             scored[-1].append((average if options.corpus else pool)(folder, scored[-1]))
             _write(scored[-1][-1], accelerator, options)
     if accelerator.is_main_process:
-        report.show(scored, options.modality)
+        report.show(scored)
 
 
 def _write(part: Scored, accelerator: Accelerator, options: Options) -> None:
@@ -89,10 +90,11 @@ def _score(run: RunFolder, config: Config, accelerator: Accelerator, options: Op
         temperature = choose_temperature(chosen.probabilities, chosen.labels,
                                          np.array([item.speaker for item in split.validation]))
     setting = tested.setting | {
-        "fold": fold, "validation": config.data.validation, "modality": options.modality,
-        "views": config.evaluate.views, "seed": config.seed, "speaker_norm": config.model.speaker_norm,
-        "adapt_clips": options.adapt_clips, "split": split.verdict, "leaks": list(split.leaks),
-        "warnings": tested.warnings, "max_seconds": config.data.max_seconds, "clips_cut": cut}
+        "fold": fold, "validation": config.data.validation, "modality": modality_of(config, options),
+        "branches": branches_of(config), "views": config.evaluate.views, "seed": config.seed,
+        "speaker_norm": config.model.speaker_norm, "adapt_clips": options.adapt_clips,
+        "split": split.verdict, "leaks": list(split.leaks), "warnings": tested.warnings,
+        "max_seconds": config.data.max_seconds, "clips_cut": cut}
     answers = Answers(_table(split.test, tested.classes, predictions, fold), tested.classes, setting,
                       {str(fold): temperature})
     return Scored(run.path, answers, facts_of(answers))
@@ -136,4 +138,5 @@ def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions
         **{name: [as_text(getattr(item, name)) for item in items] for name in ("id", "take", "path")},
         "fold": str(fold), "speaker": [as_text(item.speaker) for item in items], "label": names[predictions.labels],
         "prediction": names[predictions.probabilities.argmax(axis=1)]})
-    return table.join(pd.DataFrame(predictions.probabilities, columns=list(classes)))
+    probabilities = pd.DataFrame(predictions.probabilities, columns=list(classes))
+    return table.join(probabilities).join(pd.DataFrame(attribute_columns(items, classes), index=table.index))

@@ -1,15 +1,17 @@
 """What evaluations left in the folders of runs, read again: nothing is decoded, and it costs no torch."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vaer.claim import read_facts
-from vaer.errors import UserError
+from vaer.errors import UserError, as_text
 from vaer.evaluation.calibration import scale
 from vaer.evaluation.scored import Answers, Scored
+from vaer.records import Item
 from vaer.runs.folder import RunFolder
 
 TEXTS = ("id", "take", "path", "fold", "speaker", "label", "prediction")
@@ -44,6 +46,20 @@ def read_scored(run: Path, suffix: str = "") -> Scored:
         raise UserError(f"{place.predictions_path(suffix)}: holds {len(table)} clips, and metrics beside it are of "
                         f"{facts['clips']}; write both anew with `{_command(folder, suffix)}`.")
     return Scored(run, Answers(table, classes, facts, facts["calibration"]["temperatures"]), facts)
+
+
+def attribute_columns(items: Sequence[Item], classes: tuple[str, ...]) -> dict[str, list[str]]:
+    """The attributes of clips as columns of a table of predictions; one whose name is taken there is NAME_attribute.
+
+    A clip without an attribute that others have has an empty cell.
+    """
+    columns: dict[str, list[str]] = {}
+    for attribute in dict.fromkeys(name for item in items for name in item.attributes):
+        name = attribute
+        while name in (*TEXTS, *classes, *columns):
+            name = f"{name}_attribute"
+        columns[name] = [as_text(item.attributes.get(attribute, "")) for item in items]
+    return columns
 
 
 def attributes_of(table: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
