@@ -168,6 +168,24 @@ def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
             print(f"{page}: open it in a browser")
 
 
+def _fill_compare(parser: ArgumentParser) -> None:
+    parser.add_argument("runs", nargs="+", type=str,
+                        help="Runs that were evaluated: RUN, RUN:audio (what the evaluation of that name left), "
+                             "RUN:product (of its branches' posteriors), RUN,RUN:product, or NAME=RUN to name a row.")
+    parser.add_argument("--by", nargs="+", type=str, default=[],
+                        help="Attributes of the clips, such as intensity, sex or statement, by which to score as well.")
+    parser.add_argument("--out", type=str | None, default=None,
+                        help="The folder for the table (.md, .csv, .tex) and its picture (.png, .pdf).")
+    parser.add_argument("--errors", type=bool, default=False,
+                        help="Write errors.csv into --out: the clips that each row answers wrongly, the surest first.")
+
+
+def _compare(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.report.compare import compare
+
+    compare(parsed.runs, by=parsed.by, out=Path(parsed.out) if parsed.out else None, errors=parsed.errors)
+
+
 def _add_asking(parser: ArgumentParser, result: str) -> None:
     """The flags of commands that ask a trained network; `result` is what they get of each window."""
     parser.add_argument("--step_s", type=float | None, default=None,
@@ -364,6 +382,8 @@ COMMANDS = {
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
+    "compare": Command("Compare evaluated runs: intervals, paired differences, tables and pictures.", _fill_compare,
+                       _compare),
     "curves": Command("Draw what runs learned, epoch by epoch; seeds and folds as a band.", _fill_curves, _curves),
     "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict,
                        arrange=_files_before_renderings),
