@@ -81,3 +81,11 @@ def test_few_speakers_have_a_mean_alone():
     assert (found.interval, found.p) == (None, None)
     assert found.value == pytest.approx(score.values.mean())
     assert estimate_difference(score, score, 7, paired_seeds=True) == (0, None, None)
+
+
+def test_two_seeds_that_differ_much_say_nothing_but_no_more_than_can_be():
+    low, high = resampled(answers(0, right=0.1), answers(1, right=0.9)), resampled(answers(2, right=0.5))
+    assert estimate(low, SPEAKERS).interval == (0, 1)
+    found = estimate_difference(low, high, SPEAKERS, paired_seeds=False)
+    assert found.interval == (-1, 1)
+    assert found.p > 0.5

@@ -51,7 +51,7 @@ def estimate(score: Resampled, speakers: int) -> Estimate:
     value = float(score.values.mean())
     if not score.draws.size:
         return Estimate(value)
-    return Estimate(value, span_of(_draws([score], speakers)(LEVEL), speakers))
+    return Estimate(value, _within(span_of(_draws([score], speakers)(LEVEL), speakers), 0, 1))
 
 
 def estimate_difference(first: Resampled, other: Resampled, speakers: int, *, paired_seeds: bool) -> Estimate:
@@ -67,7 +67,12 @@ def estimate_difference(first: Resampled, other: Resampled, speakers: int, *, pa
     else:
         arms = [other, Resampled(-first.values, -first.draws)]
     draws_at = _draws(arms, speakers)
-    return Estimate(value, span_of(draws_at(LEVEL), speakers), p_value_of(draws_at, speakers))
+    return Estimate(value, _within(span_of(draws_at(LEVEL), speakers), -1, 1), p_value_of(draws_at, speakers))
+
+
+def _within(interval: Interval, least: float, most: float) -> Interval:
+    """What of an interval can be: two seeds that differ much would have it reach beyond."""
+    return Interval(max(interval.low, least), min(interval.high, most))
 
 
 def _draws(arms: list[Resampled], speakers: int) -> Callable[[float], np.ndarray]:
