@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from makers import make_item, make_recipe, tone, write_run, write_video
+from PIL import Image
 
 from vaer.config import DataConfig
 from vaer.data.collate import collate
@@ -174,3 +175,18 @@ def test_an_answer_interrupted_at_ten_moments_goes_on_and_ends_the_same_byte_for
         assert predictor.ask(path, journal=journal).to_json() == whole.to_json()
         assert sum(asked_again) == count - kept
         assert len(looked) < 18 or kept == 0  # of 18 frames
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
+def test_a_still_image_is_one_window_without_a_voice(run, tmp_path, name):
+    path = str(tmp_path / name)
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 16, 3), dtype=np.uint8)
+    Image.fromarray(pixels).resize((80, 60)).save(path)
+    predictor = load(str(run))
+    timeline = predictor(path)
+    [window] = timeline.windows
+    assert (window["start_s"], window["end_s"], window["track"], window["voice"]) == (0.0, 0.04, "scene", "no voice")
+    clip = decode(make_item(path), evaluation_window((0.0, 0.04), make_recipe().clip, 0, 1), size=32)
+    [[fused, video, _]] = asked(predictor.trained.network, [clip]).tolist()
+    np.testing.assert_allclose(list(window["probabilities"].values()), fused, atol=1e-5)
+    np.testing.assert_allclose(list(window["video"].values()), video, atol=1e-5)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from makers import numbers_of, shared, tone, write_disc, write_marked, write_samples, write_video, write_wav
+from PIL import Image
 
 from vaer.errors import MediaError
 from vaer.media.encode import encode_frames
@@ -15,7 +16,7 @@ from vaer.media.media import read_frames, read_sound
 from vaer.media.probe import probe
 from vaer.media.shapes import Shape
 from vaer.prepare.clip import crop, prepare_one
-from vaer.prepare.faces import detect
+from vaer.prepare.faces import Face, detect
 from vaer.prepare.manifest import OVERVIEWS, Facts
 from vaer.prepare.settings import PrepareConfig
 
@@ -156,3 +157,27 @@ def test_the_streams_that_are_taken_are_noted(tmp_path):
     facts, path = prepared(tmp_path / "thumbnail_track_first.mp4")
     assert facts.notes == "no face; takes video stream 1 of 0, 1"
     assert numbers_of(read_frames(path, np.array([0, 99, 249]), 96)) == [0, 99, 249]
+
+
+def test_a_still_becomes_a_still_of_its_face(tmp_path, monkeypatch):
+    """A face of 40 pixels around (100, 60) with a quarter of margin on each side: 60 pixels, from (70, 30) on."""
+    picture = np.zeros((120, 160, 3), np.uint8)
+    picture[30:90, 70:130] = 200
+    exif = Image.Exif()
+    exif[0x0112] = 6  # stored as it is after a quarter turn to the left
+    Image.fromarray(np.rot90(picture)).save(tmp_path / "a.png", exif=exif)
+    monkeypatch.setattr("vaer.prepare.clip.detect", lambda _: [Face(80.0, 40.0, 120.0, 80.0, 1.5)])
+    facts, path = prepared(tmp_path / "a.png", "out/a.png")
+    clip = np.asarray(Image.open(path))
+    assert clip.shape == (60, 60, 3)
+    assert clip.min() == 200
+    assert (facts.frames, facts.faces, facts.width, facts.height, facts.notes) == (1, 1, 60, 60, "no sound")
+    probe_of_clip = probe(path)
+    assert (probe_of_clip.duration_s, probe_of_clip.has_sound) == (facts.duration_s, False)
+
+
+def test_a_still_without_a_face_is_kept_whole(tmp_path):
+    Image.new("RGB", (64, 48), (120, 90, 60)).save(tmp_path / "a.jpg")
+    facts, path = prepared(tmp_path / "a.jpg", "out/a.png")
+    assert np.asarray(Image.open(path)).shape == (48, 64, 3)
+    assert facts.notes == "no face; no sound"

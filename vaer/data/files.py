@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaer.errors import as_text, warn_once
+from vaer.media import STILL_ENDINGS
 
 VIDEO_ENDINGS = (
     ".mp4", ".mkv", ".avi", ".mov", ".m4v", ".flv", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".3gp", ".3g2", ".asf",
@@ -94,6 +95,17 @@ def is_litter(name: str, is_folder: bool = False) -> bool:
 def is_recording(path: str) -> bool:
     """Whether a file's ending is one of a recording."""
     return path.lower().endswith(MEDIA_ENDINGS)
+
+
+def is_clip(path: str) -> bool:
+    """Whether a file's ending is one of a recording or of a still image, which is a clip of one frame."""
+    return is_recording(path) or path.lower().endswith(STILL_ENDINGS)
+
+
+def clips_among(paths: list[str]) -> list[str]:
+    """The recordings among files or, where there is none, the still images: beside films those are something else."""
+    recordings = [path for path in paths if is_recording(path)]
+    return recordings or [path for path in paths if is_clip(path)]
 
 
 def slashed(folder: Path, name: str) -> str:

@@ -4,7 +4,7 @@ import math
 import os
 from pathlib import Path
 
-from vaer.data.files import is_recording
+from vaer.data.files import is_clip
 from vaer.data.rows import LackingError, read_rows
 from vaer.errors import UserError
 from vaer.records import Item
@@ -29,7 +29,7 @@ def read_durations(path: Path) -> dict[str, float]:
     """
     try:
         rows = read_rows(path, ("path", "duration_s"), "a manifest has a line a clip", whole=True, windows=False,
-                         is_row=lambda row: is_recording(row.get("path", "")))
+                         is_row=lambda row: is_clip(row.get("path", "")))
         known = {row["path"]: float(row["duration_s"]) for row in rows.values() if row["path"] and row["duration_s"]}
         if wrong := [path for path, seconds in known.items() if not 0 < seconds < math.inf]:
             raise ValueError(f"{wrong[0]} would last {known[wrong[0]]} s")

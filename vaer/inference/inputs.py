@@ -4,7 +4,7 @@ import glob
 import os
 from pathlib import Path
 
-from vaer.data.files import files_under, is_recording
+from vaer.data.files import clips_among, files_under
 from vaer.errors import UserError
 
 LIST = ".txt"
@@ -31,7 +31,7 @@ def find_inputs(named: list[str]) -> dict[str, str]:
 
 def _files(name: str) -> list[tuple[str, str]]:
     if os.path.isdir(name):
-        inside = [path for path in files_under(Path(name)) if is_recording(path)]
+        inside = clips_among(files_under(Path(name)))
         if not inside:
             raise UserError(f"{name}: holds no recording; name a folder of media files, or the files.")
         return [(path, os.path.relpath(path, name)) for path in inside]

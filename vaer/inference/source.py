@@ -14,6 +14,7 @@ from av import VideoFrame
 from vaer.data.manifest import NAME as MANIFEST
 from vaer.errors import UserError
 from vaer.inference.sound import Sound
+from vaer.media import stills
 from vaer.media.encode import write_wav
 from vaer.media.frames import frames_of, numbered
 from vaer.media.media import sound_span
@@ -55,6 +56,9 @@ class FileSource:
 
     def frames(self, square: int | None = None) -> Iterator[VideoFrame]:
         """As `Source.frames`."""
+        if stills.is_still(self.name):
+            yield stills.frame_of(stills.read_still(self.name))
+            return
         facts, count, following = self.facts, len(self.facts.frame_times), 0
         canvas = canvas_of(facts.shapes) if count else (0, 0)
         plain = facts.shapes == (Shape(*canvas),)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from vaer.errors import MediaError, log
-from vaer.media import decoders, readers
+from vaer.media import decoders, readers, stills
 from vaer.media.probe import probe, version
 from vaer.media.readers import Request
 from vaer.media.shapes import middle, upright
@@ -74,8 +74,11 @@ def read_frames(path: str, indices: np.ndarray, size: int, device: str = "cpu", 
     """(len(indices), size, size, 3) uint8: pictures number `indices` of a file in the order they are shown.
 
     As a player shows them: turned and mirrored where that stands beside the frames, in true proportions where their
-    pixels are not square. The middle square of each frame, also where the size of frames changes midway.
+    pixels are not square. The middle square of each frame, also where the size of frames changes midway. A still image
+    is the one frame of its file, as often as it is asked for.
     """
+    if stills.is_still(path):
+        return np.repeat(stills.read_square(path, size)[None], len(indices), axis=0)
     facts = probe(path)
     if len(facts.shapes) > 1:
         return readers.read_squares(path, indices, size)

@@ -16,7 +16,7 @@ import numpy as np
 
 from vaer.errors import MediaError
 from vaer.instead import instead_of
-from vaer.media import frames, promises, streams
+from vaer.media import frames, promises, stills, streams
 from vaer.media.frames import first_shape
 from vaer.media.packets import Packets, through
 from vaer.media.shapes import UPRIGHT, Orientation, Shape
@@ -193,6 +193,10 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
     instead = instead_of(path)
     if instead:  # FFmpeg opens some of them by the ending of their name
         raise MediaError(path, instead)
+    if stills.is_still(path):
+        width, height = stills.size_of(path)
+        return Probe(stills.STILL_S, np.zeros(1), width, height, has_sound=False, num_hidden_after=0, seekable=False,
+                     shapes=(Shape(width, height),))
     with opened(path) as container:
         read, sounds = _read(container, path), list(container.streams.audio)
         video_index, sound_index = streams.choose_video(read.videos), streams.choose_sound(sounds, read.num_sounds)

@@ -17,6 +17,7 @@ from vaer.media.frames import frames_of, numbered
 from vaer.media.media import LEVEL_FRAME, nearest
 from vaer.media.probe import Probe, opened, probe, undecoded, version
 from vaer.media.shapes import canvas_of, placed
+from vaer.media.stills import is_still, read_still
 from vaer.media.waveforms import Heard, hear
 from vaer.prepare import limits
 from vaer.prepare.faces import Face, detect
@@ -57,8 +58,11 @@ def prepare_one(source_root: str, source: str, target_root: str, target: str, se
             pictures = _decoded(path, indices, recording)
             if notes:
                 pictures = _with_overview(pictures, detections, Path(target_root, OVERVIEWS, target + ".jpg"))
-            write_film(part, _cropped(pictures, tracks, size, config.margin), shown_s, sound, size,
-                       quality=config.quality, gop=config.gop)
+            cropped = _cropped(pictures, tracks, size, config.margin)
+            if is_still(path):
+                Image.fromarray(next(cropped)).save(part, "PNG")
+            else:
+                write_film(part, cropped, shown_s, sound, size, quality=config.quality, gop=config.gop)
         else:
             write_sound(part, sound, kind=goal.suffix[1:])
         content = part.read_bytes()
@@ -104,6 +108,9 @@ def _decoded(path: str, indices: np.ndarray, recording: Probe) -> Iterator[np.nd
 
     Where the size changes midway all are brought to the longest side of the largest, in the middle of one canvas.
     """
+    if is_still(path):
+        yield read_still(path)
+        return
     num_frames, canvas = len(recording.frame_times), canvas_of(recording.shapes)
     repeats = np.bincount(indices, minlength=num_frames)
     following = 0

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaer.data.encoding import read_text
-from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, is_recording, slashed, walk
+from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, clips_among, slashed, walk
 from vaer.data.rows import layout_of
 from vaer.errors import UserError, as_text
+from vaer.media.stills import is_still
 from vaer.prepare.manifest import JOURNAL, MANIFEST, REPORT, SETTINGS
 
 TABLE_ENDINGS = (".csv", ".tsv", ".json", ".txt", ".md")
@@ -20,7 +21,7 @@ class Sources(NamedTuple):
     """Paths relative to the folder, sorted."""
 
     targets: dict[str, str]
-    """Of every recording what is made of it: mp4 where there may be pictures, flac for sound."""
+    """Of every recording what is made of it: mp4 where there may be pictures, flac for sound, png for a still."""
     tables: list[str]
     """Small files that say something about the recordings."""
     others: list[str]
@@ -35,10 +36,13 @@ def find(root: Path) -> Sources:
     found = Sources({}, [], [], [])
     taken: dict[str, str] = {}
     under = walk(root)
-    for path in sorted(os.path.relpath(path, root) for path in under.files):
+    names = sorted(os.path.relpath(path, root) for path in under.files)
+    clips = set(clips_among(names))
+    for path in names:
         stem, ending = os.path.splitext(path)
-        if is_recording(path):
-            target = as_text(stem) + (".flac" if ending.lower() in SOUND_ENDINGS else ".mp4")
+        if path in clips:
+            kind = ".png" if is_still(path) else ".flac" if ending.lower() in SOUND_ENDINGS else ".mp4"
+            target = as_text(stem) + kind
             if target in taken:
                 raise UserError(f"{root / path}: would be prepared as {target}, like {root / taken[target]}; rename "
                                 f"one of the two, or prepare them from different folders.")

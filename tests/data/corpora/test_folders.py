@@ -99,3 +99,11 @@ def test_a_corpus_is_called_like_its_folder():
 def test_a_pattern_is_for_folders():
     with pytest.raises(UserError, match=r"--data\.speaker_pattern is for --data\.corpus folders, not csv"):
         DataConfig(corpus="csv", speaker_pattern="(S)")
+
+
+def test_still_images_are_clips_where_there_is_no_recording(tmp_path):
+    write(tmp_path / "faces", "happy/a.png", "sad/b.JPG", "sad/c.webp", "report/sample.png", "manifest.csv")
+    items = folders.scan(tmp_path / "faces", config_of(tmp_path / "faces"))
+    assert [(item.id, item.label) for item in items] == [("happy/a", "happy"), ("sad/b", "sad"), ("sad/c", "sad")]
+    films = write(tmp_path / "films", "happy/a.mp4", "happy/a.png", "sad/b.mp4", "covers/c.jpg")  # beside films: covers
+    assert [item.id for item in folders.scan(films, config_of(films))] == ["happy/a", "sad/b"]

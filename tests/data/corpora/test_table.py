@@ -231,3 +231,11 @@ def test_nemo_is_read_whole():
     assert sum(map(len, parts[:3])) == 4481 - 669
     assert "left out: surprised (669 clips)" in parts.verdict
     assert parts.train[0].attributes.keys() == {"text_code", "seconds"}
+
+
+def test_still_images_stand_in_tables_beside_recordings(tmp_path):
+    write(tmp_path, "a.png,sad,anna", "b.webp,happy,ben", "c.mp4,sad,anna", "d.jpeg,happy,ben")
+    assert [item.id for item in scan(tmp_path)] == ["a", "b", "c", "d"]
+    write(tmp_path / "odd", "a.gif,sad,anna")
+    with pytest.raises(UserError, match=r"line 2 names a\.gif, whose ending .* still image, such as \.png"):
+        scan(tmp_path / "odd")

@@ -127,3 +127,19 @@ def test_a_network_that_cannot_recompute_is_said():
     for network in (Plain(), nn.Linear(1, 1)):
         with pytest.raises(UserError, match=r"gradient_checkpointing: timm's plain cannot"):
             enable_checkpointing(network, "plain")
+
+
+def test_a_frame_that_is_shown_for_several_moments_is_encoded_once(monkeypatch):
+    """A still, a clip of two frames shown twice each, and one of four: 1 + 2 + 4 frames; the answers are the same."""
+    branch = build(layers=0).eval()
+    generator = torch.Generator().manual_seed(0)
+    frames = torch.randint(0, 256, (3, 4, 32, 32, 3), dtype=torch.uint8, generator=generator)
+    frames[0], frames[1, 1], frames[1, 3] = frames[0, 0], frames[1, 0], frames[1, 2]
+    times = torch.tensor([[0.0] * 4, [0.0, 0.0, 0.2, 0.2], [0.0, 0.1, 0.2, 0.3]])
+    with torch.inference_mode():
+        whole = branch._encode(branch._scaled(frames))
+        seen, encode = [], branch._encode
+        monkeypatch.setattr(branch, "_encode", lambda part: seen.append(len(part)) or encode(part))
+        values = branch(frames, times).values
+    assert seen == [7]
+    torch.testing.assert_close(values, whole.view(3, 4, -1), rtol=1e-4, atol=1e-5)

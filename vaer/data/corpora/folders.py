@@ -8,11 +8,13 @@ from pathlib import Path
 from vaer.checks import require
 from vaer.data.corpora.kind import lacks_nothing, names_no_take
 from vaer.data.corpora.relabel import LabelSettings, classes_of, relabel
-from vaer.data.files import files_under, is_recording
+from vaer.data.files import clips_among, files_under, is_recording
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
 
 NAMED = 5
+REPORT = "report"
+"""Of `vaer prepare`, which draws what it saw: no label of stills."""
 SIDES = {"train", "training", "val", "valid", "validation", "dev", "eval", "test", "testing"}
 lacking, take_of = lacks_nothing, names_no_take
 
@@ -71,12 +73,14 @@ def _files(root: Path) -> dict[str, list[str]]:
         raise UserError(f"{root}: there is no such folder; set --data.root to the folder that has a folder for each "
                         f"label.")
     folders = sorted(name for name in os.listdir(root) if (root / name).is_dir() and not name.startswith("."))
-    files = {name: [path for path in files_under(root / name) if is_recording(path)] for name in folders}
+    under = {name: files_under(root / name) for name in folders}
+    taken = set(clips_among([path for name, paths in under.items() if name != REPORT for path in paths]))
+    files = {name: [path for path in paths if path in taken] for name, paths in under.items()}
     beside = sorted(name for name in os.listdir(root) if is_recording(name) and (root / name).is_file())
     if beside:
         warn_once(f"{root}: {len(beside)} recordings lie in no folder of a label and are left out: "
                   f"{', '.join(beside[:NAMED])}{' and more' * (len(beside) > NAMED)}")
-    if empty := [name for name in folders if not files[name] and not (name == "report" and "manifest.csv" in
+    if empty := [name for name in folders if not files[name] and not (name == REPORT and "manifest.csv" in
                                                                       os.listdir(root))]:
         warn_once(f"{root}: these folders hold no recording and are no label: {', '.join(empty[:NAMED])}"
                   f"{' and more' * (len(empty) > NAMED)}")

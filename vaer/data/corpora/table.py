@@ -7,7 +7,7 @@ from pathlib import Path
 
 from vaer.data.corpora.kind import lacks_nothing, names_no_take
 from vaer.data.corpora.relabel import LabelSettings, classes_of, relabel
-from vaer.data.files import is_recording, on_disk, slashed
+from vaer.data.files import is_clip, on_disk, slashed
 from vaer.data.rows import Rows, read_rows
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
@@ -60,7 +60,7 @@ def _rows(path: Path) -> Rows:
     """The rows of a table, no cell of NOT_EMPTY empty; raises UserError where they are none."""
     rows = read_rows(path, REQUIRED, f"a corpus of one's own wants a line a clip, with the columns "
                                      f"{', '.join(REQUIRED)}", optional=KNOWN,
-                     is_row=lambda row: is_recording(row.get("path", "")))
+                     is_row=lambda row: is_clip(row.get("path", "")))
     columns = next(iter(rows.values()))
     if "speaker" not in columns and (near := [name for name in columns if PEOPLE.search(name)]):
         warn_once(f"{path}: has no column speaker, so that speakers are unknown; if {near[0]!r} is it, call it so.")
@@ -79,9 +79,9 @@ def _renamed(path: Path, rows: Rows, config: Settings) -> dict[str, str | None]:
 
 def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | None]) -> Item:
     file = os.path.normpath(slashed(path.parent, row["path"]))
-    if not is_recording(file):
+    if not is_clip(file):
         raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
-                        f"of pictures or sound, such as .mp4 or .wav.")
+                        f"of pictures or sound, such as .mp4 or .wav, or a still image, such as .png.")
     name, place = os.path.splitext(file)[0].replace(os.sep, "/"), on_disk(os.path.join(path.parent, file))
     return Item(id=name, path=place, sound=place, label=renamed[row["label"]] or row["label"],
                 speaker=row.get("speaker", UNKNOWN_SPEAKER),

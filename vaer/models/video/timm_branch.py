@@ -56,7 +56,14 @@ class TimmBranch(nn.Module):
         Raises UserError where the network does not take frames of this size.
         """
         self._require_size(tuple(frames.shape[2:4]))
-        values = rearrange(self._encode(self._scaled(frames)), "(batch time) dim -> batch time dim", batch=len(frames))
+        new = torch.ones_like(frame_times, dtype=torch.bool)  # (batch, time)
+        new[:, 1:] = frame_times.diff(dim=1) != 0  # a frame that is shown for several moments is encoded once
+        if new.all():
+            values = rearrange(self._encode(self._scaled(frames)), "(batch time) dim -> batch time dim",
+                               batch=len(frames))
+        else:
+            scaled = rearrange(self._scaled(frames), "(batch time) ... -> batch time ...", batch=len(frames))
+            values = self._encode(scaled[new])[new.flatten().cumsum(0) - 1].view(*new.shape, -1)
         made = tokens(self.enter(values), frame_times)
         if len(self.time):
             values = made.values + clock(frame_times, self.out_dim)
