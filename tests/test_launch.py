@@ -115,3 +115,19 @@ def test_a_run_that_lands_on_the_processor_is_said_where_a_gpu_was_meant(launche
     found = device_warnings(join_processes())
     assert len(found) == len(told)
     assert all(part in line for part, line in zip(told, found, strict=True))
+
+
+@pytest.mark.parametrize(("variables", "named"), [
+    ({"ACCELERATE_USE_FSDP": "true"}, "FSDP"), ({"ACCELERATE_USE_FSDP": "1", "FSDP_VERSION": "2"}, "FSDP"),
+    ({"ACCELERATE_USE_DEEPSPEED": "true"}, "DEEPSPEED"),
+    ({"ACCELERATE_USE_MEGATRON_LM": "true"}, "MEGATRON_LM")])
+def test_a_launch_that_cuts_the_network_into_shards_is_refused(launched, variables, named):
+    """accelerate passes over FSDP on the processor without a word."""
+    launched(**variables, ACCELERATE_USE_CPU="true")
+    with pytest.raises(UserError, match=rf"asks for {named}.*many_gpus\.yaml"):
+        build_accelerator(tiny_config())
+
+
+def test_a_launcher_that_says_no_to_sharding_is_obeyed(launched):
+    launched(ACCELERATE_USE_FSDP="false", ACCELERATE_USE_CPU="true")
+    assert build_accelerator(tiny_config()).num_processes == 1

@@ -11,6 +11,9 @@ from vaer.errors import UserError
 COUNTS = ("WORLD_SIZE", "LOCAL_WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE",
           "MPI_LOCALNRANKS", "JSM_NAMESPACE_SIZE")
 """Where torchrun, Open MPI, MPICH and Intel MPI, MVAPICH and jsrun tell each process how many there are."""
+SHARDING = {"FSDP": "ACCELERATE_USE_FSDP", "DEEPSPEED": "ACCELERATE_USE_DEEPSPEED",
+            "MEGATRON_LM": "ACCELERATE_USE_MEGATRON_LM"}
+"""What accelerate launch tells each process of a network that is cut into shards, by accelerate's own names."""
 SPECIAL_STEPS = 0xFFFFFFF0  # from here on SLURM counts batch scripts and interactive shells, not what srun starts
 
 
@@ -19,11 +22,20 @@ def join_processes(**settings: Any) -> Accelerator:
 
     Raises UserError where a launcher started more processes than accelerate joins into one run.
     """
+    require_whole([name for name, variable in SHARDING.items() if _flag(variable)])
     if not torch.accelerator.is_available() and not _flag("ACCELERATE_USE_CPU"):
         require_one_run(1, "cpu")  # none are joined then, but looked for, which may take for ever
     accelerator = Accelerator(**settings)
     require_one_run(accelerator.num_processes, accelerator.device.type)
     return accelerator
+
+
+def require_whole(asked: list[str]) -> None:
+    """Refuse launches that cut the network into shards: of those no run is saved, and accelerate may not do it."""
+    if asked:
+        raise UserError(f"The launcher asks for {asked[0]}, which spreads the network's weights over processes; a run "
+                        f"cannot be saved so: give accelerate launch configs/accelerate/many_gpus.yaml, and where "
+                        f"memory is short --train.accumulation and --model.audio.gradient_checkpointing true.")
 
 
 def require_one_run(joined: int, device: str) -> None:

@@ -59,6 +59,13 @@ def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch
         assert largest_difference(two["parameters"], one["parameters"]) < 1e-5
 
 
+def test_two_processes_that_share_every_parameter_equal_one(outcomes):
+    """torch's own sharding, each layer of the speech encoder a unit: what FSDP does behind accelerate."""
+    one, two = (outcomes[processes]["sharded"] for processes in (1, 2))
+    for part in ("gradients", "parameters"):
+        assert largest_difference(two[part], one[part]) < 1e-5
+
+
 def test_two_processes_know_of_speakers_what_one_does(outcomes):
     """But for rounding, which this norm multiplies: it divides by deviations, of which the least is 0.006 here.
 

@@ -5,6 +5,9 @@ import sys
 import torch
 from accelerate import Accelerator
 from makers import make_batch, tiny_network
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor
 
 from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
 from vaer.evaluation.predict import predict
@@ -26,16 +29,18 @@ def main(out):
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
     outcomes["speakers nudged"] = train(accelerator, "sgd", "mixed", speaker_norm=True, nudge=2 ** -23)
     outcomes["probed"] = probe(accelerator)
+    outcomes["sharded"] = train(accelerator, "sgd", "mixed", sharded=accelerator.num_processes > 1)
     outcomes["statistics"] = train(accelerator, "sgd", "mixed", freeze_batchnorm=False)
     if accelerator.is_main_process:
         torch.save(outcomes | {"processes": accelerator.num_processes}, out)
 
 
-def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True, nudge=0.0):
+def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True, nudge=0.0,
+          sharded=False):
     """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
 
     Each process in turn answers for all clips, while the others have none. Parameters begin off by `nudge` times their
-    value, up or down at random.
+    value, up or down at random. `sharded`: each keeps a part of every parameter alone.
     """
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
@@ -48,6 +53,10 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     for norm in norms:
         norm.remember(torch.tensor([6, 6]))  # ten clips of each come: the oldest ones fade
     config = TrainConfig(lr=0.01, video_lr=0.01, audio_lr=0.01, warmup=0.0, clip_norm=0.0, optimizer=optimizer_name)
+    if sharded:
+        mesh = init_device_mesh("cpu", (accelerator.num_processes,))
+        for part in (*network.audio.encoder.transformer.layers, network):
+            fully_shard(part, mesh=mesh)
     optimizer = build_optimizer(network, config)
     scheduler = build_scheduler(optimizer, config, STEPS)
     named = dict(network.named_parameters())
@@ -55,16 +64,21 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
 
     def remember(*_):
         if not gradients:
-            gradients.update({name: parameter.grad.clone() for name, parameter in named.items()})
+            gradients.update({name: whole(parameter.grad).clone() for name, parameter in named.items()})
 
     optimizer.register_step_pre_hook(remember)
-    network, optimizer = accelerator.prepare(network, optimizer)
+    if not sharded:
+        network, optimizer = accelerator.prepare(network, optimizer)
     train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
                 lambda loss: None)
     seconds, video = BATCHES[batch_name]
+    learned = {"gradients": gradients,
+               "parameters": {name: whole(parameter).detach() for name, parameter in named.items()}}
+    if sharded:  # each process would wait for the others, who have no clips to answer for
+        return learned
     answers = [predict(network, [make_batch(seconds, video=video)] * (accelerator.process_index == number), accelerator,
                        num_clips=4, views=1) for number in range(accelerator.num_processes)]
-    return {"gradients": gradients, "parameters": {name: parameter.detach() for name, parameter in named.items()},
+    return {**learned,
             "known": {str(number): norm.memory.sums for number, norm in enumerate(norms)},
             "answers": {"first": torch.from_numpy(answers[0].probabilities)},
             "answers of the last": {"first": torch.from_numpy(answers[-1].probabilities)}}
@@ -82,6 +96,11 @@ def probe(accelerator):
     bare = accelerator.unwrap_model(network)
     return {"parameters": {f"{name}.{part}": parameter.detach() for name in ("video", "audio")
                            for part, parameter in getattr(bare, f"{name}_head").classifier.named_parameters()}}
+
+
+def whole(tensor):
+    """A tensor with the parts that other processes keep."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def batches(accelerator, name):
