@@ -39,6 +39,13 @@ def test_every_flag_has_a_sentence(name, capsys):
     assert silent == []
 
 
+def test_the_list_of_commands_fits_80_columns(capsys):
+    main([])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "] == list(COMMANDS)
+
+
 def test_version(capsys):
     main(["--version"])
     assert capsys.readouterr().out.strip() == __version__

@@ -5,6 +5,7 @@ import itertools
 import os
 import select
 import sys
+import textwrap
 from argparse import ArgumentError
 from collections.abc import Callable
 from pathlib import Path
@@ -103,7 +104,9 @@ def _main(arguments: list[str]) -> None:
 
 def _overview() -> str:
     width = max(map(len, COMMANDS))
-    lines = [f"  {name:{width}}  {command.about}" for name, command in COMMANDS.items()]
+    lines = [line for name, command in COMMANDS.items()
+             for line in textwrap.wrap(command.about, 79, initial_indent=f"  {name:{width}}  ",
+                                       subsequent_indent=" " * (width + 4))]
     return "\n".join([f"vaer {__version__}: emotion recognition from face and voice", "", *lines, "",
                       "vaer COMMAND --help lists the flags of a command."])
 
