@@ -16,7 +16,6 @@ from statistics import mean, median
 from time import process_time
 
 import numpy as np
-from measure import RESULTS
 
 from vaer.data.files import files_under
 from vaer.media.decoders import read
@@ -25,6 +24,8 @@ from vaer.media.readers import Request
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.settings import PrepareConfig
 from vaer.runs.provenance import machine_facts
+
+RESULTS = Path(__file__).parent / "results"
 
 DISTANCES = (1, 3, 6, 12, 25, 250)
 REPETITIONS = 9

@@ -14,11 +14,12 @@ from statistics import median
 from time import process_time
 
 import numpy as np
-from measure import RESULTS
 
 from vaer.media.probe import probe
 from vaer.media.readers import READERS, Request, is_usable
 from vaer.runs.provenance import machine_facts
+
+RESULTS = Path(__file__).parent / "results"
 
 PICTURES, SIZE = 16, 224
 BASE = "decord"

@@ -19,10 +19,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from av import FFmpegError
-from measure import RESULTS, ROOT
 from pebble import ProcessExpired, ProcessPool
 
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from odd_answers import Answer, answer
 from odd_inputs import all_odd
@@ -31,6 +30,7 @@ from odd_makers import write_odd
 from vaer.media.readers import READERS, is_usable
 from vaer.runs.provenance import machine_facts
 
+RESULTS = Path(__file__).parent / "results"
 LIMIT_S = 60.0  # twice what a decoder is given by the project itself
 
 

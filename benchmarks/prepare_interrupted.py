@@ -20,10 +20,10 @@ import sys
 import time
 from pathlib import Path
 
-from measure import RESULTS
-
 from vaer.demo.render import render_corpus
 from vaer.runs.provenance import machine_facts
+
+RESULTS = Path(__file__).parent / "results"
 
 PREPARE = [sys.executable, "-c", "from vaer.cli import main; main()", "prepare"]
 QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}

@@ -18,7 +18,6 @@ import torch
 from accelerate import Accelerator
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from measure import RESULTS, ROOT
 from ravdess_baselines import answer, facts, per_speaker, read_folds
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
@@ -32,8 +31,8 @@ from vaer.models.network import load_network
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 
-RESULT = RESULTS / "unit_reading.json"
-RECIPE = ROOT / "configs" / "redrawn_faces.yaml"
+RESULT = Path(__file__).parent / "results" / "unit_reading.json"
+RECIPE = Path(__file__).parents[1] / "configs" / "redrawn_faces.yaml"
 STRENGTHS = 10.0 ** np.arange(0, 6)  # of the ridge
 
 
