@@ -90,6 +90,9 @@ def _run_all(made: Plan, keys: list[str], found: Slots, scheduler: str | None) -
     with _workers(found, scheduler) as workers:
         _train(made, keys, workers)
         _score(made, workers)
+    from vaer.studies.table import write_table  # costs seconds, which the first run need not wait for
+
+    write_table(made)
     _require_done(made, keys)
 
 
