@@ -157,7 +157,7 @@ def long(options, work):
 def films(options, work):
     """Each film by itself."""
     rows = {}
-    for film in sorted(path for path in options.films.iterdir() if path.suffix in (".mp4", ".mov", ".avi")):
+    for film in sorted(path for path in options.films.iterdir() if path.suffix != ".csv"):
         curve, took = measured([*PREDICT, str(options.run), str(film), "--out", str(work / "out")])
         timeline = Timeline.read(work / "out" / f"{film.name}.json")
         length = timeline.content["recording"]["duration_s"]

@@ -11,7 +11,7 @@ from torchvision.ops import box_iou
 
 from vaer.media.frames import frames_of
 from vaer.media.probe import opened
-from vaer.prepare.faces import THRESHOLD, detect
+from vaer.prepare.faces import THRESHOLD, detect, shrunk
 from vaer.prepare.track import find_tracks
 
 
@@ -62,3 +62,11 @@ def test_the_face_is_tracked_through_real_clips(corpus, pattern):
 def test_the_detector_costs_nothing_until_it_is_used():
     code = "import sys, vaer.prepare.track\nassert not {'dlib', 'torch'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rows_that_are_padded_are_read_where_they_are():
+    # 360 pixels are 1,080 bytes, which FFmpeg pads to a multiple of its vectors; dlib then saw other pixels each time
+    picture = np.full((480, 480, 3), 128, np.uint8)
+    assert shrunk(picture).shape == (360, 360, 3)
+    assert shrunk(picture).flags.c_contiguous
+    assert shrunk(np.full((500, 480, 3), 128, np.uint8)[:480]).flags.c_contiguous

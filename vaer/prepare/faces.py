@@ -48,7 +48,8 @@ def shrunk(picture: np.ndarray) -> np.ndarray:
         return picture
     height, width = (round(side * scale) for side in picture.shape[:2])
     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-    return frame.reformat(width=width, height=height, interpolation="AREA").to_ndarray(format="rgb24")
+    seen = frame.reformat(width=width, height=height, interpolation="AREA").to_ndarray(format="rgb24")
+    return np.ascontiguousarray(seen)  # dlib reads rows that are padded, as FFmpeg leaves them, at wrong places
 
 
 @functools.cache
