@@ -64,3 +64,25 @@ def test_warm_up_then_half_a_cosine():
     assert rates[4] == 1.0
     assert rates[7] == pytest.approx(0.5)  # half way down
     assert rates[10] == pytest.approx(0.0)
+
+
+def test_fused_steps_are_those_of_the_plain_optimizer():
+    """The same gradients for three steps, with decay and a rate of its own for each branch."""
+    config = TrainConfig(lr=1e-2, video_lr=3e-3, audio_lr=1e-3, weight_decay=0.3)
+    networks = []
+    for fused in (True, False):
+        torch.manual_seed(0)
+        network = tiny_network()
+        optimizer = build_optimizer(network, config)
+        assert all(group["fused"] != torch.accelerator.is_available() for group in optimizer.param_groups)
+        if not fused:
+            optimizer = torch.optim.AdamW(
+                [{name: group[name] for name in ("params", "lr", "weight_decay")} for group in
+                 optimizer.param_groups], foreach=False)
+        torch.manual_seed(1)
+        for _ in range(3):
+            for parameter in network.parameters():
+                parameter.grad = torch.randn_like(parameter)
+            optimizer.step()
+        networks.append(dict(network.named_parameters()))
+    torch.testing.assert_close(*networks, rtol=1e-5, atol=1e-6)

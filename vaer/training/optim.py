@@ -46,7 +46,8 @@ def build_optimizer(network: VAER, config: TrainConfig) -> Optimizer:
                 groups.append({"params": chosen, "lr": part.lr, "weight_decay": decay, "name": part.name})
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=0.9)
-    return torch.optim.AdamW(groups, lr=config.lr)
+    # One pass over memory instead of eight. On GPUs a fused step hides from accelerate when fp16 skips it.
+    return torch.optim.AdamW(groups, lr=config.lr, fused=not torch.accelerator.is_available())
 
 
 def build_scheduler(optimizer: Optimizer, config: TrainConfig, total_steps: int) -> LambdaLR:
