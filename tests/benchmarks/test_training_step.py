@@ -1,0 +1,47 @@
+"""The parts of `benchmarks/training_step.py` at a small size, on the processor."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks/training_step.py"
+
+
+@pytest.fixture
+def script():
+    threads = torch.get_num_threads()
+    spec = importlib.util.spec_from_file_location("training_step", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(("part", "variants"), [
+    ("slowfast", ["ours"]), ("parts", ["whole network", "video branch", "audio branch"])])
+def test_rows_are_added_with_their_command(script, tmp_path, part, variants):
+    out = tmp_path / "x.json"
+    out.write_text('{"before": {}}')
+    script.main([part, "--preset", "tiny", "--frames", "8", "--size", "32", "--seconds", "0.5", "--batch", "2",
+                 "--repeats", "2", "--device", "cpu", "--out", str(out)])
+    rows = json.loads(out.read_text())
+    row = rows.pop(next(name for name in rows if name != "before"))
+    assert list(rows) == ["before"]
+    assert row["command"].startswith(f"python benchmarks/training_step.py {part} --preset tiny")
+    assert list(row["variants"]) == variants
+    assert row["variants"][variants[0]]["to_first"] == 1
+    assert all(told["cpu_s"] >= told["least_s"] > 0 and told["peak_mib"] > 0 for told in row["variants"].values())
+
+
+def test_the_peak_by_hand(script):
+    """Of two tensors of 1 MiB at once, then one."""
+    def run():
+        first = torch.zeros(2**18)
+        second = first + 1
+        del first
+        second + 1
+
+    assert script.peak_mib(run, "cpu") == pytest.approx(2, abs=0.1)
