@@ -33,6 +33,12 @@ def test_what_changes_a_run_changes_its_name(corpus):
     assert len({first, *others}) == 1 + len(others)
 
 
+def test_a_setting_at_its_default_is_no_part_of_the_name(corpus):
+    settings = identity(config_of(corpus, train=TrainConfig(lr=3e-4)), {}, "code")["settings"]
+    assert settings["train.lr"] == settings["train.video_lr"] == 3e-4
+    assert not {"train.epochs", "train.clip_norm", "model.fusion.kind", "seed"} & set(settings)
+
+
 def test_what_changes_nothing_keeps_the_name(corpus, tmp_path):
     first = key_of(corpus)
     assert key_of(corpus, output="elsewhere") == first

@@ -30,9 +30,12 @@ OF_A_CORPUS = ("corpus", "root", "channel", "labels", "label_map", "speaker_patt
 def identity(config: Config, starts: dict[str, str], code: str) -> dict[str, Any]:
     """What the name of a run is made of; `starts` has, by setting, the name of the run that it starts from.
 
-    `code` is the digest of the code that trains and scores it.
+    `code` is the digest of the code that trains and scores it. Settings at their defaults do not count, so that one
+    that a later version adds does not give another name to what `--keep_code` shall keep.
     """
-    settings = {name: value for name, value in flatten(_plain(config)).items() if name not in CHANGE_NOTHING}
+    usual = flatten(dataclasses.asdict(Config()))
+    settings = {name: value for name, value in flatten(_plain(config)).items()
+                if name not in CHANGE_NOTHING and value != usual[name]}
     return {"settings": settings, "fold": config.data.fold, "protocol": _protocol(config.data.protocol),
             "starts": starts | _weights(config, apart=starts), "code": code, "data": data_digest(config.data)}
 
