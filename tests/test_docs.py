@@ -77,7 +77,7 @@ def commands_of(page):
     """The command lines of vaer in the bash blocks of a page, as lists of words; train.py and evaluate.py too."""
     for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            words = [word.replace("$seed", "0") for word in shlex.split(line, comments=True) if word != "$SETTINGS"]
             for name, start in (("vaer", 1), ("train.py", 0), ("evaluate.py", 0)):
                 if name in words:
                     rest = words[words.index(name) + start:]
