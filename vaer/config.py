@@ -196,6 +196,9 @@ def resolve(config: Config) -> Config:
         video = dataclasses.replace(video, freeze_batchnorm=trained)
     check_views(config.evaluate.views, config.data)
     video, audio = _resolve_heads(config, video, audio)
+    require(not config.train.start_decay or _starts(config),
+            f"--train.start_decay {config.train.start_decay} pulls branches back to weights that they start from, and "
+            f"none does; leave it out.")
     require(config.data.window_s is None or config.data.augment.crop == 1,
             f"--data.augment.crop {config.data.augment.crop} is for whole clips; leave it or --data.window_s out.")
     if video.enabled and video.kind == "slowfast" and video.pathways != "fast":
@@ -208,12 +211,17 @@ def resolve(config: Config) -> Config:
     return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
 
 
+def _starts(config: Config) -> bool:
+    """Whether a branch starts from weights."""
+    on = [section for section in (config.model.video, config.model.audio) if section.enabled]
+    return config.model.init is not None or any(section.pretrained is not None for section in on)
+
+
 def _resolve_heads(config: Config, video: VideoConfig, audio: AudioConfig) -> tuple[VideoConfig, AudioConfig]:
     """The branches with the dropout before their heads filled in: none before a head that is fitted first."""
     first = config.train.probe_first
     if first:
-        on = [section for section in (video, audio) if section.enabled]
-        require(config.model.init is not None or any(section.pretrained is not None for section in on),
+        require(_starts(config),
                 "--train.probe_first true fits heads of branches that start from weights, and none does; give "
                 "--model.audio.pretrained, --model.video.pretrained or --model.init.")
         require(not video.enabled or (video.pretrained or config.model.init) is None or video.dropout == 0,

@@ -35,6 +35,15 @@ class TrainConfig:
     regression on one pass over the training clips; then everything learns from there."""
     probe_strength: float = 10.0
     """probe_first only: weight of the cross-entropies against half the squared norm of the head (scikit-learn's C)."""
+    thaw: float = 0.0
+    """Share of all steps over which the layers of the branches begin to learn one after another, from the last to the
+    first, 0 to 1; 0 lets all learn from the start."""
+    start_decay: float = 0.0
+    """Pull of branches that start from weights back to these (L2-SP): so many halves of the squared distance are added
+    to the loss; 0 lets go."""
+    ema: float = 0.0
+    """Share that the moving average of the weights and statistics keeps at every step, 0 to 1, such as 0.99; validation
+    then selects among averages, and best/ holds one; 0 takes the weights themselves."""
     weight_decay: float = 0.05
     """Weight decay of matrices and kernels, decoupled in adamw; biases and norms have none."""
     warmup: float = 0.1
@@ -73,12 +82,14 @@ class TrainConfig:
         for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
                      "stop_epoch", "save_steps", "log_steps"):
             require_range(f"train.{name}", getattr(self, name), 0)
-        for name in ("layer_decay", "warmup", "label_smoothing"):
+        for name in ("layer_decay", "warmup", "label_smoothing", "thaw", "ema"):
             require_range(f"train.{name}", getattr(self, name), 0, 1)
         for name in self.trackers:
             require(name in TRACKERS, f"--train.tracker {name} is unknown; choose from {', '.join(TRACKERS)} (several "
                                       f"with commas), or none.")
         require_range("train.probe_strength", self.probe_strength, 1e-6)
+        require_range("train.start_decay", self.start_decay, 0)
+        require(self.ema < 1, "--train.ema 1 would never take anything in; 0.99 is usual for a few hundred steps.")
         require(self.stop_epoch <= self.epochs,
                 f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")
         require(self.batch_size % self.accumulation == 0,

@@ -3,7 +3,7 @@ import torch
 from makers import make_batch, tiny_network
 
 from vaer.config import TrainConfig, VideoConfig
-from vaer.training.optim import build_optimizer, build_scheduler, parts
+from vaer.training.optim import build_optimizer, build_scheduler, parts, thawing
 
 CONFIG = TrainConfig(lr=1.0, video_lr=0.1, audio_lr=0.01, layer_decay=0.5, weight_decay=0.3, optimizer="sgd")
 
@@ -86,3 +86,33 @@ def test_fused_steps_are_those_of_the_plain_optimizer():
             optimizer.step()
         networks.append(dict(network.named_parameters()))
     torch.testing.assert_close(*networks, rtol=1e-5, atol=1e-6)
+
+
+def test_layers_thaw_from_the_last_to_the_first():
+    """Five groups of one branch over 8 steps: one more every 2 of them; a frozen group 0 leaves four, over the same."""
+    names = ["audio.0", "audio.0", "audio.1", "audio.2", "audio.3", "audio.4", "fusion"]
+    assert thawing(names, 8) == [8, 8, 6, 4, 2, 0, 0]
+    assert thawing(["video.1", "video.4", "audio.1", "fusion"], 9) == [9, 0, 0, 0]
+    assert thawing(names, 0) == [0] * 7
+
+
+def test_a_layer_that_has_not_thawed_stays_and_then_learns_at_the_common_pace():
+    network = tiny_network()
+    config = TrainConfig(lr=1.0, video_lr=1.0, audio_lr=1.0, warmup=0.0, thaw=0.5, optimizer="sgd", weight_decay=0.0)
+    optimizer = build_optimizer(network, config)
+    scheduler = build_scheduler(optimizer, config, total_steps=8)
+    first, last = (next(group for group in optimizer.param_groups if group["name"] == name)
+                   for name in ("video.0", "video.4"))
+    before = [group["params"][0].detach().clone() for group in (first, last)]
+    assert (first["lr"], last["lr"]) == (0.0, 1.0)
+    for group in (first, last):
+        group["params"][0].grad = torch.ones_like(group["params"][0])
+    optimizer.step()
+    assert torch.equal(first["params"][0], before[0])
+    assert not torch.equal(last["params"][0], before[1])
+    rates = []
+    for _ in range(5):
+        rates.append((first["lr"], last["lr"]))
+        scheduler.step()
+    assert [one for one, _ in rates[:4]] == [0.0] * 4
+    assert rates[4] == pytest.approx((0.5, 0.5))  # half way down the cosine

@@ -49,4 +49,4 @@ def test_other_speakers_and_another_precision_are_refused(begun):
 def test_runs_older_than_a_fact_say_nothing_of_it(begun):
     _, folder = begun
     write_whole(folder.facts_path, {"started": "there"})
-    assert recorded(folder) == {"started": "there", "pretrained": {}, "warnings": [], "probed": []}
+    assert recorded(folder) == {"started": "there", "pretrained": {}, "warnings": [], "given": []}

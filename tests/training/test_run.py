@@ -7,7 +7,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from makers import replace, tiny_audio, tiny_config, tiny_video, tone, write_video, write_wav
+from makers import replace, tiny_config, tone, write_video, write_wav
 from safetensors.torch import load_file
 
 from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
@@ -241,51 +241,6 @@ def test_init_starts_from_another_run_with_frozen_statistics(corpus, tmp_path):
     assert json.loads((tmp_path / "second" / "run.json").read_text())["started"].endswith("random: none")
 
 
-def test_heads_are_fitted_first_once_and_for_good(corpus, tmp_path, monkeypatch, capsys):
-    """The first epoch begins from them; a run interrupted in it goes on from there without fitting again."""
-    train(config(corpus, tmp_path / "first", train={"epochs": 1}))
-    fits, begun = [], []
-
-    def settings(output, resume=False):
-        made = config(corpus, tmp_path / output, protocol="all_train", init=str(tmp_path / "first"), video=tiny_video(),
-                      audio=tiny_audio(head_dropout=0.0), train={"probe_first": True, "resume": resume})
-        return replace(made, "model", audio=dataclasses.replace(made.model.audio, dropout=0.2))
-
-    def fit_heads(network, *arguments, **options):
-        fits.append(options["branches"])
-        return original(network, *arguments, **options)
-
-    def train_epoch(network, *arguments):
-        begun.append(network.audio_head.classifier.weight.detach().clone())
-        return epoch(network, *arguments)
-
-    original, epoch = run_module.fit_heads, run_module.train_epoch
-    monkeypatch.setattr(run_module, "fit_heads", fit_heads)
-    monkeypatch.setattr(run_module, "train_epoch", train_epoch)
-    train(settings("whole"))
-    assert fits == [["video", "audio"]]
-    assert "head of the audio branch fitted to " in capsys.readouterr().out
-    assert not torch.equal(begun[0], weights(tmp_path / "first")["audio_head.classifier.weight"])
-    check, asked = Accelerator.check_trigger, []
-
-    def interrupted(self):  # while heads are fitted, before they are saved, then after the first step
-        asked.append(1)
-        if len(asked) in (1, 5):
-            self.set_trigger()
-        return check(self)
-
-    monkeypatch.setattr(Accelerator, "check_trigger", interrupted)
-    for reason in (r"Interrupted while heads were fitted, .*begin again by", "Interrupted at step 1 of epoch 1"):
-        AcceleratorState._reset_state(reset_partial_state=True)
-        with pytest.raises(RunError, match=reason):
-            train(settings("parts", resume=True))
-    AcceleratorState._reset_state(reset_partial_state=True)
-    train(settings("parts", resume=True))
-    assert len(fits) == 3  # whole, given up, whole
-    for name, tensor in weights(tmp_path / "whole").items():
-        assert torch.equal(tensor, weights(tmp_path / "parts")[name]), name
-
-
 def test_a_resumed_run_keeps_what_it_started_from_and_its_precision(corpus, tmp_path):
     train(config(corpus, tmp_path / "first", train={"epochs": 1}))
 
@@ -362,4 +317,3 @@ def test_a_precision_that_the_machine_lacks_is_one_sentence(corpus, tmp_path, mo
 def test_bf16_trains_on_the_processor(corpus, tmp_path):
     train(config(corpus, tmp_path / "run", train={"mixed_precision": "bf16", "epochs": 1}))
     assert json.loads((tmp_path / "run" / "run.json").read_text())["precision"] == "bf16"
-

@@ -14,19 +14,20 @@ from vaer.config import TrainConfig
 from vaer.errors import RunError
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.records import Batch
+from vaer.training.anchor import Anchor
 from vaer.training.losses import clip_counts, emotion_loss
 from vaer.training.meter import Meter
 
 
 def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
                 accelerator: Accelerator, config: TrainConfig, after_step: Callable[[float], None],
-                meter: Meter | None = None) -> None:
+                meter: Meter | None = None, anchor: Anchor | None = None) -> None:
     """Learn from all `batches`, `config.accumulation` of them a step.
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
-    the step over all processes, `meter` every answer and gradient. A loss or a gradient that is not finite raises
-    RunError.
+    the step over all processes, `meter` every answer and gradient. `anchor` adds its penalty to the loss, once a step.
+    A loss or a gradient that is not finite raises RunError.
     """
     network.train()
     for step in _steps(batches, config.accumulation):
@@ -36,6 +37,8 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
             with nullcontext() if number == len(step) else accelerator.no_sync(network):
                 output = network(batch)
                 loss = emotion_loss(output, batch, counts, config)
+                if anchor is not None and number == len(step):  # each process a share, as of the clips
+                    loss = loss + anchor.penalty() / accelerator.num_processes
                 accelerator.backward(loss * accelerator.num_processes)
             if meter is not None:
                 meter.add(output, batch)

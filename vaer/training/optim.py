@@ -1,6 +1,7 @@
 """Which parameter learns how fast."""
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -51,13 +52,31 @@ def build_optimizer(network: VAER, config: TrainConfig) -> Optimizer:
 
 
 def build_scheduler(optimizer: Optimizer, config: TrainConfig, total_steps: int) -> LambdaLR:
-    """A straight climb from 0 over the share `warmup` of all steps, then half a cosine down to 0."""
+    """A straight climb from 0 over the share `warmup` of all steps, then half a cosine down to 0.
+
+    With `thaw` a layer of a branch stays at 0 until its turn; the course of the rates is the same for all.
+    """
     warmup_steps = round(config.warmup * total_steps)
 
-    def factor(step: int) -> float:
+    def factor(begins: int, step: int) -> float:
+        if step < begins:
+            return 0.0
         if step < warmup_steps:
             return (step + 1) / (warmup_steps + 1)
         done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
         return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
-    return LambdaLR(optimizer, factor)
+    names = [group["name"] for group in optimizer.param_groups]
+    return LambdaLR(optimizer, [partial(factor, begins) for begins in thawing(names, round(config.thaw * total_steps))])
+
+
+def thawing(names: list[str], steps: int) -> list[int]:
+    """The step at which each group begins to learn: the last layer of a branch at 0, its first one at `steps`.
+
+    A name is a branch and the number of a layer from its input, `audio.3`; other groups begin at 0.
+    """
+    placed = [name.split(".") for name in names]
+    layers = {branch: [int(number[0]) for other, *number in placed if number and other == branch]
+              for branch, *number in placed if number}
+    return [round(steps * (max(layers[branch]) - int(number[0])) / max(1, max(layers[branch]) - min(layers[branch])))
+            if number else 0 for branch, *number in placed]

@@ -47,4 +47,4 @@ def recorded(folder: RunFolder) -> dict[str, Any]:
     """What a run that goes on said of the weights it started from: those are needed no more."""
     facts = folder.facts()
     return {"started": facts.get("started"), "pretrained": facts.get("pretrained", {}),
-            "warnings": facts.get("warnings", []), "probed": facts.get("probed", [])}
+            "warnings": facts.get("warnings", []), "given": facts.get("given", [])}

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from timm.utils import ModelEmaV3
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -43,6 +44,7 @@ from vaer.records import UNKNOWN_SPEAKER, Metrics, Split
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
+from vaer.training.anchor import Anchor
 from vaer.training.checkpoint import Progress, load_last, newest_state, restore_best, save_best, save_last
 from vaer.training.lock import held
 from vaer.training.logging import RunLog, epoch_line
@@ -125,7 +127,11 @@ class Run:
         norms = speaker_norms(self.network)
         for norm in norms:
             norm.remember(torch.from_numpy(np.bincount(self.batches.clips.speakers)))
-        accelerator.register_for_checkpointing(self.scheduler, self.progress, *(norm.memory for norm in norms))
+        bare = accelerator.unwrap_model(self.network)
+        self.anchor = Anchor(bare, self.origin["given"], config.train.start_decay) if config.train.start_decay else None
+        self.average = ModelEmaV3(bare, decay=config.train.ema) if config.train.ema else None
+        kept = [part for part in (self.anchor, self.average) if part is not None]
+        accelerator.register_for_checkpointing(self.scheduler, self.progress, *(norm.memory for norm in norms), *kept)
         set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not
 
     def _build_data(self, split: Split, classes: tuple[str, ...], wanted: Wanted) -> None:
@@ -192,7 +198,7 @@ class Run:
         asked = partial(stop_asked, self.accelerator)
         try:
             fitted = fit_heads(self.network, log.counting(self.probing), self.accelerator, stopped=asked,
-                               branches=self.origin["probed"], strength=self.config.train.probe_strength)
+                               branches=self.origin["given"], strength=self.config.train.probe_strength)
         except WaitInterruptedError:
             if self.accelerator.num_processes > 1:  # the others wait for its features
                 raise
@@ -201,6 +207,8 @@ class Run:
             raise RunError(f"Interrupted while heads were fitted, before anything was saved in {self.folder}; begin "
                            f"again by the same command with --train.resume true.")
         self.probing = None
+        if self.average is not None:
+            self.average.set(self.accelerator.unwrap_model(self.network))
         for name, outcome in fitted.items():
             log.say(f"head of the {name} branch {outcome}")
         if self.validation is not None:
@@ -225,7 +233,7 @@ class Run:
         self.batches.samples[:] = 0
         try:
             train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
-                        lambda loss: self._after_step(loss, log), self.meter)
+                        lambda loss: self._after_step(loss, log), self.meter, self.anchor)
         except WaitInterruptedError as error:
             if self.accelerator.num_processes > 1:  # the others are in the midst of a step
                 raise
@@ -265,6 +273,8 @@ class Run:
         progress, every = self.progress, self.config.train.save_steps
         progress.step += 1
         progress.loss_sum += loss
+        if self.average is not None:
+            self.average.update(self.accelerator.unwrap_model(self.network))
         log.step(loss)
         ends, interval = progress.step == self.sampler.steps, self.config.train.log_steps
         if ends or (interval and progress.step % interval == 0):
@@ -289,7 +299,7 @@ class Run:
         progress = self.progress
         if self.validation is None:
             progress.best_epoch = progress.epoch
-            save_best(self.accelerator, self.network, self.folder, self.recipe)
+            save_best(self.accelerator, self._answering, self.folder, self.recipe)
             return {}
         clips = self.validation.clips
         predictions, metrics = self._scored()
@@ -298,16 +308,21 @@ class Run:
             if self.recipe is not None:
                 temperature = choose_temperature(predictions.probabilities, predictions.labels, clips.speakers)
                 self.recipe = dataclasses.replace(self.recipe, temperature=temperature)
-            save_best(self.accelerator, self.network, self.folder, self.recipe)
+            save_best(self.accelerator, self._answering, self.folder, self.recipe)
         alone = {f"validation_{name}_{branch}": value for branch, said in predictions.alone.items() if len(said.labels)
                  for name, value in (("uar", score(said.probabilities, said.labels).uar), ("nll", said.nll))}
         return {"validation_uar": metrics.uar, "validation_war": metrics.war, "validation_nll": predictions.nll} | alone
 
+    @property
+    def _answering(self) -> nn.Module:
+        """The network that validation scores and `best/` keeps."""
+        return self.network if self.average is None else self.average.module
+
     def _scored(self) -> tuple[Predictions, Metrics]:
         """What the network answers to the validation clips, and how well."""
         clips = self.validation.clips
-        predictions = predict(self.network, self.validation, self.accelerator, num_clips=len(clips), views=clips.views,
-                              items=clips.items)
+        predictions = predict(self._answering, self.validation, self.accelerator, num_clips=len(clips),
+                              views=clips.views, items=clips.items)
         return predictions, score(predictions.probabilities, predictions.labels)
 
     def _introduce(self, log: RunLog) -> None:

@@ -37,16 +37,15 @@ class Started(NamedTuple):
 
 
 def begin(network: VAER, config: Config) -> dict[str, Any]:
-    """Give a network the weights that its settings name; what is to be said of that, and which heads are fitted first.
+    """Give a network the weights that its settings name; what is to be said of that, and which branches got some.
 
     Raises UserError as `start_from` and `start_pretrained` do.
     """
     started = start_from(network, config.model.init) if config.model.init else None
     pretrained = start_pretrained(network, config)
     given = {*pretrained, *(name.split(".")[0] for name in (started.loaded if started else []))}
-    probed = [name for name in network.branches if name in given] if config.train.probe_first else []
     return {"started": None if started is None else str(started), "pretrained": pretrained,
-            "warnings": warnings_of(config), "probed": probed}
+            "warnings": warnings_of(config), "given": [name for name in network.branches if name in given]}
 
 
 def start_from(network: VAER, run: str) -> Started:
