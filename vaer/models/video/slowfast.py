@@ -10,6 +10,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vaer.config import VideoConfig, require
+from vaer.models.layers.batchnorm import BatchNorm
 from vaer.models.layers.convolution import FoldedConv3d, convolve_and_norm
 from vaer.models.layers.statistics import batch_norms, recompute_in_backward
 from vaer.records import Tokens
@@ -34,7 +35,7 @@ class Stem(nn.Module):
         super().__init__()
         self.conv = FoldedConv3d(3, dim, (time_kernel, 7, 7), stride=(1, 2, 2), padding=(time_kernel // 2, 3, 3),
                                  bias=False)
-        self.norm = nn.BatchNorm3d(dim)
+        self.norm = BatchNorm(dim)
 
     def forward(self, pictures: Tensor) -> Tensor:
         """The features after convolution, norm, ReLU and max pooling."""
@@ -53,16 +54,16 @@ class Bottleneck(nn.Module):
         out_dim = EXPANSION * inner_dim
         self.conv_a = FoldedConv3d(in_dim, inner_dim, (time_kernel, 1, 1), padding=(time_kernel // 2, 0, 0),
                                    bias=False)
-        self.norm_a = nn.BatchNorm3d(inner_dim)
+        self.norm_a = BatchNorm(inner_dim)
         self.conv_b = FoldedConv3d(inner_dim, inner_dim, (1, 3, 3), stride=(1, stride, stride), padding=(0, 1, 1),
                                    bias=False)
-        self.norm_b = nn.BatchNorm3d(inner_dim)
+        self.norm_b = BatchNorm(inner_dim)
         self.conv_c = FoldedConv3d(inner_dim, out_dim, 1, bias=False)
-        self.norm_c = nn.BatchNorm3d(out_dim)
+        self.norm_c = BatchNorm(out_dim)
         self.shortcut = nn.Sequential()
         if in_dim != out_dim or stride != 1:
             self.shortcut.add_module("conv", FoldedConv3d(in_dim, out_dim, 1, stride=(1, stride, stride), bias=False))
-            self.shortcut.add_module("norm", nn.BatchNorm3d(out_dim))
+            self.shortcut.add_module("norm", BatchNorm(out_dim))
 
     def forward(self, values: Tensor) -> Tensor:
         """The sum of the residual and the shortcut, after a ReLU."""
@@ -84,7 +85,7 @@ class Lateral(nn.Module):
         # An odd kernel padded by its half gives ceil(time / alpha) steps: the slow rate, whatever the kernel.
         self.conv = FoldedConv3d(fast_dim, LATERAL_RATIO * fast_dim, (kernel, 1, 1), stride=(alpha, 1, 1),
                                  padding=(kernel // 2, 0, 0), bias=False)
-        self.norm = nn.BatchNorm3d(LATERAL_RATIO * fast_dim)
+        self.norm = BatchNorm(LATERAL_RATIO * fast_dim)
 
     def forward(self, fast: Tensor) -> Tensor:
         """The fast features after a strided convolution over time, norm and ReLU."""
