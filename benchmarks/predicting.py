@@ -66,11 +66,11 @@ def agree(options, work):
     rows = pd.read_csv(options.run / "predictions.csv", dtype={"speaker": str, "label": str}).head(32)
     predictor = load(options.run)
     root = Path(RunFolder(options.run).settings().data.root)
-    result = {"clips": len(rows), "largest_difference": largest(predictor, [root / path for path in rows.path], rows)}
+    result = {"clips": len(rows), "largest_difference": largest(predictor, rows.path, rows)}
     if root.resolve() != options.raw.resolve():
         rows = rows.head(30)
         result |= {"raw_clips": len(rows), "largest_difference_raw":
-                   largest(predictor, [options.raw / path for path in rows.path], rows)}
+                   largest(predictor, [options.raw / Path(path).relative_to(root) for path in rows.path], rows)}
     return result
 
 

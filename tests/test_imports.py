@@ -22,7 +22,7 @@ MAY_IMPORT = {  # room: those under it, beside the modules of BASE
     "renderings": set(),
     "evaluation": {"runs"},
     "training": {"media", "data", "models", "runs", "weights", "evaluation"},
-    "studies": {"data", "runs", "evaluation", "training"},
+    "studies": {"data", "runs", "evaluation", "training", "report"},
     "report": {"runs", "evaluation"},
     "inference": {"media", "data", "models", "runs", "prepare", "evaluation", "renderings"},
 }

@@ -100,7 +100,7 @@ def test_too_few_groups_or_speakers_are_refused(protocol):
     ("nonsense", 0, "--data.protocol 'nonsense' is unknown; choose from all_train, demo24"),
     ("ravdess_dev5", 5, "it has 5 folds"),
     ("ravdess_dev5", 0, "holds speakers 1 only"),
-    ("repetition", 1, "it has 1 folds"),
+    ("repetition", 1, "it has 1 fold"),
 ])
 def test_what_cannot_be_split_is_said(protocol, fold, message):
     with pytest.raises(UserError, match=message):

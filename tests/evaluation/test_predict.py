@@ -155,7 +155,7 @@ def test_an_answer_that_is_no_number_is_refused_with_clip_and_weights(accelerato
 def test_one_clip_alone_that_gets_no_number_is_named_and_not_its_speakers_others(accelerator, speaker_norm):
     batch = of_speakers([0, 1, 2], [0, 0, 0], seed=0)
     batch.waveform[1, 50] = math.nan
-    with pytest.raises(RunError, match=r"NaN or infinity to 1 clips, first to clip second \(folder/second\.mp4\); its "
+    with pytest.raises(RunError, match=r"NaN or infinity to 1 clip, first to clip second \(folder/second\.mp4\); its "
                                        r"weights are finite: listen to and look at that clip"):
         predict(tiny_network(speaker_norm=speaker_norm), [batch], accelerator, num_clips=3, views=1, items=NAMED)
     with pytest.raises(RunError, match="first to clip number 1; its weights are finite"):

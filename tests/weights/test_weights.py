@@ -94,7 +94,7 @@ def test_speech_is_described_with_its_warning(monkeypatch):
     monkeypatch.setattr(vaer.weights, "describe_speech", lambda source: told)
     assert describe("amiriparian/ExHuBERT") == [
         "warning: " + vaer.weights.contamination("amiriparian/ExHuBERT"),
-        "amiriparian/ExHuBERT: told, 1 tensors, 3 numbers", "  fits: no settings"]
+        "amiriparian/ExHuBERT: told, 1 tensor, 3 numbers", "  fits: no settings"]
 
 
 def test_a_missing_file_to_describe_is_one_sentence(capsys, tmp_path):

@@ -76,8 +76,8 @@ def _opened(path: str) -> Image.Image:
         kind = "has too many pixels" if isinstance(error, Image.DecompressionBombError) else "is no image of its ending"
         reason = instead_of(path) or f"{kind} or is damaged; make or download it again"
         raise MediaError(path, reason) from error
-    if getattr(image, "n_frames", 1) > 1:
-        frames = image.n_frames
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1:
         image.close()
         raise MediaError(path, f"is an animation of {frames} frames, and a still has one; convert it to mp4, or take "
                                f"one of its frames")
