@@ -16,7 +16,8 @@ def flags():
     ("--data.foldd", "--data.fold"), ("--data.num-workers", "--data.num_workers"), ("--train.LR", "--train.lr"),
     ("--epochs", "--train.epochs"), ("--lr", "--train.lr"), ("--clip_nrom", "--train.clip_norm"),
     ("--modle.video.enabled", "--model.video.enabled"), ("--train.epoch", "--train.epochs"), ("--outptu", "--output"),
-    ("--latex", None), ("--crop", "--data.augment.crop"), ("--zzz", None), ("--model.fusion.zzz", None), ("--train.latex", None)])
+    ("--latex", None), ("--crop", "--data.augment.crop"), ("--zzz", None), ("--model.fusion.zzz", None),
+    ("--train.latex", None)])
 def test_the_nearest_flag_is_a_slip_or_none(flags, given, near):
     assert nearest(given, flags) == near
 
