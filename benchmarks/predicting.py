@@ -76,8 +76,9 @@ def agree(options, work):
 
 def largest(predictor, paths, rows):
     names = [f"p_{name}" if f"p_{name}" in rows else name for name in predictor.classes]
-    answers = [[predictor(path).mean["probabilities"][name] for name in predictor.classes] for path in paths]
-    return float(np.abs(np.array(answers) - rows[names].to_numpy()).max())
+    means = [timeline.mean["probabilities"] for timeline in predictor(list(map(str, paths)))]
+    answers = np.array([[mean[name] for name in predictor.classes] for mean in means])
+    return float(np.abs(answers - rows[names].to_numpy()).max())
 
 
 def batches(options, work):
@@ -209,10 +210,9 @@ def join(clips, path, *, seconds=None, size=None, rate=25):
         frames, samples, clip = 0, 0, 0
         while clip < len(clips) and (seconds is None or frames < seconds * rate):
             pictures, waveform = read(clips[clip])
-            audio = audio or target.add_stream("flac", rate=16_000)
-            audio.layout = "mono"
-            width, height = size or (pictures[0].width, pictures[0].height)
-            video.width, video.height = width, height
+            if audio is None:
+                audio = target.add_stream("flac", rate=16_000, layout="mono")
+                video.width, video.height = width, height = size or (pictures[0].width, pictures[0].height)
             for picture in pictures[:: 25 // rate] if rate < 25 else pictures:
                 frame = picture.reformat(width, height, "yuv420p")
                 frame.pts, frame.time_base = frames, Fraction(1, rate)

@@ -1,16 +1,21 @@
 """One shot as its frames come: which windows of it are asked about, and what they show."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple, cast
 
+import av
 import numpy as np
 from av import VideoFrame
 from numpy.typing import NDArray
 
 from vaer.inference.plan import Plan, ShotWindows
+from vaer.media.encode import write_film
 from vaer.media.media import nearest
 from vaer.prepare.clip import crop
 from vaer.prepare.faces import Face
+from vaer.prepare.settings import PrepareConfig
 from vaer.prepare.track import LASTING, Chain, Linker, filled, smooth
 from vaer.records import Window
 
@@ -100,39 +105,54 @@ class Shot:
                 if chain.name is None:
                     self.num_faces += 1
                     chain.name = f"face {self.num_faces}"
-                sights.append(self._face(chain, preparation, around, chosen, shown_s, found, len(found) / len(inside)))
+                sights.append(self._face(chain, preparation, around, inside, chosen, shown_s, found))
         return sorted(sights, key=lambda sight: int(sight.track.split()[1]))
 
-    def _face(self, chain: Chain, preparation: dict, around: np.ndarray, chosen: np.ndarray, shown_s: np.ndarray,
-              found: list[int], detected: float) -> Sight:
+    def _face(self, chain: Chain, preparation: dict, around: np.ndarray, inside: np.ndarray, chosen: np.ndarray,
+              shown_s: np.ndarray, found: list[int]) -> Sight:
         before = int(around[0])
         boxes = {number - before: chain.faces[number + self.first] for number in around.tolist()
                  if number + self.first in chain.faces}
         track = smooth(filled(boxes, len(around)), self.rate)
         grown = 1 + 2 * preparation["margin"]
+        places = [min(max(number - before, 0), len(around) - 1) for number in chosen.tolist()]
+        widths = [min(float(side) * grown, *self.size) for side in track.sides]
         side = min(preparation["size"], *self.size, float(track.sides.max()) * grown)
         side = max(2, round(side / 2) * 2)  # even, and no larger than what was filmed, as preparation has it
-        frames, sides = [], []
-        for number in chosen.tolist():
-            place = min(max(number - before, 0), len(around) - 1)
-            width = min(float(track.sides[place]) * grown, *self.size)
-            sides.append(width)
-            picture = rgb(cast("VideoFrame", self.held[number]))
-            scale = picture.shape[1] / self.size[0]
-            square = crop(picture, track.centres[place].clip(width / 2, np.array(self.size) - width / 2) * scale,
-                          width * scale, side)
-            frames.append(resized(square, self.plan.clip.size))
+        # A clip is compressed from its first frame on; of a longer shot each window is, whatever came before it.
+        shown = range(min([*places, int(inside[0]) - before]), max([*places, int(inside[-1]) - before]) + 1
+                      ) if self.windows.is_long else range(len(around))
+        squares = (self._square(place + before, track.centres[place], widths[place], side) for place in shown)
+        frames = as_prepared(squares, np.asarray(self.times)[before:][list(shown)], side, self.plan.clip.size,
+                             {place - shown[0] for place in places}, preparation)
         confidence = float(np.mean([chain.faces[number + self.first].confidence for number in found]))
-        return Sight(str(chain.name), np.stack(frames), shown_s, detected, confidence, round(float(np.mean(sides))))
+        return Sight(str(chain.name), np.stack([frames[place - shown[0]] for place in places]), shown_s,
+                     len(found) / len(inside), confidence, round(float(np.mean([widths[place] for place in places]))))
+
+    def _square(self, number: int, centre: np.ndarray, width: float, side: int) -> np.ndarray:
+        """(side, side, 3): the face in a frame that is held, with its margin."""
+        picture = rgb(cast("VideoFrame", self.held[number]))
+        scale = picture.shape[1] / self.size[0]
+        return crop(picture, centre.clip(width / 2, np.array(self.size) - width / 2) * scale, width * scale, side)
+
+
+def as_prepared(squares: Iterable[np.ndarray], times: np.ndarray, side: int, size: int, wanted: Collection[int],
+                preparation: dict) -> dict[int, np.ndarray]:
+    """The `wanted` ones of (side, side, 3) squares, by number, as (size, size, 3), from a clip as of preparation.
+
+    Networks learned from compressed faces, whose colours have half the resolution: without that, a network that
+    hesitates between two classes may choose the other.
+    """
+    usual = PrepareConfig()
+    with TemporaryDirectory(prefix="vaer-") as folder:
+        path = Path(folder) / "faces.mp4"
+        write_film(path, squares, times - times[0], None, (side, side),
+                   quality=preparation.get("quality", usual.quality), gop=preparation.get("gop", usual.gop))
+        with av.open(str(path)) as clip:
+            return {number: frame.to_ndarray(format="rgb24", width=size, height=size)
+                    for number, frame in enumerate(clip.decode(video=0)) if number in wanted}
 
 
 def rgb(frame: VideoFrame) -> np.ndarray:
     """(height, width, 3) uint8 of a frame; sources give them upright."""
     return frame.to_ndarray(format="rgb24")
-
-
-def resized(square: np.ndarray, size: int) -> np.ndarray:
-    """(size, size, 3) of a square, scaled as decoding scales."""
-    if square.shape[0] == size:
-        return square
-    return VideoFrame.from_ndarray(square, format="rgb24").to_ndarray(format="rgb24", width=size, height=size)
