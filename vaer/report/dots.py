@@ -68,6 +68,7 @@ def _draw_differences(axes: Axes, rows: list[RowScores]) -> None:
                 for edge in (row.difference.value, *(row.difference.interval or ())))
     axes.set_xlim(-1.1 * max(reach, 0.01), 1.1 * max(reach, 0.01))
     axes.set_xlabel("difference to the first row")
+    axes.locator_params(axis="x", nbins=4)
 
 
 def _draw_dot(axes: Axes, place: int, score: Estimate) -> None:
