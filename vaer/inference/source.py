@@ -23,7 +23,6 @@ from vaer.media.shapes import Shape, canvas_of, placed, squared
 from vaer.media.streams import video_of
 from vaer.runs.recipe import PREPARED
 
-
 MOST_EARLY = 16  # frames that may come before one that is shown earlier: what codecs hold back at most
 
 
