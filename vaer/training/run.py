@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from timm.utils import ModelEmaV3
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
@@ -38,7 +37,7 @@ from vaer.evaluation.predict import Predictions, predict
 from vaer.launch import device_warnings, join_processes, require_precision
 from vaer.media import decoders
 from vaer.models.layers.speaker_norm import speaker_norms
-from vaer.models.layers.statistics import synchronised
+from vaer.models.layers.statistics import averaged, synchronised
 from vaer.models.network import VAER, network_settings
 from vaer.records import UNKNOWN_SPEAKER, Metrics, Split
 from vaer.runs.folder import RunFolder
@@ -129,7 +128,7 @@ class Run:
             norm.remember(torch.from_numpy(np.bincount(self.batches.clips.speakers)))
         bare = accelerator.unwrap_model(self.network)
         self.anchor = Anchor(bare, self.origin["given"], config.train.start_decay) if config.train.start_decay else None
-        self.average = ModelEmaV3(bare, decay=config.train.ema) if config.train.ema else None
+        self.average = averaged(bare, config.train.ema) if config.train.ema else None
         kept = [part for part in (self.anchor, self.average) if part is not None]
         accelerator.register_for_checkpointing(self.scheduler, self.progress, *(norm.memory for norm in norms), *kept)
         set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not

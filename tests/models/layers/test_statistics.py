@@ -2,7 +2,7 @@ import torch
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from vaer.models.layers.statistics import batch_norms, keep_statistics, recompute_in_backward, synchronised
+from vaer.models.layers.statistics import averaged, batch_norms, keep_statistics, recompute_in_backward, synchronised
 
 
 def make():
@@ -41,3 +41,12 @@ def test_recomputation_updates_statistics_once_and_has_the_same_gradient():
         torch.testing.assert_close(one.grad, other.grad)
     for one, other in zip(plain.buffers(), again.buffers(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_an_average_moves_by_what_its_decay_leaves():
+    layer = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(layer.weight, 0.0)
+    average = averaged(layer, 0.75)
+    nn.init.constant_(layer.weight, 1.0)
+    average.update(layer)
+    assert average.module.weight.item() == 0.25

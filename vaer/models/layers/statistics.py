@@ -20,6 +20,13 @@ def synchronised(module: nn.Module) -> nn.Module:
     return convert_sync_batchnorm(module)
 
 
+def averaged(module: nn.Module, decay: float) -> nn.Module:
+    """The running average of a module's weights and buffers, which `update(module)` moves by 1 - `decay`."""
+    from timm.utils import ModelEmaV3  # timm takes a second to load, which runs that do not average need not wait for
+
+    return ModelEmaV3(module, decay=decay)
+
+
 @contextmanager
 def keep_statistics(module: nn.Module) -> Iterator[None]:
     """Inside the `with`, batch norms normalise as ever, but what they learn of running statistics is forgotten."""
