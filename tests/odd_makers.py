@@ -270,3 +270,15 @@ def _subtitles(container: av.container.OutputContainer) -> Iterator[Timed]:
 
 
 EXTRAS = {"cover": _cover, "subtitles": _subtitles}
+
+
+def copy_video(source: Path, path: Path) -> list[int]:
+    """A copy of the video stream alone, without its edit list; the stamps of its frames, as FFmpeg decodes them."""
+    with av.open(str(source)) as original, av.open(str(path), "w") as target:
+        stream = target.add_stream_from_template(original.streams.video[0])
+        for packet in original.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    with av.open(str(path)) as container:
+        return [frame.pts for frame in container.decode(video=0)]

@@ -1,3 +1,5 @@
+from typing import NamedTuple
+
 import av
 import numpy as np
 import pytest
@@ -5,12 +7,43 @@ from makers import DECODERS, bar_codes, numbers_of, shared, write_bar_codes
 from odd_makers import Film, Odd, Sound, write_odd
 
 from vaer.media import decoders, media
-from vaer.media.frames import mended
-from vaer.media.packets import Packets
+from vaer.media.frames import mended, numbered
+from vaer.media.packets import REORDER, Packets
 from vaer.media.probe import probe
 from vaer.media.readers import Request
 
 NAN = np.nan
+
+
+class Stamped(NamedTuple):
+    """What `numbered` asks of a frame."""
+
+    pts: int | None
+
+
+def order(stamps, known):
+    """The numbers of frames with these time stamps, in the order in which they are given out."""
+    flow = ((Stamped(stamp), None) for stamp in stamps)
+    return [number for number, _, _ in numbered(flow, None if known is None else np.array(known))]
+
+
+@pytest.mark.parametrize(("stamps", "known", "expected"), [
+    ([0, 10, 20], [0, 10, 20], [0, 1, 2]),
+    ([0, 20, 10], [0, 10, 20], [0, 1, 2]),  # the last two exchanged
+    ([20, 10, 0], [0, 10, 20], [0, 1, 2]),
+    ([0, 20, 30], [0, 10, 20, 30], [0, 2, 3]),  # one does not come
+    ([0, None, 5, 10], [0, 10], [0, 1]),  # two have no place
+    ([0, 10, 0, 20], [0, 10, 20], [0, 1, 0, 2]),  # one comes twice
+    ([7, 7, 7], None, [0, 1, 2])])
+def test_frames_are_given_out_in_the_order_in_which_they_are_shown(stamps, known, expected):
+    assert order(stamps, known) == expected
+
+
+def test_no_more_frames_wait_than_codecs_hold_back():
+    flow = ((Stamped(stamp), None) for stamp in range(1, 100))  # the first one never comes
+    given = numbered(flow, np.arange(100))
+    assert next(given)[0] == 1
+    assert next(flow)[0].pts == REORDER + 2
 
 
 @pytest.mark.parametrize(("times", "expected"), [

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from makers import numbers_of, shared, tone, write_disc, write_marked, write_samples, write_video, write_wav
+from odd_makers import copy_video
 from PIL import Image
 
 from vaer.errors import MediaError
@@ -181,3 +182,10 @@ def test_a_still_without_a_face_is_kept_whole(tmp_path):
     facts, path = prepared(tmp_path / "a.jpg", "out/a.png")
     assert np.asarray(Image.open(path)).shape == (48, 64, 3)
     assert facts.notes == "no face; no sound"
+
+
+def test_frames_that_come_exchanged_are_put_right(tmp_path):
+    stamps = copy_video(next(shared("ravdess_original").rglob("01-01-01-01-01-01-01.mp4")), tmp_path / "copy.mp4")
+    assert stamps != sorted(stamps)
+    facts, _ = prepared(tmp_path / "copy.mp4")
+    assert (facts.reason, facts.frames) == ("", len(stamps))

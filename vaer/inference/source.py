@@ -23,8 +23,6 @@ from vaer.media.shapes import Shape, canvas_of, placed, squared
 from vaer.media.streams import video_of
 from vaer.runs.recipe import PREPARED
 
-MOST_EARLY = 16  # frames that may come before one that is shown earlier: what codecs hold back at most
-
 
 class Source(Protocol):
     """Frames and sound on one clock."""
@@ -67,17 +65,14 @@ class FileSource:
         with opened(self.name) as container:
             stream = video_of(container, facts.video_index)
             flow = frames_of(container, stream, self.name)
-            early: dict[int, VideoFrame] = {}  # where a copy lost its edit list, FFmpeg ends with two frames exchanged
             for number, frame, shape in numbered(flow, facts.stamps):
+                if number != following:
+                    break
+                following += 1
                 if not plain:
                     shown = squared(frame, shape, square) if square else placed(frame, shape, canvas)
                     frame = VideoFrame.from_ndarray(shown, format="rgb24")
-                early[number] = frame
-                while following in early:
-                    yield early.pop(following)
-                    following += 1
-                if len(early) > MOST_EARLY:
-                    break
+                yield frame
         if following < count:
             raise undecoded(self.name, following, count)
 

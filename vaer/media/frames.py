@@ -88,7 +88,7 @@ def _displacement(stamps: np.ndarray) -> int:
 
 def frames_of(container: av.container.InputContainer, stream: av.VideoStream,
               path: str) -> Iterator[tuple[av.VideoFrame, Shape]]:
-    """Every frame of a stream from the start, with its shape, in the order in which they are shown."""
+    """Every frame of a stream from the start, with its shape, as decoded: as shown, but for what `numbered` mends."""
     stream.codec_context.thread_count = 1
     fixed = bool(NAMING_ASPECT.intersection(container.format.name.split(",")))
     aspects: list[tuple[int | None, float]] = [(None, aspect_of(stream))]  # each from a time stamp on
@@ -108,11 +108,28 @@ def frames_of(container: av.container.InputContainer, stream: av.VideoStream,
 
 def numbered(frames: Iterator[tuple[av.VideoFrame, Shape]],
              stamps: np.ndarray | None) -> Iterator[tuple[int, av.VideoFrame, Shape]]:
-    """Each frame with its place among `stamps`, without those that have none there; without stamps all are counted."""
+    """Each frame with its place among `stamps`, in their order; without stamps all are counted.
+
+    Those that have no place there are left out. A frame that comes too early waits, since FFmpeg may end with two
+    frames exchanged (a copy that lost its edit list); for one that does not come, no more wait than codecs keep
+    back.
+    """
+    early: dict[int, tuple[av.VideoFrame, Shape]] = {}
+    following = 0
     for count, (frame, shape) in enumerate(frames):
         number = count if stamps is None else _place(stamps, frame.pts)
-        if number is not None:
+        if number is None:
+            continue
+        if number < following:
             yield number, frame, shape
+            continue
+        early[number] = frame, shape
+        while following in early or len(early) > REORDER:
+            following = min(early)
+            yield following, *early.pop(following)
+            following += 1
+    for number in sorted(early):
+        yield number, *early[number]
 
 
 def _place(stamps: np.ndarray, stamp: int | None) -> int | None:
