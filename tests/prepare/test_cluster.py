@@ -2,13 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
+from cluster_makers import free_port, process
 from makers import contents, make_recordings
 
 from vaer.errors import UserError
@@ -16,25 +16,6 @@ from vaer.prepare.run import prepare
 from vaer.prepare.settings import PrepareConfig
 
 SMALL = PrepareConfig(size=32)
-
-
-@contextmanager
-def process(*arguments):
-    """A process that is gone afterwards, with all that it started."""
-    started = subprocess.Popen([sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        yield started
-    finally:
-        if started.poll() is None:
-            os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.slow

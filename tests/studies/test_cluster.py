@@ -2,12 +2,10 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
+from cluster_makers import free_port, process
 from study_makers import FAKE, write_study
 
 from vaer.errors import UserError
@@ -17,25 +15,6 @@ from vaer.studies.run import StudyOptions, study
 from vaer.studies.schedule import Slots
 
 WRITTEN = ("table.md", "table.csv", "table.tex", "scores.png", "scores.pdf")
-
-
-@contextmanager
-def process(*arguments):
-    """A process that is gone afterwards, with all that it started."""
-    started = subprocess.Popen([sys.executable, "-m", "distributed.cli." + arguments[0], *arguments[1:]],
-                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        yield started
-    finally:
-        if started.poll() is None:
-            os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.mark.slow

@@ -34,6 +34,7 @@ def test_a_folder_goes_on_with_its_own_settings_alone(begun):
 
 def test_an_empty_folder_is_free(tmp_path):
     claim(RunFolder(tmp_path), tiny_config())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_other_speakers_and_another_precision_are_refused(begun):

@@ -7,10 +7,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from makers import replace, tiny_config, tone, write_video, write_wav
+from makers import replace, tone, write_wav
+from run_makers import config, weights, write_takes
 from safetensors.torch import load_file
 
-from vaer.config import AudioConfig, Config, TrainConfig, VideoConfig, read_config
+from vaer.config import AudioConfig, VideoConfig, read_config
 from vaer.data.cuts import find_cuts
 from vaer.errors import MediaError, RunError, UserError
 from vaer.media.decoders import described
@@ -24,26 +25,7 @@ pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Six takes of speaker 1, sound alone and pictures without sound among them, in two repetitions."""
-    root = tmp_path_factory.mktemp("corpus")
-    for emotion, hertz in (("01", 300), ("03", 500), ("05", 800)):
-        for repetition in "12":
-            name = f"{emotion}-01-01-0{repetition}-01"
-            sound = tone(0.6 + 0.1 * int(repetition), 48_000, hertz)[None]
-            if emotion == "05" and repetition == "1":
-                write_wav(root / f"03-01-{name}.wav", sound, 48_000)
-            else:
-                write_video(root / f"01-01-{name}.mp4", frames=8, size=(32, 32), sound=sound)
-    return root
-
-
-def config(corpus, output, *, train=None, protocol="repetition", **model) -> Config:
-    tiny = tiny_config(**model)
-    data = dataclasses.replace(tiny.data, root=str(corpus), protocol=protocol)
-    audio = dataclasses.replace(tiny.model.audio, dropout=0.2)
-    model = dataclasses.replace(tiny.model, modality_dropout=0.3, audio=audio)
-    train = TrainConfig(**{"epochs": 2, "batch_size": 2, "lr": 1e-2} | (train or {}))
-    return Config(output=str(output), data=data, model=model, train=train)
+    return write_takes(tmp_path_factory.mktemp("corpus"))
 
 
 def test_clips_that_are_cut_are_counted_first_and_exactly_after_an_epoch(corpus, tmp_path, capsys, monkeypatch):
@@ -72,10 +54,6 @@ def test_clips_of_one_label_are_nothing_to_learn(tmp_path):
     with pytest.raises(UserError, match="1 training clip, all of the label 'happy', so that there is nothing to"):
         train(settings)
     assert not (tmp_path / "run" / "config.yaml").exists()
-
-
-def weights(folder):
-    return load_file(folder / "best" / "model.safetensors")
 
 
 def test_a_run_leaves_all_that_repeats_and_judges_it(corpus, tmp_path, capsys):

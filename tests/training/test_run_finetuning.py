@@ -7,11 +7,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from hf_makers import MOONSHINE
-from makers import make_batch, replace, tiny_audio, tiny_config, tiny_network, tiny_video, tone, write_video, write_wav
-from safetensors.torch import load_file
+from makers import make_batch, replace, tiny_audio, tiny_network, tiny_video
+from run_makers import config, weights, write_takes
 from timm.utils import ModelEmaV3
 
-from vaer.config import AudioConfig, Config, TrainConfig
+from vaer.config import AudioConfig
 from vaer.errors import RunError
 from vaer.models.network import load_network
 from vaer.training import run as run_module
@@ -22,30 +22,7 @@ pytestmark = pytest.mark.usefixtures("fresh_accelerator")
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Six takes of speaker 1, sound alone and pictures without sound among them, in two repetitions."""
-    root = tmp_path_factory.mktemp("corpus")
-    for emotion, hertz in (("01", 300), ("03", 500), ("05", 800)):
-        for repetition in "12":
-            name = f"{emotion}-01-01-0{repetition}-01"
-            sound = tone(0.6 + 0.1 * int(repetition), 48_000, hertz)[None]
-            if emotion == "05" and repetition == "1":
-                write_wav(root / f"03-01-{name}.wav", sound, 48_000)
-            else:
-                write_video(root / f"01-01-{name}.mp4", frames=8, size=(32, 32), sound=sound)
-    return root
-
-
-def config(corpus, output, *, train=None, protocol="repetition", **model) -> Config:
-    tiny = tiny_config(**model)
-    data = dataclasses.replace(tiny.data, root=str(corpus), protocol=protocol)
-    audio = dataclasses.replace(tiny.model.audio, dropout=0.2)
-    model = dataclasses.replace(tiny.model, modality_dropout=0.3, audio=audio)
-    train = TrainConfig(**{"epochs": 2, "batch_size": 2, "lr": 1e-2} | (train or {}))
-    return Config(output=str(output), data=data, model=model, train=train)
-
-
-def weights(folder):
-    return load_file(folder / "best" / "model.safetensors")
+    return write_takes(tmp_path_factory.mktemp("corpus"))
 
 
 def test_heads_are_fitted_first_once_and_for_good(corpus, tmp_path, monkeypatch, capsys):
