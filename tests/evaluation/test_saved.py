@@ -7,8 +7,8 @@ from makers import leave_scored, make_item, make_scored
 
 from vaer.errors import UserError
 from vaer.evaluation.calibration import scale
-from vaer.evaluation.saved import attribute_columns, attributes_of, calibrated, read_scored
-from vaer.evaluation.scored import Answers, pool
+from vaer.evaluation.saved import attribute_columns, attributes_of, read_scored
+from vaer.evaluation.scored import Answers, calibrated, pool
 
 
 def test_answers_come_back_as_they_were_left(tmp_path):

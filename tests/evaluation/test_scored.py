@@ -6,8 +6,9 @@ from makers import make_scored
 from sklearn.metrics import recall_score
 
 from vaer.errors import RunError, UserError
+from vaer.evaluation.aligned import compare
 from vaer.evaluation.calibration import calibration_error, scale
-from vaer.evaluation.scored import Answers, Scored, average, compare, facts_of, pool
+from vaer.evaluation.scored import Answers, Scored, average, facts_of, pool
 
 
 def test_pooled_scores_are_those_of_all_clips_and_the_mean_of_folds_stands_beside():

@@ -1,10 +1,13 @@
 """The same clips in several tables of answers, which two systems must share to be compared."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
-from vaer.evaluation.scored import Answers
+from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals
+from vaer.evaluation.scored import Answers, Scored
+from vaer.records import UNKNOWN_SPEAKER
 
 SHOWN = 3
 
@@ -35,3 +38,27 @@ def told_difference(first: Answers, other: Answers) -> str:
         if len(odd):
             return f"other {plural} for {len(odd)} of the clips ({', '.join(odd[:SHOWN])})"
     return ""
+
+
+def _named(scored: Scored) -> str:
+    return str(scored.folder) + (f" ({scored.facts['adaptation']})" if scored.facts["adaptation"] else "")
+
+
+def compare(first: Scored, other: Scored) -> str:
+    """One sentence: by how much `other` differs from `first` in UAR, and how sure that is."""
+    both = [scored.answers for scored in (first, other)]
+    answers = [dataclasses.replace(one, table=one.table.iloc[order])
+               for one, order in zip(both, align(both), strict=True)]
+    clips = [one.table[key_of(both)].tolist() for one in answers]
+    if clips[0] != clips[1] or first.answers.classes != other.answers.classes:
+        return f"{other.folder} against {first.folder}: not the same clips and classes, so no paired comparison"
+    difference = other.facts["uar"] - first.facts["uar"]
+    if UNKNOWN_SPEAKER in answers[0].speakers:
+        return f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}, no interval (speakers unknown)"
+    spans = paired_intervals(answers[0].predictions, answers[1].predictions, answers[0].labels, answers[0].speakers,
+                             len(first.answers.classes))
+    told = f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}"
+    if spans is None:
+        return f"{told}, no interval (fewer than {FEWEST_SPEAKERS} speakers)"
+    low, high = spans["uar"]
+    return f"{told} [{low:+.3f}, {high:+.3f}] ({LEVEL:.0%} over speakers, paired)"

@@ -6,8 +6,7 @@ import numpy as np
 
 from vaer.errors import UserError
 from vaer.evaluation.aligned import align, told_difference
-from vaer.evaluation.saved import calibrated
-from vaer.evaluation.scored import Answers, Scored
+from vaer.evaluation.scored import Answers, Scored, calibrated
 
 PRODUCT = "product"
 

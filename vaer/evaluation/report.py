@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from rich.console import Console
 from rich.table import Table
 
+from vaer.evaluation.aligned import compare
 from vaer.evaluation.calibration import UNCHANGED
 from vaer.evaluation.mistakes import mistakes_of
 from vaer.evaluation.pictures import draw_confusion, draw_speakers
-from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored, compare
+from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored
 from vaer.runs.folder import RunFolder
 from vaer.words import counted
 

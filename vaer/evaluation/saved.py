@@ -9,7 +9,6 @@ import pandas as pd
 
 from vaer.claim import read_facts
 from vaer.errors import UserError, as_text
-from vaer.evaluation.calibration import scale
 from vaer.evaluation.scored import Answers, Scored
 from vaer.records import Item
 from vaer.runs.folder import RunFolder
@@ -65,16 +64,6 @@ def attribute_columns(items: Sequence[Item], classes: tuple[str, ...]) -> dict[s
 def attributes_of(table: pd.DataFrame, classes: tuple[str, ...]) -> list[str]:
     """The columns of a table of predictions that hold attributes of the clips."""
     return [column for column in table.columns if column not in (*TEXTS, *classes)]
-
-
-def calibrated(answers: Answers) -> np.ndarray:
-    """(clips, classes): each fold's probabilities at its temperature, as they are where it has none."""
-    scaled = answers.probabilities.copy()
-    for fold, temperature in answers.temperatures.items():
-        rows = (answers.table["fold"].astype(str) == fold).to_numpy()
-        if temperature is not None:
-            scaled[rows] = scale(scaled[rows], temperature)
-    return scaled
 
 
 def _absent(folder: RunFolder, place: RunFolder, path: Path, suffix: str) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vaer.errors import RunError, UserError
 from vaer.evaluation.calibration import calibration_error, reliability, scale
-from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, paired_intervals, speaker_intervals
+from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, speaker_intervals
 from vaer.evaluation.metrics import score, score_classes, score_speakers
 from vaer.records import UNKNOWN_SPEAKER
 
@@ -95,16 +95,23 @@ def _adaptation(setting: dict[str, Any], clips: list[int]) -> str | None:
     return f"adapted to each test speaker over its {span} unlabelled clips"
 
 
+def calibrated(answers: Answers) -> np.ndarray:
+    """(clips, classes): each fold's probabilities at its temperature, as they are where it has none."""
+    scaled = answers.probabilities.copy()
+    for fold, temperature in answers.temperatures.items():
+        rows = (answers.table["fold"].astype(str) == fold).to_numpy()
+        if temperature is not None:
+            scaled[rows] = scale(scaled[rows], temperature)
+    return scaled
+
+
 def _calibration(answers: Answers, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """The calibration error as answered, and after each fold's temperature where all folds have one."""
     found: dict[str, Any] = {"error": calibration_error(probabilities, labels), "error_scaled": None,
                              "temperatures": answers.temperatures, "bins": reliability(probabilities, labels),
                              "bins_scaled": None}
     if all(value is not None for value in answers.temperatures.values()):
-        scaled = probabilities.copy()
-        for fold, temperature in answers.temperatures.items():
-            rows = (answers.table["fold"].astype(str) == fold).to_numpy()
-            scaled[rows] = scale(probabilities[rows], temperature)
+        scaled = calibrated(answers)
         found["bins_scaled"] = reliability(scaled, labels)
         found["error_scaled"] = calibration_error(scaled, labels)
     return found
@@ -174,29 +181,3 @@ def _joined(folder: Path, parts: list[Scored], table: pd.DataFrame, split: str,
         "mean_of_folds": {name: float(np.mean([part.facts[name] for part in parts])) for name in names},
         "folds": {str(part.facts["fold"]): {name: part.facts[name] for name in (*names, "clips")} for part in parts}}
     return Scored(folder, answers, facts)
-
-
-def _named(scored: Scored) -> str:
-    return str(scored.folder) + (f" ({scored.facts['adaptation']})" if scored.facts["adaptation"] else "")
-
-
-def compare(first: Scored, other: Scored) -> str:
-    """One sentence: by how much `other` differs from `first` in UAR, and how sure that is."""
-    tables = [scored.answers.table for scored in (first, other)]
-    # By take where it is unique: face and voice of one performance are files of different names.
-    key = "take" if all(table["take"].is_unique for table in tables) else "id"
-    one, two = (table.set_index(key).sort_index() for table in tables)
-    if list(one.index) != list(two.index) or first.answers.classes != other.answers.classes:
-        return f"{other.folder} against {first.folder}: not the same clips and classes, so no paired comparison"
-    difference = other.facts["uar"] - first.facts["uar"]
-    answers = [dataclasses.replace(scored.answers, table=table)
-               for scored, table in zip((first, other), (one, two), strict=True)]
-    if UNKNOWN_SPEAKER in answers[0].speakers:
-        return f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}, no interval (speakers unknown)"
-    spans = paired_intervals(answers[0].predictions, answers[1].predictions, answers[0].labels, answers[0].speakers,
-                             len(first.answers.classes))
-    told = f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}"
-    if spans is None:
-        return f"{told}, no interval (fewer than {FEWEST_SPEAKERS} speakers)"
-    low, high = spans["uar"]
-    return f"{told} [{low:+.3f}, {high:+.3f}] ({LEVEL:.0%} over speakers, paired)"

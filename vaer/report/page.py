@@ -9,7 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vaer.claim import write_text
-from vaer.evaluation.scored import compare
+from vaer.evaluation.aligned import compare
+from vaer.evaluation.mistakes import mistakes_of
 from vaer.report import figures
 from vaer.report.sources import Source, read_source
 from vaer.runs.folder import RunFolder
@@ -44,7 +45,8 @@ def _shown(source: Source) -> dict[str, Any]:
     facts = source.scored.facts
     return {"name": source.name, "facts": {"folds": None} | facts, "modalities": source.modalities,
             "sha256": source.sha256, "settings": source.settings, "verdict": _verdict(source),
-            "errors": _errors(source), "made_by": _made_by(source),
+            "errors": mistakes_of(source.scored.answers).head(MOST_ERRORS).to_dict("records"),
+            "made_by": _made_by(source),
             "svg": {name: [Markup(part) for part in svg] if isinstance(svg, list) else Markup(svg)
                     for name, svg in _figures(source).items()}}
 
@@ -65,7 +67,7 @@ def _figures(source: Source) -> dict[str, Any]:
 def _curves(source: Source) -> dict[str, list[list[tuple[float, float]]]]:
     """What the logs have of each epoch, a list a fold."""
     names = {"training loss": "loss", "validation UAR": "validation_uar"}
-    found = {what: [[(row["epoch"], row[key]) for row in log if row.get(key) is not None and "epoch" in row]
+    found = {what: [[(row["epoch"], row[key]) for row in log if row.get(key) is not None]
                     for log in source.logs] for what, key in names.items()}
     return {what: runs for what, runs in found.items() if any(runs)}
 
@@ -102,15 +104,6 @@ def _beginning(run: dict[str, Any]) -> str:
 def without_folders(text: str) -> str:
     """The text with the last name of every path in it alone: a page may be given away."""
     return re.sub(r"(?:[\w.~-]*/)+([\w.-]+)", r"\1", text)
-
-
-def _errors(source: Source) -> list[dict[str, Any]]:
-    """The clips whose wrong prediction was the most probable, as predictions.csv has them."""
-    table = source.scored.answers.table
-    wrong = table[table["prediction"] != table["label"]]
-    rows = [{"id": row["id"], "speaker": row["speaker"], "label": row["label"], "prediction": row["prediction"],
-             "probability": float(row[row["prediction"]])} for _, row in wrong.iterrows()]
-    return sorted(rows, key=lambda row: (-row["probability"], row["id"]))[:MOST_ERRORS]
 
 
 def _made_by(source: Source) -> str:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from vaer.evaluation.saved import read_scored
 from vaer.evaluation.scored import Scored
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 from vaer.runs.folder import RunFolder
+from vaer.runs.log import read_log
 
 MODALITIES = ("video", "audio")
 PLACES = ("output", "data.root", "train.resume")
@@ -48,14 +48,9 @@ def read_source(folder: RunFolder, suffix: str = "") -> Source:
         modalities={name: read_facts(path) for name in MODALITIES
                     if (path := place.metrics_path(f"_{name}{suffix}")).is_file()},
         sha256=hashlib.sha256(place.predictions_path(suffix).read_bytes()).hexdigest(),
-        runs=[part.facts() for part in parts], logs=[_log(part.log_path) for part in parts],
+        runs=[part.facts() for part in parts],
+        logs=[read_log(part).epochs if part.log_path.is_file() else [] for part in parts],
         settings=_unusual(parts[0].settings()))
-
-
-def _log(path: Path) -> list[dict[str, Any]]:
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
 
 
 def _unusual(config: Config) -> dict[str, Any]:
