@@ -22,6 +22,11 @@ from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 from vaer.train_config import TrainConfig
 
 Settings = TypeVar("Settings")
+HOW_IT_RAN = {"output", "data.root", "data.num_workers", "data.decoder", "data.decode_device", "train.resume",
+              "train.save_steps"}
+"""Settings that say where a run lies, how its files are read and what is saved, and do not change what it learns."""
+STARTS = ("model.init", "model.video.pretrained", "model.audio.pretrained")
+"""Settings that name what a run starts from."""
 SAMPLE_RATE = 16_000  # Hz of every waveform
 CorpusName = Literal["ravdess", "demo", "csv", "folders"]
 """The keys of `vaer.data.corpora.CORPORA`."""

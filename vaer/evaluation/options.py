@@ -6,7 +6,17 @@ from typing import Literal, get_args
 
 from vaer.checks import require, require_range
 from vaer.choose import choose
-from vaer.config import Config, CorpusName, DecodeDevice, DecoderName, EvaluateConfig, check_views, differing
+from vaer.config import (
+    HOW_IT_RAN,
+    STARTS,
+    Config,
+    CorpusName,
+    DecodeDevice,
+    DecoderName,
+    EvaluateConfig,
+    check_views,
+    differing,
+)
 from vaer.data.corpora import CORPORA, name_of
 from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError
@@ -14,9 +24,7 @@ from vaer.runs.folder import RunFolder
 
 Modality = Literal["video", "audio", "both"]
 # What the folds of one study may differ in: where they lie, how they were run, and what follows from the fold.
-OF_A_FOLD = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decoder", "data.decode_device",
-             "train.resume", "train.save_steps", "train.stop_epoch", "model.init", "model.video.pretrained",
-             "model.audio.pretrained"}
+OF_A_FOLD = HOW_IT_RAN | {*STARTS, "seed", "data.fold", "train.stop_epoch"}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from vaer.config import STARTS
 from vaer.errors import UserError
 from vaer.evaluation.comparison import Row, folds_of, seed_of
 from vaer.evaluation.options import OF_A_FOLD
@@ -15,10 +16,8 @@ from vaer.evaluation.saved import read_scored
 from vaer.evaluation.scored import Scored
 from vaer.runs.folder import RunFolder
 
-STARTS = {"model.init", "model.video.pretrained", "model.audio.pretrained"}
-"""Settings that may name the fold of another run."""
 OWN_FOLD = re.compile(r"/fold\d+(?=/|$)")
-OF_A_SEED = OF_A_FOLD - STARTS - {"data.root"}
+OF_A_SEED = OF_A_FOLD - {*STARTS, "data.root"}
 """Settings in which the seeds and folds of one recipe differ for sure; where its corpus lies may be another corpus."""
 ALONE = ("video", "audio")
 """The modalities whose answers a network's own product is made of."""

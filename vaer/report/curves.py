@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vaer.claim import read_facts
-from vaer.config import dotted
+from vaer.config import HOW_IT_RAN, STARTS, dotted
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
 from vaer.runs.log import Log, read_log
 
-ALONE = {"output", "seed", "data.fold", "data.root", "data.num_workers", "data.decoder", "data.decode_device",
-         "model.init", "model.video.pretrained", "model.audio.pretrained", "train.resume", "train.refit",
-         "train.save_steps", "train.log_steps", "train.tracker"}
+ALONE = HOW_IT_RAN | {*STARTS, "seed", "data.fold", "train.refit", "train.log_steps", "train.tracker"}
 """What runs of one band may differ in: seeds, folds, places, and what changes no result."""
 MOST = 6
 """Bands that can be told apart, in black and white too."""

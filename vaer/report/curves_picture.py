@@ -10,6 +10,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from vaer.report.curves import Band, line_of, steps_of
+from vaer.report.dots import WITHOUT_DATE
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#000000")  # Okabe and Ito: for colour-blind eyes
 MARKS = ("o", "s", "^", "D", "v", "X")
@@ -41,7 +42,7 @@ def save_curves(bands: list[Band], places: list[Path]) -> None:
         axes.set_xlabel("epoch")
     figure.legend(handles=_legend(bands), loc="outside lower center", ncols=2, fontsize="small", frameon=False)
     for place in places:
-        figure.savefig(place, dpi=130, metadata=_metadata(place))
+        figure.savefig(place, dpi=130, metadata=WITHOUT_DATE[place.suffix])
 
 
 def training_of(band: Band, side: str) -> str:
@@ -91,8 +92,3 @@ def _legend(bands: list[Band]) -> list[Line2D | Patch]:
         handles.append(Patch(color="0.2", alpha=0.16, label="mean, least and most of the runs that came so far"))
     return handles + [Line2D([], [], color=COLOURS[number], marker=MARKS[number], markersize=5, label=band.name)
                       for number, band in enumerate(bands)]
-
-
-def _metadata(place: Path) -> dict[str, None]:
-    """Nothing that changes from call to call: the same logs make the same bytes."""
-    return {"CreationDate": None} if place.suffix == ".pdf" else {"Software": None}

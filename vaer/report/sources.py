@@ -2,17 +2,16 @@
 
 import dataclasses
 import hashlib
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from vaer.claim import read_facts
-from vaer.config import Config, differing
+from vaer.config import Config, differing, dotted
 from vaer.evaluation.saved import read_scored
 from vaer.evaluation.scored import Scored
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 from vaer.runs.folder import RunFolder
-from vaer.runs.log import read_log
+from vaer.runs.log import rows_of
 
 MODALITIES = ("video", "audio")
 PLACES = ("output", "data.root", "train.resume")
@@ -49,7 +48,7 @@ def read_source(folder: RunFolder, suffix: str = "") -> Source:
                     if (path := place.metrics_path(f"_{name}{suffix}")).is_file()},
         sha256=hashlib.sha256(place.predictions_path(suffix).read_bytes()).hexdigest(),
         runs=[part.facts() for part in parts],
-        logs=[read_log(part).epochs if part.log_path.is_file() else [] for part in parts],
+        logs=[rows_of(part.log_path, "epoch") for part in parts],
         settings=_unusual(parts[0].settings()))
 
 
@@ -57,10 +56,10 @@ def _unusual(config: Config) -> dict[str, Any]:
     """Settings that a person chose: neither at their default, nor what a preset says, nor where files lie."""
     presets = {"model.video": VIDEO_PRESETS.get(config.model.video.preset, {}),
                "model.audio": AUDIO_PRESETS.get(config.model.audio.preset, {})}
-    found = {}
+    chosen, found = dotted(config), {}
     for name in differing(Config(), config):
         section, _, field = name.rpartition(".")
-        value = reduce(getattr, name.split("."), config)
+        value = chosen[name]
         if name in PLACES or value is None or presets.get(section, {}).get(field) == value:
             continue
         found[name] = Path(value).name if isinstance(value, str) and "/" in value else value

@@ -22,14 +22,19 @@ def read_log(run: RunFolder) -> Log:
     """The log of a run, of one under way too; raises UserError where it has none, or no epoch has ended."""
     if not run.log_path.is_file():
         raise UserError(f"{run}: holds no {run.log_path.name}; name the folder of a run that trains or trained.")
-    epochs = _rows(run.log_path, "epoch")
+    epochs = rows_of(run.log_path, "epoch")
     if not epochs:
         raise UserError(f"{run.log_path}: tells no epoch yet; come back when the first one has ended.")
-    return Log(run, epochs, _rows(run.steps_path, "step") if run.steps_path.is_file() else [])
+    return Log(run, epochs, rows_of(run.steps_path, "step"))
 
 
-def _rows(path: Path, key: str) -> list[dict[str, Any]]:
-    """The rows in the order of `key`, of two with the same one the later; a last line that is being written is left."""
+def rows_of(path: Path, key: str) -> list[dict[str, Any]]:
+    """The rows in the order of `key`, of two with the same one the later; none where there is no such file.
+
+    A last line that is being written is left. Raises UserError for lines that are no rows.
+    """
+    if not path.is_file():
+        return []
     found = {}
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):

@@ -1,6 +1,5 @@
 """What makes a run the same run: its settings, the code that trains and scores it, and the files that it reads."""
 
-import dataclasses
 import hashlib
 import json
 import os
@@ -9,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import vaer
-from vaer.config import Config, DataConfig, resolve
+from vaer.config import HOW_IT_RAN, STARTS, Config, DataConfig, dotted, resolve
 from vaer.data import manifest
 from vaer.data.corpora import read_corpus, remark
 from vaer.data.protocols import is_file
 from vaer.errors import MediaError
 from vaer.runs.folder import best_of
-from vaer.studies.assign import flatten
 
-CHANGE_NOTHING = ("output", "train.resume", "train.save_steps", "data.root", "data.fold", "data.num_workers",
-                  "data.decoder", "data.decode_device", "data.protocol", "model.init", "model.video.pretrained",
-                  "model.audio.pretrained")
+CHANGE_NOTHING = HOW_IT_RAN | {*STARTS, "data.fold", "data.protocol"}
 """Settings that do not change a run, or whose content stands beside the settings, wherever it lies."""
 APART = ("studies", "api.py", "cli.py", "demo", "doctor", "inference", "prepare", "renderings", "report", "cores.py")
 """Rooms and files of the package that no training and no scoring passes through."""
@@ -33,8 +29,8 @@ def identity(config: Config, starts: dict[str, str], code: str) -> dict[str, Any
     `code` is the digest of the code that trains and scores it. Settings at their defaults do not count, so that one
     that a later version adds does not give another name to what `--keep_code` shall keep.
     """
-    usual = flatten(dataclasses.asdict(Config()))
-    settings = {name: value for name, value in flatten(_plain(config)).items()
+    usual = dotted(Config())
+    settings = {name: value for name, value in dotted(_plain(config)).items()
                 if name not in CHANGE_NOTHING and value != usual[name]}
     return {"settings": settings, "fold": config.data.fold, "protocol": _protocol(config.data.protocol),
             "starts": starts | _weights(config, apart=starts), "code": code, "data": data_digest(config.data)}
@@ -116,7 +112,7 @@ def _version(source: str) -> list[Any]:
             for status in [file.stat()]] or [source]
 
 
-def _plain(config: Config) -> dict[str, Any]:
-    """Every setting, with what a preset decides filled in where no checkpoint has to be asked for it."""
+def _plain(config: Config) -> Config:
+    """The settings, with what a preset decides filled in where no checkpoint has to be asked for it."""
     open_encoder = config.model.audio.kind == "transformers" and config.model.audio.architecture is None
-    return dataclasses.asdict(config if open_encoder else resolve(config))
+    return config if open_encoder else resolve(config)

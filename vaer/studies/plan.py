@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vaer.claim import read_facts
-from vaer.config import Config, DataConfig, resolve
+from vaer.config import STARTS, Config, DataConfig, dotted, resolve
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, of_fold
 from vaer.studies.assign import assign
 from vaer.studies.identity import code_digest, digest, identity
-from vaer.studies.reading import PRODUCT, STARTS, Written, WrittenRow, read_study, refused
+from vaer.studies.reading import Written, WrittenRow, read_study, refused
 
 BEGUN = "begun.json"
 """What a study keeps of how it was begun: the digest of its code, the threads of a run."""
@@ -160,8 +160,9 @@ class Planner:
         runs = self.written.output / "runs"
         config = assign(row.config, {"seed": place.seed, "data.fold": place.fold, "train.resume": True}
                         | {flag: str(runs / key) for flag, key in starts.items()})
-        own = {flag: of_fold(source, place.fold) for flag in STARTS if flag not in starts
-               and (source := _setting(config, flag)) is not None}
+        settings = dotted(config)
+        own = {flag: of_fold(settings[flag], place.fold) for flag in STARTS
+               if flag not in starts and settings[flag] is not None}
         config = assign(config, own)
         if config.model.audio.kind != "transformers" or config.model.audio.architecture is not None:
             resolve(config)  # a checkpoint on a hub is asked when its run begins
@@ -194,13 +195,6 @@ class Planner:
         self.splits.add(told)
 
 
-def _setting(config: Config, name: str) -> Any:
-    value: Any = config
-    for part in name.split("."):
-        value = getattr(value, part)
-    return value
-
-
 def product_places(plan: Plan) -> dict[Place, tuple[str, str]]:
     """Where the product of the two branches trained alone is to be had: the keys of both, by fold and seed."""
     if not {"video", "audio"} <= set(plan.parts):
@@ -208,5 +202,3 @@ def product_places(plan: Plan) -> dict[Place, tuple[str, str]]:
     video, audio = (plan.rows[plan.parts[part]].runs for part in ("video", "audio"))
     return {place: (video[place], audio[place]) for place in video if place in audio}
 
-
-__all__ = ["PRODUCT", "Place", "Plan", "Row", "Run", "plan", "product_places"]

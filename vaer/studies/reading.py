@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import yaml
 
-from vaer.config import Config
+from vaer.config import STARTS, Config
 from vaer.errors import UserError
 from vaer.instead import instead_of
 from vaer.label_map import load
@@ -20,7 +20,6 @@ PARTS = ("whole", "video", "audio")
 NAMES = {"whole": "whole network", "video": "face alone", "audio": "voice alone"}
 """What the rows are called that are always there, where the study names no others."""
 PRODUCT = "product of the two alone"
-STARTS = ("model.init", "model.video.pretrained", "model.audio.pretrained")
 MODALITIES = ("video", "audio")
 OF_THE_STUDY = {"output": "output", "seed": "seeds", "data.fold": "folds"}
 """Settings that a study says by keys of its own."""

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from vaer.config import Config, differing
+from vaer.config import HOW_IT_RAN, Config, differing
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
 
-MAY_DIFFER = {"output", "train.resume", "train.refit", "train.save_steps", "train.log_steps", "train.tracker",
-              "data.num_workers", "data.root", "data.decoder", "data.decode_device"}
+MAY_DIFFER = HOW_IT_RAN | {"train.refit", "train.log_steps", "train.tracker"}
 """Settings that a run may go on with others of."""
 
 
