@@ -21,7 +21,7 @@ class Journal:
                 if "row" in line:
                     self.rows.append(line["row"])
                 else:
-                    self.faces |= {int(number): [Face(*face) for face in found] for number, found in line["faces"]}
+                    self.faces |= faces_of(line["faces"])
         else:
             lines = [header]
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,8 +41,18 @@ class Journal:
 
     def write(self, faces: Iterable[tuple[int, list[Face]]], rows: Iterable[dict[str, Any]]) -> None:
         """Append what is new: faces by frame, and answered rows."""
-        lines: list[dict[str, Any]] = [{"faces": [[number, [list(face) for face in found]] for number, found in faces]}]
+        lines: list[dict[str, Any]] = [{"faces": plain_faces(faces)}]
         lines += [{"row": row} for row in rows]
         with self.path.open("a", encoding="utf-8") as file:
             file.write("".join(json.dumps(line) + "\n" for line in lines))
             file.flush()
+
+
+def plain_faces(faces: Iterable[tuple[int, list[Face]]]) -> list[list[Any]]:
+    """Faces by frame as JSON holds them."""
+    return [[number, [list(face) for face in found]] for number, found in faces]
+
+
+def faces_of(plain: Iterable[list[Any]]) -> dict[int, list[Face]]:
+    """What `plain_faces` was given."""
+    return {int(number): [Face(*face) for face in found] for number, found in plain}

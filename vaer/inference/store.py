@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vaer.inference.journal import faces_of, plain_faces
 from vaer.prepare.faces import Face
 
 KINDS = ("video", "audio", "fused")
@@ -59,7 +60,7 @@ class VectorStore:
             self._write({"file": facts})
             return Asked(0, {}, None, False)
         self._lines += known
-        faces = {int(number): [Face(*face) for face in found] for line in batches for number, found in line["faces"]}
+        faces = faces_of(found for line in batches for found in line["faces"])
         done = known[-1].keys() <= {"done", "error"}
         asked = Asked(self.count - self._before[1], faces, known[-1].get("error"), done)
         if not asked.done:
@@ -74,7 +75,7 @@ class VectorStore:
                 self.dims.setdefault(kind, len(present[0]))
                 with self._path(kind).open("ab") as file:
                     file.write(np.concatenate(present).tobytes())
-        line = {"faces": [[number, [list(face) for face in found]] for number, found in faces],
+        line = {"faces": plain_faces(faces),
                 "rows": [facts | {"has": [kind for kind in KINDS if kind in vectors]} for facts, vectors in rows],
                 "dims": dict(self.dims)}
         self._count(line)

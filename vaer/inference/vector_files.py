@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vaer.errors import UserError
-from vaer.inference.store import VectorStore
+from vaer.inference.store import KINDS, VectorStore
 
 FACTS = ("path", "window", "shot", "track", "start_s", "end_s", "face", "voice")
 GROUP = 4096  # rows of a row group: what a reader of Parquet holds at least
@@ -25,7 +25,7 @@ def write_npz(out: Path, store: VectorStore, notes: dict[str, Any]) -> None:
         for name, values in columns.items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:  # no date in it
                 np.lib.format.write_array(member, values, allow_pickle=False)
-        for kind in ("video", "audio", "fused"):
+        for kind in KINDS:
             dim = store.dims.get(kind, 0)
             absent = np.full(dim, np.nan, dtype="<f4")
             with archive.open(zipfile.ZipInfo(f"{kind}.npy"), "w", force_zip64=True) as member:

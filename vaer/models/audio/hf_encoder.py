@@ -10,7 +10,7 @@ from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.masking import hide_features, length_mask
 from vaer.models.audio.waveform import prepare_waveform
-from vaer.models.layers.mix import LayerMix
+from vaer.models.layers.mix import LayerMix, require_layers
 from vaer.records import Tokens
 
 
@@ -215,12 +215,6 @@ def _leave_out(encoder: nn.Module, used: int) -> None:
     if final and anatomy.final_norm is not None:
         owner, _, name = anatomy.final_norm.rpartition(".")
         setattr(encoder.get_submodule(owner), name, nn.Identity())
-
-
-def require_layers(used: int, there: int) -> None:
-    """Raise UserError where more layers are to be used than there are."""
-    if used > there:
-        raise UserError(f"--model.audio.layers_used {used} is more than the encoder's {there} layers; lower it.")
 
 
 class MaskedGroupNorm(nn.GroupNorm):

@@ -14,7 +14,7 @@ from vaer.models.audio.encoders import BUILDERS, build_network, has_relative_pos
 from vaer.models.audio.filterbank import FilterbankExtractor
 from vaer.models.audio.masking import hide_features, length_mask
 from vaer.models.audio.waveform import prepare_waveform
-from vaer.models.layers.mix import LayerMix
+from vaer.models.layers.mix import LayerMix, require_layers
 from vaer.presets import AUDIO_PRESETS
 from vaer.records import Tokens
 
@@ -64,9 +64,7 @@ class Wav2Vec(nn.Module):
     def _leave_out(self, used: int) -> None:
         """Remove the layers behind the first `used` ones, and the norm that would follow the last of all."""
         transformer = self.encoder.transformer
-        if used > len(transformer.layers):
-            raise UserError(f"--model.audio.layers_used {used} is more than the encoder's {len(transformer.layers)} "
-                            f"layers; lower it.")
+        require_layers(used, len(transformer.layers))
         if used < len(transformer.layers) and self.final_norm:
             transformer.layer_norm, self.final_norm = nn.Identity(), False
         del transformer.layers[used:]

@@ -8,6 +8,7 @@ from vaer.errors import UserError
 FAINT = -4.0  # 0.018 of the share of a layer that the mix starts at: small, and still learned
 
 
+
 class LayerMix(nn.Module):
     """A learned average of equally shaped tensors; even at first, or over the layers in `start` alone but for a trace.
 
@@ -27,3 +28,9 @@ class LayerMix(nn.Module):
     def forward(self, layers: list[Tensor]) -> Tensor:
         """The average of `num_layers` tensors, each weighed by its share of the softmax."""
         return sum(share * values for share, values in zip(self.weights.softmax(0), layers, strict=True))
+
+
+def require_layers(used: int, there: int) -> None:
+    """Raise UserError where more layers are to be used than there are."""
+    if used > there:
+        raise UserError(f"--model.audio.layers_used {used} is more than the encoder's {there} layers; lower it.")
