@@ -8,7 +8,6 @@ from vaer.errors import UserError
 FAINT = -4.0  # 0.018 of the share of a layer that the mix starts at: small, and still learned
 
 
-
 class LayerMix(nn.Module):
     """A learned average of equally shaped tensors; even at first, or over the layers in `start` alone but for a trace.
 
