@@ -1,3 +1,4 @@
+import multiprocessing
 import os
 import signal
 import time
@@ -160,6 +161,19 @@ def test_a_worker_that_dies_takes_its_files_name_along(items, monkeypatch, numbe
     monkeypatch.setattr(EvaluationClips, "__getitem__", die)
     with pytest.raises(error, match=message):
         list(batches_of(items, num_workers=num_workers))
+
+
+def test_a_worker_that_dies_during_a_step_is_told_of_at_the_next_batch_and_not_in_the_step(items):
+    """torch would raise from a signal handler, anywhere in the main thread."""
+    batches = iter(batches_of(4 * items, num_workers=1))
+    next(batches)
+    worker = multiprocessing.active_children()[0]
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.join()
+    for _ in range(1000):  # a handler runs between two lines of Python
+        time.sleep(1e-4)
+    with pytest.raises(RunError, match=r"A decoding process died \(status -9\)"):
+        list(batches)
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])

@@ -184,7 +184,7 @@ class Batches:
 
     def _watched(self, loader: DataLoader) -> Iterator[Batch | UserError]:
         """A pass of a loader whose waits end."""
-        iterator = iter(loader)
+        iterator = _without_alarm(loader)
         if loader.num_workers and not hasattr(iterator, "watched"):  # it stays over epochs, as its processes do
             batches = weakref.proxy(self)
             watch(iterator, lambda: batches._reading(), lambda: batches.interrupted())
@@ -218,6 +218,19 @@ class Batches:
                 else f"memory enough for --data.num_workers {len(self.busy)}")
         return RunError(f"A decoding process died (status {dead.exitcode}) while it read "
                         f"{paths[0] if paths else 'nothing'}: is there {what}?")
+
+
+def _without_alarm(loader: DataLoader) -> Iterator:
+    """A pass of a loader that tells of a dead worker where it is waited for, and nowhere else.
+
+    torch raises the death of a worker from a signal handler: in the middle of a training step, where nobody knows
+    which file it read. Each wait asks after its workers anyway, once a second.
+    """
+    before = signal.getsignal(signal.SIGCHLD)
+    iterator = iter(loader)
+    if signal.getsignal(signal.SIGCHLD) is not before:  # torch sets it once a process, in the main thread
+        signal.signal(signal.SIGCHLD, before or signal.SIG_DFL)
+    return iterator
 
 
 def _dismiss(iterator: Iterator) -> None:
