@@ -23,8 +23,8 @@ from vaer.train_config import TrainConfig
 
 Settings = TypeVar("Settings")
 HOW_IT_RAN = {"output", "data.root", "data.num_workers", "data.decoder", "data.decode_device", "train.resume",
-              "train.save_steps"}
-"""Settings that say where a run lies, how its files are read and what is saved, and do not change what it learns."""
+              "train.save_steps", "train.log_steps", "train.tracker"}
+"""Settings that say where a run lies, how its files are read, what is saved and told; none changes what it learns."""
 STARTS = ("model.init", "model.video.pretrained", "model.audio.pretrained")
 """Settings that name what a run starts from."""
 SAMPLE_RATE = 16_000  # Hz of every waveform

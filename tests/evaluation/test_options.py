@@ -89,7 +89,7 @@ def test_runs_of_other_settings_are_not_pooled():
     runs = [RunFolder("a"), RunFolder("b")]
     config = tiny_config()
     require_alike(runs, {runs[0]: config, runs[1]: replace(replace(config, "data", fold=1, root="x"), "train",
-                                                           resume=True)})
+                                                           resume=True, tracker="none", log_steps=1)})
     with pytest.raises(UserError, match=r"a and b cannot be pooled: they differ in data\.size, train\.lr; pool folds"):
         require_alike(runs, {runs[0]: config, runs[1]: replace(replace(config, "data", size=48), "train", lr=0.5)})
 

@@ -13,7 +13,7 @@ from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
 from vaer.runs.log import Log, read_log
 
-ALONE = HOW_IT_RAN | {*STARTS, "seed", "data.fold", "train.refit", "train.log_steps", "train.tracker"}
+ALONE = HOW_IT_RAN | {*STARTS, "seed", "data.fold", "train.refit"}
 """What runs of one band may differ in: seeds, folds, places, and what changes no result."""
 MOST = 6
 """Bands that can be told apart, in black and white too."""
