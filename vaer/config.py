@@ -15,9 +15,9 @@ from vaer.claim import write_text
 from vaer.data.corpora import CORPORA
 from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError, as_text
-from vaer.instead import instead_of
 from vaer.label_map import MODE
 from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfig  # noqa: F401  all sections from here
+from vaer.placeholders import describe_placeholder
 from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 from vaer.train_config import TrainConfig
 
@@ -326,6 +326,6 @@ def read_config(path: Path) -> Config:
     try:
         return config_of(parser, parser.parse_path(path))
     except (ArgumentError, TypeError, UserError, UnicodeDecodeError) as error:
-        instead = instead_of(path) if path.is_file() else None
-        reason = instead or f"cannot be read as settings ({error}); is it the config.yaml of a run?"
-        raise UserError(f"{path}: {reason}{'.' * bool(instead)}") from error
+        placeholder = describe_placeholder(path) if path.is_file() else None
+        reason = placeholder or f"cannot be read as settings ({error}); is it the config.yaml of a run?"
+        raise UserError(f"{path}: {reason}{'.' * bool(placeholder)}") from error

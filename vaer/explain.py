@@ -11,7 +11,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from jsonargparse import ArgumentParser
 
-from vaer.instead import instead_of
+from vaer.placeholders import describe_placeholder
 
 LIKE = 0.75
 """How alike two names are (difflib's ratio) for one to be taken for a slip of the other."""
@@ -51,8 +51,8 @@ def explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]
         if not os.path.isfile(path):
             what = "is a folder" if os.path.isdir(path) else "there is no such file"
             return f"--config {path}: {what}; name a YAML file of settings, such as one of configs/."
-        if instead := instead_of(path):
-            return f"{path}: {instead}."
+        if placeholder := describe_placeholder(path):
+            return f"{path}: {placeholder}."
     text = " ".join(str(error).split())
     if "unrecognized arguments: " in text:
         return _unknown(text.split("unrecognized arguments: ")[1].split()[0], known)

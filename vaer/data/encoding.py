@@ -4,7 +4,7 @@ import codecs
 from pathlib import Path
 
 from vaer.errors import UserError, warn_once
-from vaer.instead import instead_of
+from vaer.placeholders import describe_placeholder
 
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # UTF-32 first: its mark begins with UTF-16's
@@ -22,9 +22,9 @@ def read_text(path: Path, wants: str, *, windows: bool = True) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read as a CSV ({error}); {wants}, in UTF-8.") from error
-    instead = instead_of(path) if content else None
-    if instead:
-        raise UserError(f"{path}: {instead}.")
+    placeholder = describe_placeholder(path) if content else None
+    if placeholder:
+        raise UserError(f"{path}: {placeholder}.")
     if content.startswith(WORKBOOKS):
         raise UserError(f"{path}: is a workbook or an archive, whatever its ending says; {wants}: save the sheet as "
                         f"CSV UTF-8, and name that file.")

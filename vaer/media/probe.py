@@ -15,12 +15,12 @@ import av
 import numpy as np
 
 from vaer.errors import MediaError
-from vaer.instead import instead_of
 from vaer.media import frames, promises, stills, streams
 from vaer.media.frames import first_shape
 from vaer.media.packets import Packets, through
 from vaer.media.shapes import UPRIGHT, Orientation, Shape
 from vaer.media.streams import tick
+from vaer.placeholders import describe_placeholder
 
 MISSING_S = 0.5
 # Containers whose header tells how long the file is.
@@ -86,7 +86,7 @@ def opened(path: str) -> Iterator[av.container.InputContainer]:
         with av.open(os.path.abspath(path), metadata_errors="replace") as container:
             yield container
     except av.FFmpegError as error:
-        reason = instead_of(path) or f"cannot be decoded ({error.strerror}); make or download the file again"
+        reason = describe_placeholder(path) or f"cannot be decoded ({error.strerror}); make or download the file again"
         raise MediaError(path, reason) from error
 
 
@@ -190,9 +190,9 @@ def _end_of(frame_times: np.ndarray, video: Packets | None, sound_end_s: float |
 
 @lru_cache(maxsize=100_000)
 def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
-    instead = instead_of(path)
-    if instead:  # FFmpeg opens some of them by the ending of their name
-        raise MediaError(path, instead)
+    placeholder = describe_placeholder(path)
+    if placeholder:  # FFmpeg opens some of them by the ending of their name
+        raise MediaError(path, placeholder)
     if stills.is_still(path):
         width, height = stills.size_of(path)
         return Probe(stills.STILL_S, np.zeros(1), width, height, has_sound=False, num_hidden_after=0, seekable=False,

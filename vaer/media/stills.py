@@ -9,9 +9,9 @@ from av import VideoFrame
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from vaer.errors import MediaError
-from vaer.instead import instead_of
 from vaer.media import STILL_ENDINGS
 from vaer.media.shapes import Shape, squared
+from vaer.placeholders import describe_placeholder
 
 STILL_S = 0.04
 """How long a still is shown, seconds: one frame of 25 a second, as a film of a single frame would be."""
@@ -74,7 +74,7 @@ def _opened(path: str) -> Image.Image:
             raise MediaError(path, f"cannot be opened ({error.strerror}); check the path and its permissions"
                              ) from error
         kind = "has too many pixels" if isinstance(error, Image.DecompressionBombError) else "is no image of its ending"
-        reason = instead_of(path) or f"{kind} or is damaged; make or download it again"
+        reason = describe_placeholder(path) or f"{kind} or is damaged; make or download it again"
         raise MediaError(path, reason) from error
     frames = getattr(image, "n_frames", 1)
     if frames > 1:

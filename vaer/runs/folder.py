@@ -9,7 +9,7 @@ from vaer.claim import read_facts
 from vaer.config import Config, DataConfig, read_config
 from vaer.data.protocols import num_folds
 from vaer.errors import NewerFormatError, UserError
-from vaer.instead import instead_of
+from vaer.placeholders import describe_placeholder
 from vaer.records import BEST_FORMAT
 
 
@@ -66,7 +66,7 @@ class BestFolder:
             raise UserError(f"{self.config_path}: cannot be read ({error.strerror}); name the folder of a run that "
                             f"trained.") from error
         except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            reason = instead_of(self.config_path) or f"is not JSON ({error}); copy it again"
+            reason = describe_placeholder(self.config_path) or f"is not JSON ({error}); copy it again"
             raise UserError(f"{self.config_path}: {reason}.") from error
         return content if isinstance(content, dict) else {}
 

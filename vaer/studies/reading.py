@@ -10,8 +10,8 @@ import yaml
 
 from vaer.config import STARTS, Config
 from vaer.errors import UserError
-from vaer.instead import instead_of
 from vaer.label_map import load
+from vaer.placeholders import describe_placeholder
 from vaer.studies.assign import assign, checked, flatten
 
 KEYS = ("base", "settings", "output", "corpus", "rows", "grid", "folds", "seeds", "parts")
@@ -88,10 +88,11 @@ def _mapping(path: Path) -> dict[str, Any]:
     except UserError as error:
         raise refused(str(path), error) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = instead_of(path) or f"is no YAML ({' '.join(str(error).split())})"
+        reason = describe_placeholder(path) or f"is no YAML ({' '.join(str(error).split())})"
         raise UserError(f"{path}: {reason}.") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: holds no settings by name; {instead_of(path) or 'write them as `name: value`'}.")
+        remedy = describe_placeholder(path) or "write them as `name: value`"
+        raise UserError(f"{path}: holds no settings by name; {remedy}.")
     return content
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vaer.errors import UserError, first_line
-from vaer.instead import instead_of
+from vaer.placeholders import describe_placeholder
 from vaer.runs.folder import best_of
 
 HUB = "https://huggingface.co"
@@ -37,7 +37,7 @@ def read_json(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check the path and its permissions.") from error
     except ValueError as error:
-        reason = instead_of(path) or f"cannot be read as JSON ({error}); copy or download it again"
+        reason = describe_placeholder(path) or f"cannot be read as JSON ({error}); copy or download it again"
         raise UserError(f"{path}: {reason}.") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: holds no settings but a {type(content).__name__}; copy or download it again.")

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vaer.errors import UserError
-from vaer.instead import instead_of
+from vaer.placeholders import describe_placeholder
 from vaer.weights.arrays import MAKERS, Array, ForbiddenName, NumberType
 from vaer.weights.checkpoints import DAMAGED, HOSTILE, SAVE, read_torch
 
@@ -33,9 +33,9 @@ def read_file(path: Path) -> Any:
     Tensors are found in it as such, the arrays of a pickle as `Array`.
     Nothing in the file is run: torch reads with `weights_only`, pickles may hold arrays and plain containers alone.
     """
-    instead = instead_of(path)
-    if instead:
-        raise UserError(f"{path}: {instead}.")
+    placeholder = describe_placeholder(path)
+    if placeholder:
+        raise UserError(f"{path}: {placeholder}.")
     with path.open("rb") as file:
         start = file.read(HEAD)
         file.seek(0)

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
-from vaer.instead import instead_of
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.audio.encoders import BUNDLES
 from vaer.models.audio.hf_encoder import ENCODERS, build_encoder, require_waveform_encoder
+from vaer.placeholders import describe_placeholder
 from vaer.weights.bundles import read_bundle
 from vaer.weights.fit import fitting_presets, nearest, require_fit
 from vaer.weights.folders import (
@@ -153,8 +153,8 @@ def _unknown(source: str) -> str:
     """The sentence for a source that is nothing of the kind."""
     path = Path(source)
     if path.is_file():
-        instead = instead_of(path)
-        return f"{source}: {instead}." if instead else (
+        placeholder = describe_placeholder(path)
+        return f"{source}: {placeholder}." if placeholder else (
             f"{source}: is a file, which does not say how its network is built; put it into a folder beside its "
             f"{SETTINGS}, under the name {' or '.join(STEMS)}, and name the folder.")
     near = difflib.get_close_matches(source.upper(), BUNDLES, n=1, cutoff=0.6)

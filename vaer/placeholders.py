@@ -12,7 +12,7 @@ PAGE = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.{0,400}?-->\s*)*<(!doctype\s+htm
                   re.IGNORECASE | re.DOTALL)
 
 
-def instead_of(path: Path | str) -> str | None:
+def describe_placeholder(path: Path | str) -> str | None:
     """A clause that says what stands in a file instead of its content, and the remedy; None where it seems itself.
 
     Raises OSError where the file cannot be opened.

@@ -1,6 +1,6 @@
 import pytest
 
-from vaer.instead import instead_of
+from vaer.placeholders import describe_placeholder
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 
@@ -16,9 +16,9 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\
     (b"\n  <!-- saved --> \n<HTML lang=en>", "is a web page"),
     (b"<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code></Error>", "is a web page"),
     ("\ufeff<!doctype html>".encode("utf-16-le"), "is a web page")])
-def test_what_is_not_the_file_itself_is_told(tmp_path, content, said):
+def test_what_is_not_the_file_itself_is_described(tmp_path, content, said):
     (tmp_path / "x.bin").write_bytes(content)
-    assert instead_of(tmp_path / "x.bin").startswith(said)
+    assert describe_placeholder(tmp_path / "x.bin").startswith(said)
 
 
 @pytest.mark.parametrize("content", [
@@ -26,4 +26,4 @@ def test_what_is_not_the_file_itself_is_told(tmp_path, content, said):
     b"\0" * 9, b"<Errors>", b"PK\x03\x04"])
 def test_everything_else_is_the_file_itself(tmp_path, content):
     (tmp_path / "x.bin").write_bytes(content)
-    assert instead_of(tmp_path / "x.bin") is None
+    assert describe_placeholder(tmp_path / "x.bin") is None
