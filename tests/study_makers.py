@@ -73,7 +73,7 @@ def wait_until(condition, process) -> None:
 
 def fake_train(config) -> None:
     """Epochs whose state hangs together as a chain of digests, saved after each: what a resume loses shows."""
-    from vaer.claim import write_whole
+    from vaer.atomic_files import write_facts
     from vaer.config import write_config
     from vaer.errors import RunError
     from vaer.runs.folder import RunFolder
@@ -91,16 +91,16 @@ def fake_train(config) -> None:
             raise RunError(f"{folder}: the loss is not finite in epoch {state['epoch'] + 1}.")
         chain = hashlib.sha256((state["chain"] + text).encode()).hexdigest()
         state = {"epoch": state["epoch"] + 1, "chain": chain}
-        write_whole(state_path, state)
+        write_facts(state_path, state)
         with folder.log_path.open("a") as log:
             log.write(json.dumps({"epoch": state["epoch"], "train_s": 10.0}) + "\n")
-    write_whole(folder.facts_path, {"finished": True, "epochs": state["epoch"], "best_epoch": 1,
+    write_facts(folder.facts_path, {"finished": True, "epochs": state["epoch"], "best_epoch": 1,
                                     "best_validation_uar": 0.5, "seed": config.seed})
 
 
 def fake_evaluate(folders, options) -> None:
     """Answers that are drawn from the end of that chain."""
-    from vaer.claim import write_text, write_whole
+    from vaer.atomic_files import write_facts, write_text
     from vaer.data.protocols import read_split
     from vaer.runs.folder import RunFolder
 
@@ -116,7 +116,7 @@ def fake_evaluate(folders, options) -> None:
                      f"{LABELS[drawn < 128]},{first},{1 - first}")
     suffix = "" if options.modality == "both" else f"_{options.modality}"
     write_text(folder.predictions_path(suffix), "\n".join(lines) + "\n")
-    write_whole(folder.metrics_path(suffix), {
+    write_facts(folder.metrics_path(suffix), {
         "classes": LABELS, "calibration": {"temperatures": {str(config.data.fold): 1.5}}, "fold": config.data.fold,
         "protocol": config.data.protocol, "seed": config.seed, "modality": options.modality, "split": "made"})
 

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Literal, TypeVar
 import yaml
 from jsonargparse import ArgumentParser, Namespace, set_parsing_settings
 
+from vaer.atomic_files import write_text
 from vaer.checks import require, require_range
 from vaer.choose import choose
-from vaer.claim import write_text
 from vaer.data.corpora import CORPORA
 from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError, as_text

@@ -8,7 +8,7 @@ import pytest
 from makers import make_scored, tiny_config
 from sklearn.metrics import recall_score
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.config import write_config
 from vaer.evaluation.report import write
 from vaer.report.page import render, without_folders, write_report
@@ -59,7 +59,7 @@ def written(folder, **changes):
                                     "validation": "select"} | changes)
     write(scored, "")
     write_config(tiny_config(), folder / "config.yaml")
-    write_whole(folder / "run.json", {"finished": True, "versions": {"vaer": "0.1.0"}, "pretrained": {}})
+    write_facts(folder / "run.json", {"finished": True, "versions": {"vaer": "0.1.0"}, "pretrained": {}})
     rows = [{"epoch": epoch, "loss": 2.0 / epoch, "validation_uar": 0.2 * epoch} for epoch in (1, 2, 3)]
     (folder / "log.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     return RunFolder(folder)

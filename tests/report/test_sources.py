@@ -3,7 +3,7 @@ import json
 import pytest
 from makers import make_scored, replace, tiny_config
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.config import write_config
 from vaer.errors import UserError
 from vaer.evaluation.report import write
@@ -15,7 +15,7 @@ from vaer.runs.folder import RunFolder
 def run(tmp_path):
     write(make_scored(tmp_path / "run"), "")
     write_config(replace(tiny_config(), "train", lr=0.5), tmp_path / "run" / "config.yaml")
-    write_whole(tmp_path / "run" / "run.json", {"finished": True})
+    write_facts(tmp_path / "run" / "run.json", {"finished": True})
     return RunFolder(tmp_path / "run")
 
 

@@ -4,7 +4,7 @@ import re
 import pytest
 from makers import tiny_config, tiny_network
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.config import write_config
 from vaer.errors import NewerFormatError, UserError
 from vaer.models.network import load_network
@@ -15,7 +15,7 @@ from vaer.runs.folder import BestFolder, RunFolder, best_of, run_of
 def trained(tmp_path):
     tiny_network().save_pretrained(tmp_path / "run" / "best")
     write_config(tiny_config(), tmp_path / "run" / "config.yaml")
-    write_whole(tmp_path / "run" / "run.json", {"finished": True, "seed": 3})
+    write_facts(tmp_path / "run" / "run.json", {"finished": True, "seed": 3})
     return RunFolder(tmp_path / "run")
 
 
@@ -73,7 +73,7 @@ def test_folds_are_those_of_the_protocol_and_all_of_them(trained, tmp_path):
         whole.folds()
     whole.fold(0).split_path.write_text("id,side,fold\na,train,0\nb,test,1\n")  # what it learned from counts
     whole.fold(1).path.mkdir()
-    write_whole(whole.fold(1).facts_path, {"finished": True})
+    write_facts(whole.fold(1).facts_path, {"finished": True})
     assert whole.folds() == [whole.fold(0), whole.fold(1)]
     learned = whole.fold(0).as_learned(tiny_config().data)
     assert learned.protocol == str(whole.fold(0).split_path)

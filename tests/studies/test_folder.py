@@ -1,6 +1,6 @@
 import json
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.studies.folder import StudyRun, Work
 
 
@@ -13,7 +13,7 @@ def test_states(tmp_path):
     assert run.state() == "begun"
     run.fail("train", 1, "out of luck")
     assert (run.state(), run.reason()) == ("failed", "out of luck")
-    write_whole(run.run.facts_path, {"finished": True})
+    write_facts(run.run.facts_path, {"finished": True})
     assert run.state() == "finished"
     run.has_scored("both")
     assert not run.is_scored()  # audio alone is wanted too

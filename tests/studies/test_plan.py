@@ -68,11 +68,11 @@ def test_a_change_in_what_a_row_starts_from_is_a_change_of_the_row(tmp_path):
 
 def test_after_a_change_of_code_runs_have_other_names_unless_it_is_kept(tmp_path, monkeypatch):
     from vaer.studies import plan as module
-    from vaer.studies.run import claim_runs
+    from vaer.studies.run import record_plan
 
     path, output = write_study(tmp_path), str(tmp_path / "out")
     before = plan(path, output)
-    claim_runs(before)
+    record_plan(before)
     monkeypatch.setattr(module, "code_digest", lambda: "other")
     assert not set(plan(path, output).runs) & set(before.runs)
     kept = plan(path, output, keep_code=True)

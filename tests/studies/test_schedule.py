@@ -3,18 +3,18 @@ import json
 import pytest
 from study_makers import write_study
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.studies import schedule
 from vaer.studies.folder import StudyRun, Work
 from vaer.studies.plan import plan
-from vaer.studies.run import claim_runs
+from vaer.studies.run import record_plan
 from vaer.studies.schedule import OWN, ROW, UNKNOWN, slots, time_left, told
 
 
 @pytest.fixture
 def made(tmp_path):
     found = plan(write_study(tmp_path, "seeds: [0, 1]\n", epochs=10), str(tmp_path / "out"))
-    claim_runs(found)
+    record_plan(found)
     return found
 
 
@@ -25,7 +25,7 @@ def folder_of(made, row, seed):
 def epochs(folder, count, seconds, *, finished=False):
     folder.run.config_path.write_text("seed: 0\n")
     folder.run.log_path.write_text("".join(json.dumps({"train_s": seconds}) + "\n" for _ in range(count)))
-    write_whole(folder.run.facts_path, {"finished": finished, "epochs": count})
+    write_facts(folder.run.facts_path, {"finished": finished, "epochs": count})
 
 
 def test_time_is_that_of_epochs_of_the_run_or_of_its_row(made):

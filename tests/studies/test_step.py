@@ -7,7 +7,7 @@ from study_makers import write_study
 from vaer.studies import step
 from vaer.studies.folder import StudyRun
 from vaer.studies.plan import plan
-from vaer.studies.run import claim_runs
+from vaer.studies.run import record_plan
 from vaer.training.lock import Lock
 
 SMALL = """\
@@ -32,7 +32,7 @@ def run(tmp_path):
     (root / "table.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "study.yaml").write_text(SMALL.format(root=root))
     made = plan(tmp_path / "study.yaml", str(tmp_path / "out"))
-    claim_runs(made)
+    record_plan(made)
     (only,) = made.runs.values()
     return StudyRun(only.folder.path)
 
@@ -73,7 +73,7 @@ def test_code_that_changed_since_the_plan_trains_nothing(run, monkeypatch, capsy
 def test_wrong_input_ends_in_a_sentence(tmp_path, capsys):
     path = write_study(tmp_path)
     made = plan(path, str(tmp_path / "out"))
-    claim_runs(made)
+    record_plan(made)
     (tmp_path / "corpus" / "table.csv").unlink()
     assert step.main(["train", str(next(iter(made.runs.values())).folder)]) == 2
     assert capsys.readouterr().err.startswith("vaer: ")

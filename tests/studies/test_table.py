@@ -9,14 +9,14 @@ import pytest
 from makers import leave_scored, make_scored
 from study_makers import DRIVER, FAKE, TESTS, environment, epochs_done, start, wait_until, write_study
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.config import write_config
 from vaer.errors import RunError
 from vaer.evaluation.product import product
 from vaer.studies import children
 from vaer.studies.folder import StudyRun
 from vaer.studies.plan import plan
-from vaer.studies.run import StudyOptions, claim_runs, study
+from vaer.studies.run import StudyOptions, record_plan, study
 from vaer.studies.table import facts, lines, write_table
 
 SLURM = TESTS.parent / "configs/slurm/study.sh"
@@ -35,13 +35,13 @@ def made(tmp_path):
     """A study of two seeds, all of whose runs were scored."""
     found = plan(write_study(tmp_path, "seeds: [0, 1]\nrows:\n  gate: {model.fusion.kind: gated, modalities: [audio]}\n"
                                        "  first: {model.fusion.layers: 5, in_table: false}\n"), str(tmp_path / "out"))
-    claim_runs(found)
+    record_plan(found)
     for number, (key, run) in enumerate(found.runs.items()):
         (_, place), *_ = found.places_of(key)
         for suffix in ("", "_audio")[:1 + bool(run.modalities)]:
             leave_scored(make_scored(run.folder.path, speakers=2, seed=place.seed, right=0.5 + 0.04 * number), suffix)
         write_config(run.config, run.folder.config_path)
-        write_whole(run.folder.facts_path, {"finished": True, "epochs": 3, "git_commit": "abc"})
+        write_facts(run.folder.facts_path, {"finished": True, "epochs": 3, "git_commit": "abc"})
         for modality in ("both", *run.modalities):
             StudyRun(run.folder.path).has_scored(modality)
     return found
@@ -67,7 +67,7 @@ def test_the_product_is_that_of_the_same_seed(made):
 
 def test_a_row_that_lacks_a_run_has_failed_and_so_has_the_product_of_it(made):
     run = StudyRun(made.runs[made.rows["face alone"].runs[(0, 1)]].folder.path)
-    write_whole(run.run.facts_path, {"finished": False})
+    write_facts(run.run.facts_path, {"finished": False})
     run.fail("train", 1, "the loss is not finite.")
     by_name = {line.name: line for line in lines(made)}
     assert by_name["face alone"].failed == "1 of 2 runs, first fold 0, seed 1: the loss is not finite"

@@ -3,11 +3,11 @@ import dataclasses
 import pytest
 from makers import replace, tiny_config
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.config import write_config
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
-from vaer.training.resume import MAY_DIFFER, claim, recorded, require_same
+from vaer.training.resume import MAY_DIFFER, recorded, require_resumable, require_same
 
 
 @pytest.fixture
@@ -23,23 +23,23 @@ def begun(tmp_path):
 def test_a_folder_goes_on_with_its_own_settings_alone(begun):
     config, folder = begun
     with pytest.raises(UserError, match=r"holds a run already; choose another --output, or .*--train\.resume true"):
-        claim(folder, config)
+        require_resumable(folder, config)
     config = replace(config, "train", resume=True)
-    claim(folder, config)
+    require_resumable(folder, config)
     assert "train.log_steps" in MAY_DIFFER
-    claim(folder, replace(config, "train", log_steps=3))
+    require_resumable(folder, replace(config, "train", log_steps=3))
     with pytest.raises(UserError, match=r"other values of train\.lr, train\.probe_first; resume it with those of"):
-        claim(folder, replace(config, "train", lr=1.0, probe_first=True))
+        require_resumable(folder, replace(config, "train", lr=1.0, probe_first=True))
 
 
 def test_an_empty_folder_is_free(tmp_path):
-    claim(RunFolder(tmp_path), tiny_config())
+    require_resumable(RunFolder(tmp_path), tiny_config())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_other_speakers_and_another_precision_are_refused(begun):
     _, folder = begun
-    write_whole(folder.facts_path, {"speakers": {"train": ["1", "2"]}, "precision": "no"})
+    write_facts(folder.facts_path, {"speakers": {"train": ["1", "2"]}, "precision": "no"})
     require_same(folder, {"train": ["1", "2"]}, "no")
     with pytest.raises(UserError, match=r"began with speakers 1, 2, and --data\.root now makes that 1; restore"):
         require_same(folder, {"train": ["1"]}, "no")
@@ -49,5 +49,5 @@ def test_other_speakers_and_another_precision_are_refused(begun):
 
 def test_runs_older_than_a_fact_say_nothing_of_it(begun):
     _, folder = begun
-    write_whole(folder.facts_path, {"started": "there"})
+    write_facts(folder.facts_path, {"started": "there"})
     assert recorded(folder) == {"started": "there", "pretrained": {}, "warnings": [], "given": []}

@@ -13,7 +13,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vaer.claim import Content, claim
 from vaer.config import require_range
 from vaer.data.corpora import REDRAWN
 from vaer.data.corpora.ravdess import NAME
@@ -26,6 +25,7 @@ from vaer.errors import MediaError, UserError
 from vaer.media.encode import encode_frames, encode_waveform, join
 from vaer.media.media import SAMPLE_RATE, read_sound
 from vaer.media.probe import probe
+from vaer.output_folder import Content, open_output_folder
 
 REMARK = "redrawn faces, recorded voices"
 CONTENT = Content("redrawn takes", "redrawn takes", "draw them anew")
@@ -73,7 +73,7 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
                         f"the folder of the same corpus.")
     odd = {"without_sound": sorted(set(units) - set(sounds)), "without_units": sorted(set(sounds) - set(units))}
     settings = {"remark": REMARK, "size": size, "seed": seed, "renderer": VERSION, "files": len(names)} | odd
-    claim(root / REDRAWN, settings, CONTENT)
+    open_output_folder(root / REDRAWN, settings, CONTENT)
     console = Console(stderr=True)
     for side, lacking in odd.items():
         if lacking:

@@ -16,7 +16,6 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from vaer.claim import Content, claim, write_whole
 from vaer.config import require_range
 from vaer.cores import usable_cores
 from vaer.demo.face import UNITS, Identity, draw, make_identity
@@ -24,6 +23,7 @@ from vaer.demo.motion import FPS, Motion, ease
 from vaer.demo.voice import MANNERS, SAMPLE_RATE, loudness, make_speech, make_throat, speak
 from vaer.errors import UserError
 from vaer.media.encode import encode_frames, encode_waveform, join
+from vaer.output_folder import Content, open_output_folder, write_facts
 
 Job, Done = TypeVar("Job"), TypeVar("Done")
 Task = Literal["emotion", "moment", "units"]
@@ -92,13 +92,13 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
               for take in range(takes * 5 // 2 if task == "moment" and speaker <= 4 else takes)]
     settings = {"task": task, "classes": list(CLASSES[task]), "seed": seed, "size": size, "speakers": speakers,
                 "takes": takes, "renderer": VERSION, "files": sum(len(group.files()) for group in groups)}
-    claim(root / "demo.json", settings, CORPUS, {"finished": False})
+    open_output_folder(root / "demo.json", settings, CORPUS, {"finished": False})
     missing = [group for group in groups if not all(path.exists() for path in group.files())]
     for folder in {path.parent for group in missing for path in group.files()}:
         folder.mkdir(exist_ok=True)
     written = sum(track(each(render_group, missing, processes), f"rendering {root}", len(missing),
                         console=Console(stderr=True)))
-    write_whole(root / "demo.json", settings | {"finished": True})
+    write_facts(root / "demo.json", settings | {"finished": True})
     return written
 
 

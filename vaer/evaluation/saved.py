@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vaer.claim import read_facts
+from vaer.atomic_files import read_facts
 from vaer.errors import UserError, as_text
 from vaer.evaluation.scored import Answers, Scored
 from vaer.records import Item

@@ -8,11 +8,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vaer.choose import choose
-from vaer.claim import Content, claim
 from vaer.errors import MediaError, RunError, UserError
 from vaer.inference.inputs import find_inputs
 from vaer.inference.predictor import Predictor
 from vaer.media.probe import probe
+from vaer.output_folder import Content, open_output_folder
 from vaer.renderings import RENDERINGS
 from vaer.renderings.timeline import FORMAT, Timeline
 
@@ -31,8 +31,8 @@ def predict_files(predictor: Predictor, named: Sequence[str], out: Path, *, rend
     for name in renderings:
         choose(RENDERINGS, name, "render")
     files = find_inputs(list(named))
-    claim(out / SETTINGS, {"format": FORMAT, "network": predictor.trained.sha256, "step_s": predictor.plan.step_s},
-          ANSWERS)
+    settings = {"format": FORMAT, "network": predictor.trained.sha256, "step_s": predictor.plan.step_s}
+    open_output_folder(out / SETTINGS, settings, ANSWERS)
     for note in predictor.notes:
         print(f"{predictor.trained.name}: {note}", file=sys.stderr)
     bad = 0

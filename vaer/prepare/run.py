@@ -5,9 +5,9 @@ import json
 import os
 from pathlib import Path
 
-from vaer.claim import Content, claim
 from vaer.config import require_range
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
+from vaer.output_folder import Content, open_output_folder
 from vaer.prepare import manifest
 from vaer.prepare.clip import prepare_one
 from vaer.prepare.isolated import Job, each_isolated
@@ -32,7 +32,7 @@ def prepare(source: Path, target: Path, config: PrepareConfig, *, processes: int
     """
     require_range("processes", processes, 1)
     sources = find(source)
-    _claim(source, target, config)
+    _open_target(source, target, config)
     rows = manifest.read(target)
     todo = [name for name in sources.targets
             if not manifest.is_current(rows.get(as_text(name)), source / name, target)]
@@ -71,14 +71,14 @@ def _num_bytes(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0  # a link into nothing is reported like a broken file
 
 
-def _claim(source: Path, target: Path, config: PrepareConfig) -> None:
+def _open_target(source: Path, target: Path, config: PrepareConfig) -> None:
     """Write down how clips are prepared into a folder, unless others are there that were prepared otherwise."""
     inside = source.resolve(), target.resolve()
     if inside[0] == inside[1] or inside[0] in inside[1].parents or inside[1] in inside[0].parents:
         raise UserError(f"{target}: lies in the folder of the recordings, or holds it; choose a folder beside it.")
     settings = dataclasses.asdict(config) | {"version": VERSION}
     del settings["timeout_s"]  # changes nothing about a clip
-    claim(target / manifest.SETTINGS, settings, CLIPS)
+    open_output_folder(target / manifest.SETTINGS, settings, CLIPS)
 
 
 def _finish(source: Path, target: Path, sources: Sources, rows: dict[str, Facts], prepared: int) -> list[Facts]:

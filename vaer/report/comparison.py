@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vaer.claim import write_text
+from vaer.atomic_files import write_text
 from vaer.errors import UserError
 from vaer.evaluation.breakdown import ValueScores
 from vaer.evaluation.comparison import RowScores

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vaer.claim import read_facts
+from vaer.atomic_files import read_facts
 from vaer.config import HOW_IT_RAN, STARTS, dotted
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from vaer.claim import write_text
+from vaer.atomic_files import write_text
 from vaer.evaluation.aligned import compare
 from vaer.evaluation.mistakes import mistakes_of
 from vaer.report import figures

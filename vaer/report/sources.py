@@ -5,7 +5,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from vaer.claim import read_facts
+from vaer.atomic_files import read_facts
 from vaer.config import Config, differing, dotted
 from vaer.evaluation.saved import read_scored
 from vaer.evaluation.scored import Scored

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vaer.claim import read_facts
+from vaer.atomic_files import read_facts
 from vaer.config import Config, DataConfig, read_config
 from vaer.data.protocols import num_folds
 from vaer.errors import NewerFormatError, UserError

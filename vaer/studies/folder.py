@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
-from vaer.claim import read_facts, write_whole
+from vaer.atomic_files import read_facts, write_facts
 from vaer.runs.folder import RunFolder
 
 State = Literal["finished", "failed", "begun", "new"]
@@ -74,7 +74,7 @@ class StudyRun:
         """Write down what is wanted: settings, what the name is made of, modalities, the code that shall do it."""
         self.path.mkdir(parents=True, exist_ok=True)
         if read_facts(self.wanted_path) != json.loads(json.dumps(wanted)):
-            write_whole(self.wanted_path, wanted)
+            write_facts(self.wanted_path, wanted)
 
     def wanted(self) -> dict[str, Any]:
         """What `want` wrote."""
@@ -87,7 +87,7 @@ class StudyRun:
 
     def fail(self, task: str, status: int | None, reason: str) -> None:
         """Write down why a try ended."""
-        write_whole(self.failed_path, {"task": task, "status": status, "reason": reason})
+        write_facts(self.failed_path, {"task": task, "status": status, "reason": reason})
 
     def scored(self) -> list[str]:
         """The modalities whose scores are there, whole."""
@@ -99,7 +99,7 @@ class StudyRun:
 
     def has_scored(self, modality: str) -> None:
         """Write down that the scores of a modality are there."""
-        write_whole(self._scored_path, {"modalities": [*self.scored(), modality]})
+        write_facts(self._scored_path, {"modalities": [*self.scored(), modality]})
 
     def worked(self, work: Work) -> None:
         """Write down what a step took."""

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vaer.claim import read_facts
+from vaer.atomic_files import read_facts
 from vaer.config import STARTS, Config, DataConfig, dotted, resolve
 from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from vaer.atomic_files import read_facts, write_facts, write_text
 from vaer.checks import require, require_range
-from vaer.claim import read_facts, write_text, write_whole
 from vaer.errors import RunError, UserError
 from vaer.studies import children
 from vaer.studies.children import Step, perform
@@ -57,7 +57,7 @@ def study(path: Path, output: str | None, options: StudyOptions) -> None:
         return
     single = options.measure or options.index is not None
     with alone(made.output):
-        claim_runs(made)
+        record_plan(made)
         found = slots(made, 1 if single else options.jobs, options.threads)
     keys = list(made.runs)
     if options.measure:
@@ -187,13 +187,13 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def claim_runs(made: Plan) -> None:
+def record_plan(made: Plan) -> None:
     """Write down what is wanted of every run, and what the study's file said."""
     made.output.mkdir(parents=True, exist_ok=True)
     write_text(made.output / "study.yaml", made.path.read_text(encoding="utf-8"))
     begun = read_facts(made.output / BEGUN)
     if begun.get("code") != made.code:
-        write_whole(made.output / BEGUN, begun | {"code": made.code})
+        write_facts(made.output / BEGUN, begun | {"code": made.code})
     for run in made.runs.values():
         StudyRun(run.folder.path).want({"settings": dataclasses.asdict(run.config), "identity": run.content,
                                         "modalities": list(run.modalities), "code": code_digest()})

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from vaer.claim import read_facts, write_whole
+from vaer.atomic_files import read_facts, write_facts
 from vaer.config import Config
 from vaer.cores import usable_cores
 from vaer.studies.folder import StudyRun, Work
@@ -60,7 +60,7 @@ def slots(plan: Plan, jobs: int | None, threads: int | None) -> Slots:
     threads = begun.get("threads") or threads or max(1, usable_cores() // jobs - workers)
     if begun.get("threads") is None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, begun | {"threads": threads})
+        write_facts(path, begun | {"threads": threads})
     return Slots(jobs, threads, devices)
 
 

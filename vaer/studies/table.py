@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.evaluation.comparison import Row as Line
 from vaer.evaluation.comparison import compare_rows
 from vaer.evaluation.product import product
@@ -27,7 +27,7 @@ def write_table(plan: Plan) -> None:
     scores = compare_rows(lines(plan))
     show_comparison(scores, {})
     write_comparison(plan.output, scores, {})
-    write_whole(plan.output / "study.json", facts(plan))
+    write_facts(plan.output / "study.json", facts(plan))
     print(f"{plan.output}: table.md, .csv and .tex, scores.png and .pdf; study.json names every run")
 
 

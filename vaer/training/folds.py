@@ -13,7 +13,7 @@ from vaer.data.protocols import num_folds, read_split
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, of_fold
 from vaer.training.lock import held
-from vaer.training.resume import claim
+from vaer.training.resume import require_resumable
 from vaer.training.run import build_accelerator, train
 from vaer.weights.decide import decide
 
@@ -79,7 +79,7 @@ def _train_once(run: Config, whole: Config) -> None:
     folder = RunFolder(Path(run.output))
     if whole.data.fold == "all" and folder.is_finished():
         again = dataclasses.replace(run, train=dataclasses.replace(run.train, resume=True))
-        claim(folder, resolve(decide(again)))
+        require_resumable(folder, resolve(decide(again)))
         if PartialState().is_main_process:
             print(f"{run.output}: finished already, skipped")
         return

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vaer.claim import write_text
+from vaer.atomic_files import write_text
 from vaer.errors import log
 from vaer.records import Batch
 from vaer.runs.folder import RunFolder

@@ -11,7 +11,7 @@ MAY_DIFFER = HOW_IT_RAN | {"train.refit"}
 """Settings that a run may go on with others of."""
 
 
-def claim(folder: RunFolder, config: Config) -> None:
+def require_resumable(folder: RunFolder, config: Config) -> None:
     """Refuse a folder that holds a run, unless this run goes on with it under the same settings."""
     if not folder.is_begun():
         return

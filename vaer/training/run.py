@@ -18,7 +18,7 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from vaer.claim import write_whole
+from vaer.atomic_files import write_facts
 from vaer.config import Config, dotted, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data.buckets import window_seconds
@@ -51,7 +51,7 @@ from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter, learning_rates
 from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.probing import fit_heads
-from vaer.training.resume import claim, recorded, require_same
+from vaer.training.resume import recorded, require_resumable, require_same
 from vaer.training.start import begin
 from vaer.training.trackers import require_trackers
 from vaer.weights.decide import decide
@@ -65,7 +65,7 @@ def train(config: Config) -> None:
     accelerator = build_accelerator(config)
     folder = RunFolder(Path(config.output))
     with held(folder.path, accelerator):
-        claim(folder, config)
+        require_resumable(folder, config)
         classes, split = read_split(config.data)
         require_classes(config.data.root, split)
         if config.model.speaker_norm:
@@ -360,7 +360,7 @@ class Run:
             "started_from": self.config.model.init, **self.origin,
             "finished": self.progress.finished, "epochs": self.progress.epoch, "best_epoch": self.progress.best_epoch,
             "best_validation_uar": self.progress.best_uar if self.validation else None}
-        write_whole(self.folder.facts_path, facts)
+        write_facts(self.folder.facts_path, facts)
 
     def _decoder(self) -> str | None:
         """What decodes the pictures, with its version; None without them."""

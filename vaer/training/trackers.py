@@ -7,7 +7,7 @@ from typing import Any
 
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker
 
-from vaer.claim import read_facts, write_text
+from vaer.atomic_files import read_facts, write_text
 from vaer.errors import UserError, log
 from vaer.runs.folder import RunFolder
 

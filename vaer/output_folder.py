@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from vaer.atomic_files import write_facts
 from vaer.errors import UserError
 
 
@@ -18,7 +19,8 @@ class Content(NamedTuple):
     """What is to be done after deleting it: render it anew."""
 
 
-def claim(path: Path, settings: dict[str, Any], content: Content, begun: dict[str, Any] | None = None) -> None:
+def open_output_folder(path: Path, settings: dict[str, Any], content: Content,
+                       begun: dict[str, Any] | None = None) -> None:
     """Make the folder of `path` and write `settings` there, with what `begun` says of work that only begins.
 
     What is there already stays. Raises UserError where that was made with other settings, or is something else.
@@ -38,33 +40,4 @@ def claim(path: Path, settings: dict[str, Any], content: Content, begun: dict[st
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise UserError(f"{root}: is there already and holds no {content.lacked}; choose a new or empty folder.")
     root.mkdir(parents=True, exist_ok=True)
-    write_whole(path, settings | (begun or {}))
-
-
-def read_facts(path: Path) -> dict[str, Any]:
-    """What `write_whole` wrote; nothing where there is no such file. Raises UserError where it cannot be read."""
-    if not path.is_file():
-        return {}
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path}: cannot be read ({error}); copy the folder again, or make it anew.") from error
-    if not isinstance(facts, dict):
-        raise UserError(f"{path}: cannot be read (no facts by name); copy the folder again, or make it anew.")
-    return facts
-
-
-def write_whole(path: Path, facts: dict[str, Any]) -> None:
-    """Write settings or facts as JSON, whole or not at all."""
-    write_text(path, json.dumps(facts, indent=2) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all: what was there stays where the disk is full."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    write_facts(path, settings | (begun or {}))
