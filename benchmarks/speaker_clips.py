@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from vaer.evaluation.metrics import score
 from vaer.evaluation.options import Options, settings_of
-from vaer.evaluation.predict import answer, draw_clips, look
+from vaer.evaluation.predict import draw_clips, forward_clips, probabilities_of
 from vaer.evaluation.run import open_clips, open_run
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
@@ -35,7 +35,8 @@ def main():
     parsed = parser.parse_args()
     options = Options(root=parsed.root, adapt_clips=NUMBERS[-1])  # a run that does not adapt is refused
     accelerator = Accelerator()
-    parts = [Seen(part, settings_of(part, options), accelerator, options) for part in RunFolder(parsed.run).folds()]
+    parts = [ForwardedClips(part, settings_of(part, options), accelerator, options)
+             for part in RunFolder(parsed.run).folds()]
     most = max(np.bincount(part.clips.speakers).max() for part in parts)
     rows = {str(number): [uar(parts, number, draw) for draw in (DRAWS if number else [0])]
             for number in NUMBERS if number < most} | {f"all ({most})": [uar(parts, most, 0)]}
@@ -54,7 +55,7 @@ def main():
     draw_curve(facts["uar_by_clips"])
 
 
-class Seen:
+class ForwardedClips:
     """What the network of a run made of its test clips."""
 
     def __init__(self, run, config, accelerator, options):
@@ -62,12 +63,12 @@ class Seen:
         self.facts = run.facts()
         self.network, tested = open_run(run, config, accelerator, options)
         self.clips, batches = open_clips(tested.split.test, tested.classes, str(run), config, accelerator, options)
-        self.seen = look(self.network, batches, accelerator)
+        self.seen = forward_clips(self.network, batches, accelerator)
 
     def answers(self, number, draw):
         chosen = draw_clips(self.clips.speakers, number, self.config.seed + draw)
-        return answer(self.network, self.seen, self.accelerator, num_clips=len(self.clips), views=self.clips.views,
-                      adapting=chosen)
+        return probabilities_of(self.network, self.seen, self.accelerator, num_clips=len(self.clips),
+                                views=self.clips.views, adapting=chosen)
 
 
 def uar(parts, number, draw):

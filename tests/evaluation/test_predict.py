@@ -65,7 +65,7 @@ def test_a_speaker_is_known_by_all_its_clips_whatever_the_batches_and_their_orde
         speakers = torch.tensor([0, 1, 1, 0, 1])
         sums = {name: norm.sums_of(output.embedded.vectors[name], speakers, torch.ones(5), 2)[speakers]
                 for name, norm in network.norms.items()}
-        expected = network.answer(output.embedded, sums).softmax(1)
+        expected = network.classify(output.embedded, sums).softmax(1)
     np.testing.assert_allclose(tables[0], expected, rtol=1e-4)
     assert np.abs(tables[0] - unknown.numpy()).max() > 1e-3
 

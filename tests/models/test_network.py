@@ -109,7 +109,7 @@ def test_one_branch_alone_answers_with_its_head():
 def test_what_was_embedded_is_answered_as_before(combination):
     network = tiny_network(**COMBINATIONS[combination]).eval()
     output = network(make_batch([0.5, 0.0, 0.0], video=[True, True, False]))
-    assert torch.equal(network.answer(output.embedded, {}), output.logits)
+    assert torch.equal(network.classify(output.embedded, {}), output.logits)
 
 
 @pytest.mark.parametrize("kind", sorted(set(FUSIONS) - {"mean"}))

@@ -41,7 +41,7 @@ def draw_clips(speakers: np.ndarray, number: int, seed: int) -> np.ndarray:
     return chosen
 
 
-class Seen(NamedTuple):
+class ForwardResult(NamedTuple):
     """What the network made of a batch, kept until all clips of its speakers have been seen."""
 
     ids: Tensor
@@ -67,25 +67,26 @@ def predict(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerat
             among: Sequence[int] | None = None, items: Sequence[Item] | None = None) -> Predictions:
     """Probabilities of `num_clips` clips, each of which comes `views` times in the batches of all processes together.
 
-    `modality` video or audio takes the other one away. A network with `speaker_norm` is told of each speaker what the
-    clips at hand tell without their labels: all of them, or those that `adapting` (clips,) bool names. `among` are the
+    `modality` video or audio takes the other one away. A network with `speaker_norm` adapts to each speaker by their
+    clips without labels: all at hand, or those that `adapting` (clips,) bool names. `among` are the
     places of the classes among which the network chooses, None all; labels count in those. An answer that is NaN or
     infinite, also that of a branch's own head, raises RunError with the clip's name in `items`.
     """
-    seen = look(network, batches, accelerator, modality)
-    return answer(network, seen, accelerator, num_clips=num_clips, views=views, adapting=adapting, among=among,
-                  items=items)
+    results = forward_clips(network, batches, accelerator, modality)
+    return probabilities_of(network, results, accelerator, num_clips=num_clips, views=views, adapting=adapting,
+                            among=among, items=items)
 
 
 @torch.inference_mode()
-def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, modality: str = "both") -> list[Seen]:
+def forward_clips(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator,
+                  modality: str = "both") -> list[ForwardResult]:
     """What the network makes of this process's batches; `modality` as in `predict`."""
     bare = accelerator.unwrap_model(network)
     bare.eval()
     # Without the wrapper of several processes, in which each forward waits for all: one may have fewer batches.
     for buffer in bare.buffers():
         buffer.copy_(broadcast(buffer))  # statistics of batch norms are those of the first process, which saves them
-    seen = []
+    results = []
     for batch in batches:
         if modality == "video":
             batch = batch._replace(has_audio=torch.zeros_like(batch.has_audio))
@@ -93,29 +94,30 @@ def look(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator,
             batch = batch._replace(has_video=torch.zeros_like(batch.has_video))
         output = bare(batch)
         heads = {} if bare.fusion is None else {"video": output.video_logits, "audio": output.audio_logits}
-        seen.append(Seen(batch.ids, batch.labels, batch.speakers, output.logits,
-                         output.embedded if bare.norms else None, heads,
-                         {"video": batch.has_video, "audio": batch.has_audio}, _odd(output)))
-    return seen
+        results.append(ForwardResult(batch.ids, batch.labels, batch.speakers, output.logits,
+                                     output.embedded if bare.norms else None, heads,
+                                     {"video": batch.has_video, "audio": batch.has_audio}, _odd(output)))
+    return results
 
 
 @torch.inference_mode()
-def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, num_clips: int, views: int,
-           adapting: np.ndarray | None = None, among: Sequence[int] | None = None,
-           items: Sequence[Item] | None = None) -> Predictions:
-    """The probabilities of what `look` has seen; the settings are those of `predict`."""
+def probabilities_of(network: nn.Module, results: list[ForwardResult], accelerator: Accelerator, *, num_clips: int,
+                     views: int, adapting: np.ndarray | None = None, among: Sequence[int] | None = None,
+                     items: Sequence[Item] | None = None) -> Predictions:
+    """The probabilities of what `forward_clips` has seen; the settings are those of `predict`."""
     bare = accelerator.unwrap_model(network)
     among = list(range(len(bare.classes)) if among is None else among)
     if bare.norms:
         weight = np.ones(num_clips) if adapting is None else adapting
-        known = _know(bare, seen, accelerator, torch.from_numpy(weight / views).to(accelerator.device))
-        seen = [_told(bare, part, {name: sums[part.speakers] for name, sums in known.items()}) for part in seen]
+        known = _speaker_sums(bare, results, accelerator, torch.from_numpy(weight / views).to(accelerator.device))
+        results = [_adapted(bare, part,
+                            {name: sums[part.speakers] for name, sums in known.items()}) for part in results]
     branches = [] if bare.fusion is None else bare.branches
     rows = [torch.cat([part.ids[:, None], part.labels[:, None], part.odd[:, None], _infinite(part.logits)[:, None],
                        *(part.present[name][:, None] for name in branches),
                        *(logits[:, among].float().softmax(1).double()
                          for logits in (part.logits, *(part.heads[name] for name in branches)))], dim=1)
-            for part in seen]
+            for part in results]
     width = 4 + len(branches) + len(among) * (1 + len(branches))
     mine = torch.cat([torch.zeros(0, width, dtype=torch.float64, device=accelerator.device), *rows])
     table = accelerator.gather(accelerator.pad_across_processes(mine, pad_index=-1)).cpu().numpy()
@@ -131,10 +133,10 @@ def answer(network: nn.Module, seen: list[Seen], accelerator: Accelerator, *, nu
                                        for name, head in zip(branches, heads, strict=True)})
 
 
-def _told(network: nn.Module, part: Seen, sums: dict[str, Tensor]) -> Seen:
+def _adapted(network: nn.Module, part: ForwardResult, sums: dict[str, Tensor]) -> ForwardResult:
     """The same clips, answered with `sums` of what is known of their speakers."""
-    alone = network.answer_alone(part.embedded, sums)
-    return part._replace(logits=network.answer(part.embedded, sums), heads=alone)
+    alone = network.classify_unimodal(part.embedded, sums)
+    return part._replace(logits=network.classify(part.embedded, sums), heads=alone)
 
 
 def _infinite(logits: Tensor) -> Tensor:
@@ -164,18 +166,19 @@ def _require_finite(network: nn.Module, table: np.ndarray, items: Sequence[Item]
     raise RunError(f"The network answers NaN or infinity to {clips}, first to {first}; {cause}.")
 
 
-def _know(network: nn.Module, seen: list[Seen], accelerator: Accelerator, weight: Tensor) -> dict[str, Tensor]:
+def _speaker_sums(network: nn.Module, results: list[ForwardResult], accelerator: Accelerator,
+                  weight: Tensor) -> dict[str, Tensor]:
     """Sums over the clips of each speaker from all processes, by the names of the embeddings.
 
     `weight` (clips,) is what a view of a clip counts.
     """
     last = torch.stack([torch.zeros((), dtype=torch.int64, device=weight.device),
-                        *(part.speakers.max() for part in seen)]).max()
+                        *(part.speakers.max() for part in results)]).max()
     num_speakers = int(accelerator.gather(last[None]).max()) + 1
     known = {}
     for name, norm in network.norms.items():
         sums = norm.population.new_zeros(num_speakers, len(norm.population))
-        for part in seen:
+        for part in results:
             sums += norm.sums_of(part.embedded.vectors[name], part.speakers,
                                  part.embedded.present[name] * weight[part.ids], num_speakers)
         known[name] = accelerator.reduce(sums, reduction="sum")

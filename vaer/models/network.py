@@ -88,8 +88,8 @@ class VAER(nn.Module, PyTorchModelHubMixin):
     def forward(self, batch: Batch, *, attention: bool = False) -> Output:
         """Logits and embeddings of a batch; rows without any modality get an answer from zeros.
 
-        With `speaker_norm` the answer in evaluation knows nothing of the speakers; `answer` can be told. `attention` is
-        kept where it is asked for and the fusion keeps time.
+        With `speaker_norm` the logits in evaluation know nothing of the speakers; `classify` takes sums of theirs.
+        `attention` is kept where it is asked for and the fusion keeps time.
         """
         streams, logits, embedded = {}, {}, Embedded({}, {})
         for name, inputs, given in (("video", (batch.frames, batch.frame_times), batch.has_video),
@@ -111,16 +111,16 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         return Output(self._joined(normed, logits, embedded.present), logits.get("video"), logits.get("audio"),
                       embedding, pooled.get("video"), pooled.get("audio"), weights, embedded)
 
-    def answer(self, embedded: Embedded, sums: dict[str, Tensor]) -> Tensor:
+    def classify(self, embedded: Embedded, sums: dict[str, Tensor]) -> Tensor:
         """The logits (batch, classes) of what `forward` embedded; `sums` by name as in `SpeakerNorm.by`."""
-        vectors, logits = self._told(embedded, sums)
+        vectors, logits = self._adapted(embedded, sums)
         return self._joined(vectors.get("fused"), logits, embedded.present)
 
-    def answer_alone(self, embedded: Embedded, sums: dict[str, Tensor]) -> dict[str, Tensor]:
-        """As `answer`, what each branch says by its own head."""
-        return self._told(embedded, sums)[1]
+    def classify_unimodal(self, embedded: Embedded, sums: dict[str, Tensor]) -> dict[str, Tensor]:
+        """As `classify`, what each branch says by its own head."""
+        return self._adapted(embedded, sums)[1]
 
-    def _told(self, embedded: Embedded, sums: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    def _adapted(self, embedded: Embedded, sums: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         vectors = {name: self.norms[name].by(vector, sums[name]) if name in self.norms else vector
                    for name, vector in embedded.vectors.items()}
         return vectors, {name: self._head(name)(vectors[name], embedded.present[name]) for name in self.branches}
@@ -129,7 +129,7 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         if self.fusion is None:
             return logits[self.branches[0]]
         heads, there = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, present))
-        joined = self.fusion.answer(fused, heads, there)
+        joined = self.fusion.classify(fused, heads, there)
         return joined + heads.sum(1) if self.add_heads else joined  # heads of absent modalities say zeros
 
     def _normed(self, name: str, embedded: Embedded, speakers: Tensor) -> Tensor:

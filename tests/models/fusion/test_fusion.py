@@ -18,7 +18,7 @@ def answer(fusion, *tokens, classes=3):
     """Logits where both heads answer at random to what is present."""
     present = torch.stack([part.mask.any(1) for part in tokens], dim=1)  # (batch, 2)
     heads = torch.randn(len(present), 2, classes, generator=torch.Generator().manual_seed(1)) * present[:, :, None]
-    return fusion.answer(fusion(*map(stream, tokens)).embedding, heads, present)
+    return fusion.classify(fusion(*map(stream, tokens)).embedding, heads, present)
 
 
 def build(kind):
@@ -53,11 +53,11 @@ def test_a_clip_does_not_know_its_neighbours(kind):
     video, audio = absent(video, row=1), absent(audio, row=2)
     present = torch.stack([video.mask.any(1), audio.mask.any(1)], dim=1)
     heads = torch.randn(3, 2, 3) * present[:, :, None]
-    together = fusion.answer(fusion(stream(video), stream(audio)).embedding, heads, present)
+    together = fusion.classify(fusion(stream(video), stream(audio)).embedding, heads, present)
     assert torch.isfinite(together).all()
     for row in range(3):
         alone = [stream(type(tokens)(*(part[row:row + 1] for part in tokens))) for tokens in (video, audio)]
-        logits = fusion.answer(fusion(*alone).embedding, heads[row:row + 1], present[row:row + 1])
+        logits = fusion.classify(fusion(*alone).embedding, heads[row:row + 1], present[row:row + 1])
         torch.testing.assert_close(logits[0], together[row])
 
 

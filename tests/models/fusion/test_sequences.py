@@ -24,7 +24,7 @@ def test_tokens_enter_one_space_and_leave_as_one_vector():
     hidden = fusion.pool(pair)
     assert hidden.shape == (2, fusion.out_dim)
     assert torch.isfinite(hidden).all()
-    assert fusion.answer(hidden, None, None).shape == (2, 3)
+    assert fusion.classify(hidden, None, None).shape == (2, 3)
 
 
 def test_without_layers_there_is_no_fusion():

@@ -21,7 +21,7 @@ class Fusion(Protocol):
         """
         ...
 
-    def answer(self, embedding: Tensor | None, logits: Tensor, present: Tensor) -> Tensor:
+    def classify(self, embedding: Tensor | None, logits: Tensor, present: Tensor) -> Tensor:
         """Logits (batch, classes) from the embedding, or from the heads' `logits` (batch, 2, classes), video first.
 
         `present` (batch, 2) bool says which of them a clip has; the logits of others are zeros.

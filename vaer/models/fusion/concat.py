@@ -24,6 +24,6 @@ class ConcatFusion(nn.Module):
                   for norm, stream in zip(self.norms, (video, audio), strict=True)]
         return Fused(self.hidden(torch.cat(pooled, dim=1)))
 
-    def answer(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
+    def classify(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
         """The classifier's logits."""
         return self.classifier(self.dropout(embedding))

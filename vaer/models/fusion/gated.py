@@ -37,6 +37,6 @@ class GatedFusion(nn.Module):
         return Fused(sum(weight * side(part).tanh()
                          for weight, side, part in zip(weights, self.sides, pooled, strict=True)))
 
-    def answer(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
+    def classify(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
         """The classifier's logits."""
         return self.classifier(self.dropout(embedding))

@@ -18,6 +18,6 @@ class MeanFusion(nn.Module):
         """No embedding of its own."""
         return Fused()
 
-    def answer(self, embedding: None, logits: Tensor, present: Tensor) -> Tensor:
+    def classify(self, embedding: None, logits: Tensor, present: Tensor) -> Tensor:
         """The mean logits."""
         return (logits * present.unsqueeze(2)).sum(1) / present.sum(1, keepdim=True).clamp(min=1)

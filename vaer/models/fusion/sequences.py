@@ -36,6 +36,6 @@ class SequenceFusion(nn.Module):
         return self.hidden(torch.cat([masked_statistics(tokens._replace(values=norm(tokens.values)))
                                       for norm, tokens in zip(self.norms, pair, strict=True)], dim=1))
 
-    def answer(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
+    def classify(self, embedding: Tensor, logits: Tensor, present: Tensor) -> Tensor:
         """The classifier's logits."""
         return self.classifier(self.dropout(embedding))
