@@ -115,7 +115,7 @@ def test_elsewhere(fold, folder, emodb):
     cross_path(fold).write_text(json.dumps(kept, indent=1) + "\n")
 
 
-class Answers(NamedTuple):
+class PredictionTable(NamedTuple):
     """The pooled answers of the folds of a row that are there."""
 
     table: pd.DataFrame
@@ -148,27 +148,27 @@ def read(name, suffix="", folds=FOLDS):
     tables = [pd.read_csv(RESULTS / name / f"fold{fold}{suffix}.csv", dtype={"speaker": str}).assign(fold=fold)
               for fold in there]
     facts = [json.loads((RESULTS / name / f"fold{fold}.json").read_text()) | {"fold": fold} for fold in there]
-    return Answers(pd.concat(tables, ignore_index=True), facts)
+    return PredictionTable(pd.concat(tables, ignore_index=True), facts)
 
 
 def write_page():
     """The tables of docs/results.md, between its marks, and the picture, from the folds that are there."""
-    answers = {name: row for name in ROWS if (row := read(name)) is not None}
+    predicted = {name: row for name in ROWS if (row := read(name)) is not None}
     text = PAGE.read_text(encoding="utf-8")
-    for mark, lines in (("rows", row_lines(answers)), ("differences", difference_lines(answers)),
-                        ("hours", hour_lines(answers))):
+    for mark, lines in (("rows", row_lines(predicted)), ("differences", difference_lines(predicted)),
+                        ("hours", hour_lines(predicted))):
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
         before, rest = text.split(begin)
         text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
     PAGE.write_text(text, encoding="utf-8")
-    if answers:
-        draw(answers)
+    if predicted:
+        draw(predicted)
 
 
-def row_lines(answers):
+def row_lines(predicted):
     lines = ["| row | folds | clips | UAR [95 % over speakers] | WAR | UAR of each fold | minutes of training a fold |",
              "|---|---|---|---|---|---|---|"]
-    for name, row in answers.items():
+    for name, row in predicted.items():
         metrics = score(row.probabilities, row.labels)
         minutes = [facts["epochs"] * facts["epoch_s"] / 60 for facts in row.facts]
         lines.append(f"| {ROWS[name]} | {folds_told(row)} | {metrics.clips} | {told(row)} | {metrics.war:.3f} | "
@@ -187,8 +187,8 @@ def row_lines(answers):
     return lines
 
 
-def hour_lines(answers):
-    seconds = [facts["epochs"] * facts["epoch_s"] for row in answers.values() for facts in row.facts]
+def hour_lines(predicted):
+    seconds = [facts["epochs"] * facts["epoch_s"] for row in predicted.values() for facts in row.facts]
     return [f"The {len(seconds)} folds of the table trained for {sum(seconds) / 3600:.1f} hours together (the sum of "
             "their epochs), on two cores shared", "with other work."]
 
@@ -211,12 +211,12 @@ def told(row):
     return f"{score(row.probabilities, row.labels).uar:.3f}{span}"
 
 
-def difference_lines(answers):
+def difference_lines(predicted):
     """What one answer is above another, on the folds that both have."""
     lines = ["| compared | folds | difference in UAR [95 % over speakers, paired] |", "|---|---|---|"]
     for about, first, other in DIFFERENCES:
         parts = [part.partition("@")[::2] for part in (*first, *other)]
-        if not all(name in answers for name, _ in parts):
+        if not all(name in predicted for name, _ in parts):
             continue
         folds = [fold for fold in FOLDS if all((RESULTS / name / f"fold{fold}.json").is_file() for name, _ in parts)]
         if folds:
@@ -245,28 +245,28 @@ def aligned(parts, folds):
     product, first = 1.0, None
     for part in parts:
         name, _, modality = part.partition("@")
-        answers = read(name, f"_{modality}" if modality else "", folds)
-        order = np.argsort(answers.table["take"].to_numpy())
-        takes = answers.table["take"].to_numpy()[order].tolist()
+        predicted = read(name, f"_{modality}" if modality else "", folds)
+        order = np.argsort(predicted.table["take"].to_numpy())
+        takes = predicted.table["take"].to_numpy()[order].tolist()
         assert first is None or takes == first, f"{part} and {parts[0]} have other takes"
         first = takes
-        product = product * answers.calibrated(f"_{modality}" if modality else "")[order]
-    return Product(product, answers.labels[order], answers.speakers[order])
+        product = product * predicted.calibrated(f"_{modality}" if modality else "")[order]
+    return Product(product, predicted.labels[order], predicted.speakers[order])
 
 
-def draw(answers):
+def draw(predicted):
     """Bars of the UAR with its interval, a row each."""
-    figure = Figure(figsize=(8, 1 + 0.6 * len(answers)), layout="constrained")
+    figure = Figure(figsize=(8, 1 + 0.6 * len(predicted)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    for place, row in enumerate(answers.values()):
+    for place, row in enumerate(predicted.values()):
         uar = score(row.probabilities, row.labels).uar
         spans = speaker_intervals(row.probabilities.argmax(axis=1), row.labels, row.speakers, len(CLASSES))
         error = None if spans is None else [[uar - spans["uar"].low], [spans["uar"].high - uar]]
         axes.barh(place, uar, xerr=error, color="#3b6ea5", ecolor="#333333", capsize=3)
         axes.text(0.01, place, f"{uar:.3f}", va="center", color="white", fontsize="small")
-    axes.set_yticks(range(len(answers)),
-                    [f"{fill(ROWS[name], 40)}\n(folds {folds_told(row)})" for name, row in answers.items()],
+    axes.set_yticks(range(len(predicted)),
+                    [f"{fill(ROWS[name], 40)}\n(folds {folds_told(row)})" for name, row in predicted.items()],
                     fontsize="small")
     axes.invert_yaxis()
     axes.axvline(1 / len(CLASSES), color="#999999", linestyle=":", label="chance")

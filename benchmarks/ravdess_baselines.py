@@ -44,12 +44,12 @@ def main():
     features |= {f"{name}, logistic regression": {take: units[take][:count] for take in items}
                  for name, count in (("17 action-unit intensities", 17), ("34 action-unit values", 34))}
     features |= {f"{name}, per speaker": per_speaker(values, items) for name, values in features.items()}
-    answers = {name: answer(values, splits, classes) for name, values in features.items()}
+    predicted = {name: answer(values, splits, classes) for name, values in features.items()}
     for suffix in ("", ", per speaker"):
-        answers[f"34 values x MFCC, product{suffix}"] = {
-            take: probabilities * answers[f"MFCC statistics, SVM{suffix}"][take]
-            for take, probabilities in answers[f"34 action-unit values, logistic regression{suffix}"].items()}
-    rows = {name: facts(found, items, classes) for name, found in answers.items()}
+        predicted[f"34 values x MFCC, product{suffix}"] = {
+            take: probabilities * predicted[f"MFCC statistics, SVM{suffix}"][take]
+            for take, probabilities in predicted[f"34 action-unit values, logistic regression{suffix}"].items()}
+    rows = {name: facts(found, items, classes) for name, found in predicted.items()}
     machine = machine_facts()
     RESULT.write_text(json.dumps({"rows": rows, "protocol": "ravdess_dev5", "git_commit": machine["git_commit"],
                                   "versions": machine["versions"], "machine": machine["machine"],

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vaer.config import DataConfig
-from vaer.data.corpora import read_corpus, remark
+from vaer.data.corpora import provenance_note, read_corpus
 from vaer.media.media import read_frames
 from vaer.media.probe import probe
 
@@ -24,7 +24,7 @@ def main():
     classes, items, _ = read_corpus(DataConfig(root=root, protocol="all_train"))
     figure = Figure(figsize=(1.3 * len(classes), 1.4 * len(ACTORS) + 0.5), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(f"{remark(root)}: the middle of a take, first statement", fontsize="medium")
+    figure.suptitle(f"{provenance_note(root)}: the middle of a take, first statement", fontsize="medium")
     for row, actor in zip(figure.subplots(len(ACTORS), len(classes)), ACTORS, strict=True):
         for axes, emotion in zip(row, classes, strict=True):
             wanted = {"statement": "Kids are talking by the door", "repetition": "1",

@@ -65,16 +65,16 @@ class ForwardedClips:
         self.clips, batches = open_clips(tested.split.test, tested.classes, str(run), config, accelerator, options)
         self.seen = forward_clips(self.network, batches, accelerator)
 
-    def answers(self, number, draw):
+    def predicted(self, number, draw):
         chosen = draw_clips(self.clips.speakers, number, self.config.seed + draw)
         return probabilities_of(self.network, self.seen, self.accelerator, num_clips=len(self.clips),
                                 views=self.clips.views, adapting=chosen)
 
 
 def uar(parts, number, draw):
-    answers = [part.answers(number, draw) for part in parts]
-    return score(np.concatenate([one.probabilities for one in answers]),
-                 np.concatenate([one.labels for one in answers])).uar
+    predicted = [part.predicted(number, draw) for part in parts]
+    return score(np.concatenate([one.probabilities for one in predicted]),
+                 np.concatenate([one.labels for one in predicted])).uar
 
 
 def draw_curve(rows):

@@ -26,7 +26,7 @@ from vaer.config import (
     VideoConfig,
     resolve,
 )
-from vaer.evaluation.scored import Answers, Scored, facts_of
+from vaer.evaluation.scored import PredictionTable, Scored, facts_of
 from vaer.inference.summary import mean_of, tracks_of
 from vaer.media.readers import READERS, is_usable
 from vaer.models.network import VAER, network_settings
@@ -368,16 +368,16 @@ def make_scored(folder: Path | str = "runs/a", *, speakers: int = 2, clips: int 
     rng = np.random.default_rng(seed)
     classes = ("a", "b", "c")
     labels = np.arange(speakers * clips) % 3
-    answers = np.where(rng.uniform(size=len(labels)) < right, labels, (labels + 1) % 3)
+    predicted = np.where(rng.uniform(size=len(labels)) < right, labels, (labels + 1) % 3)
     table = pd.DataFrame({
         "id": [f"{fold}-{number}" for number in range(len(labels))],
         "take": [f"{fold}-{number // 3}" for number in range(len(labels))], "path": "x.wav", "fold": str(fold),
         "speaker": [f"{fold}{number // clips}" for number in range(len(labels))],
-        "label": np.array(classes)[labels], "prediction": np.array(classes)[answers]})
-    table = table.join(pd.DataFrame(0.1 + 0.7 * np.eye(3)[answers], columns=list(classes)))
+        "label": np.array(classes)[labels], "prediction": np.array(classes)[predicted]})
+    table = table.join(pd.DataFrame(0.1 + 0.7 * np.eye(3)[predicted], columns=list(classes)))
     setting = {"protocol": "p", "fold": fold, "modality": "both", "seed": seed, "split": "told", "leaks": [],
                "warnings": [], "speaker_norm": False, "adapt_clips": None, "remark": ""} | setting
-    made = Answers(table, classes, setting, {str(fold): temperature})
+    made = PredictionTable(table, classes, setting, {str(fold): temperature})
     return Scored(Path(folder), made, facts_of(made))
 
 
@@ -386,7 +386,7 @@ def leave_scored(scored: Scored, suffix: str = "", settings: dict | None = None)
     folder = RunFolder(scored.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.metrics_path(suffix).write_text(json.dumps(scored.facts))
-    scored.answers.table.to_csv(folder.predictions_path(suffix), index=False)
+    scored.predicted.table.to_csv(folder.predictions_path(suffix), index=False)
     if settings is not None:
         folder.config_path.write_text(json.dumps(settings))  # JSON is YAML
     return folder.path

@@ -27,7 +27,7 @@ MAY_IMPORT = {  # room: those under it, beside the modules of BASE
     "inference": {"media", "data", "models", "runs", "prepare", "evaluation", "renderings"},
 }
 """`data`, `models` and `evaluation` do not import one another."""
-MEETING = {"vaer.evaluation.options": {"data"}, "vaer.evaluation.tested": {"data", "weights"},
+MEETING = {"vaer.evaluation.options": {"data"}, "vaer.evaluation.evaluation_set": {"data", "weights"},
            "vaer.evaluation.run": {"data", "models"}}
 """Modules in which rooms meet, and those that they may import beside their own room's."""
 UPWARD = {"vaer.config": {"vaer.data.corpora", "vaer.data.corpora.settings"}}  # what one corpus alone is asked it says

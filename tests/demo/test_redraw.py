@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vaer.config import DataConfig
-from vaer.data.corpora import read_corpus, remark
+from vaer.data.corpora import provenance_note, read_corpus
 from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
 from vaer.demo.redraw import COLUMNS, GAIN, PRESENCE, Take, loudness, pictures, read_units, redraw, unfold
@@ -65,13 +65,14 @@ def test_the_ravdess_corpus_reads_what_was_drawn(drawn):
 def test_splits_of_redrawn_takes_say_what_they_are(drawn):
     _, split = read_split(DataConfig(root=str(drawn), protocol="all_train"))
     assert split.verdict.startswith("redrawn faces, recorded voices; ")
-    assert remark(str(drawn / "Actor_03")) == remark(str(drawn / "table.csv")) == "redrawn faces, recorded voices"
+    for inside in ("Actor_03", "table.csv"):
+        assert provenance_note(str(drawn / inside)) == "redrawn faces, recorded voices"
 
 
 def test_a_damaged_remark_is_an_error_of_one_sentence(drawn, tmp_path):
     (tmp_path / "redrawn.json").write_text("[]")
     with pytest.raises(UserError, match=r"redrawn\.json: cannot be read as the settings of redrawn takes"):
-        remark(str(tmp_path))
+        provenance_note(str(tmp_path))
 
 
 def test_the_sound_is_the_recorded_one_sample_for_sample(source, drawn):

@@ -12,14 +12,14 @@ from vaer.evaluation.intervals import speaker_intervals
 def row(name, seed, **attributes):
     scored = make_scored(name, speakers=8, right=0.6, seed=seed)
     for attribute, values in attributes.items():
-        scored.answers.table[attribute] = np.resize(values, 48)
+        scored.predicted.table[attribute] = np.resize(values, 48)
     return Row(name, [scored])
 
 
 def test_the_scores_of_each_value_are_those_of_its_clips():
     found = score_by([row("a", 0, intensity=["2", "10"]), row("b", 1, intensity=["2", "10"])], "intensity")
     assert [(one.name, one.value) for one in found] == [("a", "2"), ("a", "10"), ("b", "2"), ("b", "10")]
-    table = row("b", 1, intensity=["2", "10"]).parts[0].answers.table
+    table = row("b", 1, intensity=["2", "10"]).parts[0].predicted.table
     own = table[table["intensity"] == "10"]
     assert (found[3].clips, found[3].speakers, found[3].classes) == (24, 8, 3)
     names = own["label"], own["prediction"]
@@ -32,7 +32,7 @@ def test_the_scores_of_each_value_are_those_of_its_clips():
 
 def test_classes_that_a_value_lacks_do_not_count():
     found = score_by([row("a", 0)], "label")  # of each label's own clips UAR is its recall
-    table = row("a", 0).parts[0].answers.table
+    table = row("a", 0).parts[0].predicted.table
     for one in found:
         own = table[table["label"] == one.value]
         assert one.classes == 1

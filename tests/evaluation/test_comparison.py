@@ -20,11 +20,11 @@ def test_every_score_is_that_of_scikit_learn():
     rows = [row("a", 0.5, seeds=(0, 1, 2), folds=(0, 1)), row("b", 0.9, seeds=(3,), folds=(0, 1))]
     for given, found in zip(rows, compare_rows(rows), strict=True):
         for seed, name in enumerate(found.seeds):
-            parts = [part.answers.table for part in given.parts if str(part.facts["seed"]) == name]
-            labels, answers = (np.concatenate([part[column] for part in parts]) for column in ("label", "prediction"))
-            assert found.by_seed["uar"][seed] == pytest.approx(recall_score(labels, answers, average="macro"))
-            assert found.by_seed["war"][seed] == pytest.approx(accuracy_score(labels, answers))
-            assert found.by_seed["macro_f1"][seed] == pytest.approx(f1_score(labels, answers, average="macro"))
+            parts = [part.predicted.table for part in given.parts if str(part.facts["seed"]) == name]
+            labels, predicted = (np.concatenate([part[column] for part in parts]) for column in ("label", "prediction"))
+            assert found.by_seed["uar"][seed] == pytest.approx(recall_score(labels, predicted, average="macro"))
+            assert found.by_seed["war"][seed] == pytest.approx(accuracy_score(labels, predicted))
+            assert found.by_seed["macro_f1"][seed] == pytest.approx(f1_score(labels, predicted, average="macro"))
         for name, score in found.scores.items():
             assert score.value == pytest.approx(np.mean(found.by_seed[name]))
             assert score.interval.low < score.value < score.interval.high
@@ -35,7 +35,7 @@ def test_every_score_is_that_of_scikit_learn():
 def test_intervals_and_p_are_those_of_a_bootstrap_by_scipy():
     rows = [row("a", 0.5), row("b", 0.62, seeds=(1,))]
     first, other = compare_rows(rows)
-    tables = [given.parts[0].answers.table for given in rows]
+    tables = [given.parts[0].predicted.table for given in rows]
     # Of each speaker and class: clips, and how many of them each row has right.
     groups = [table.assign(right=table["label"] == table["prediction"]).groupby(["speaker", "label"])["right"]
               for table in tables]
@@ -77,7 +77,7 @@ def test_clips_in_another_order_are_the_same_clips():
     rows = [row("a", 0.5, seeds=(0, 1)), row("b", 0.8, seeds=(0, 1))]
     expected = compare_rows(rows)
     for part in (rows[0].parts[1], rows[1].parts[0]):
-        part.answers.table[:] = part.answers.table.sort_values("prediction").to_numpy()
+        part.predicted.table[:] = part.predicted.table.sort_values("prediction").to_numpy()
     assert compare_rows(rows) == expected
 
 
@@ -86,21 +86,21 @@ def test_rows_of_other_clips_keep_their_scores_and_say_why_there_is_no_differenc
     assert other.difference is None
     assert other.p_corrected is None
     assert other.scores["uar"].interval is not None
-    assert "not compared with the first row: other clips (72 and 72, of which 0 are the same)" in other.marks
-    assert "protocol q, not p as in the first row" in third.marks
+    assert "not compared with the first row: other clips (72 and 72, of which 0 are the same)" in other.caveats
+    assert "protocol q, not p as in the first row" in third.caveats
     assert third.difference.p == third.p_corrected
 
 
 def test_a_row_that_failed_stays():
     found = compare_rows([row("a", 0.5), Row("b", [], "ended with status 1"), row("c", 0.6)])
     assert [one.name for one in found] == ["a", "b", "c"]
-    assert found[1].marks == ["failed: ended with status 1"]
+    assert found[1].caveats == ["failed: ended with status 1"]
     assert (found[1].scores, found[1].difference, found[1].p_corrected) == ({}, None, None)
     assert found[2].difference is not None
     failed, other = compare_rows([Row("b", [], "x"), row("c", 0.6)])
-    assert failed.marks == ["failed: x"]
+    assert failed.caveats == ["failed: x"]
     assert other.difference is None
-    assert "the first row has no answers, so no difference" in other.marks
+    assert "the first row has no answers, so no difference" in other.caveats
     assert compare_rows([]) == []
 
 
@@ -108,14 +108,14 @@ def test_few_or_unknown_speakers_have_differences_without_intervals():
     few = [Row(name, [make_scored(name, speakers=7, seed=seed)]) for seed, name in enumerate("ab")]
     unknown = [row("a", 0.5), row("b", 0.7, seeds=(1,))]
     for given in unknown:
-        given.parts[0].answers.table["speaker"] = ""
+        given.parts[0].predicted.table["speaker"] = ""
     for rows, speakers in ((few, 7), (unknown, 0)):
         first, other = compare_rows(rows)
         assert first.speakers == speakers
         assert first.scores["uar"].interval is None
         assert (other.difference.interval, other.difference.p, other.p_corrected) == (None, None, None)
         assert other.difference.value == pytest.approx(other.scores["uar"].value - first.scores["uar"].value)
-        assert first.marks[-1].startswith("no interval: ")
+        assert first.caveats[-1].startswith("no interval: ")
 
 
 @pytest.mark.parametrize(("parts", "message"), [

@@ -9,7 +9,7 @@ from vaer.evaluation.mistakes import mistakes_of, mistakes_of_seeds
 def scored(rows, name="runs/a", **setting):
     """Answers to four clips a, b, c, a with these probabilities."""
     made = make_scored(name, speakers=1, clips=4, **setting)
-    table = made.answers.table
+    table = made.predicted.table
     table[["a", "b", "c"]] = np.array(rows)
     table["prediction"] = np.array(["a", "b", "c"])[np.argmax(rows, axis=1)]
     table["path"] = [f"{number}.mp4" for number in range(4)]
@@ -21,7 +21,7 @@ FIRST = [(0.2, 0.7, 0.1), (0.1, 0.8, 0.1), (0.9, 0.05, 0.05), (0.3, 0.3, 0.4)]  
 
 
 def test_the_surest_wrong_answer_stands_first():
-    found = mistakes_of(scored(FIRST).answers)
+    found = mistakes_of(scored(FIRST).predicted)
     assert list(found)[:4] == ["path", "label", "prediction", "probability"]
     assert found[["path", "label", "prediction"]].to_numpy().tolist() == [
         ["2.mp4", "c", "a"], ["0.mp4", "a", "b"], ["3.mp4", "a", "c"]]
@@ -31,7 +31,7 @@ def test_the_surest_wrong_answer_stands_first():
 
 
 def test_nothing_wrong_leaves_the_columns():
-    found = mistakes_of(scored(np.eye(3)[[0, 1, 2, 0]]).answers)
+    found = mistakes_of(scored(np.eye(3)[[0, 1, 2, 0]]).predicted)
     assert len(found) == 0
     assert list(found)[:4] == ["path", "label", "prediction", "probability"]
 

@@ -16,15 +16,15 @@ def two(**setting):
 
 def test_calibrated_posteriors_are_multiplied_clip_by_clip():
     face, voice = two()
-    shuffled = dataclasses.replace(voice.answers, table=voice.answers.table.iloc[::-1].reset_index(drop=True))
-    found = product([face, voice._replace(answers=shuffled)], ["face", "voice"])
-    order = np.argsort(face.answers.table["id"].to_numpy(dtype=str))
-    by_hand = (scale(face.answers.probabilities, 2.0) * scale(voice.answers.probabilities, 0.5))[order]
+    shuffled = dataclasses.replace(voice.predicted, table=voice.predicted.table.iloc[::-1].reset_index(drop=True))
+    found = product([face, voice._replace(predicted=shuffled)], ["face", "voice"])
+    order = np.argsort(face.predicted.table["id"].to_numpy(dtype=str))
+    by_hand = (scale(face.predicted.probabilities, 2.0) * scale(voice.predicted.probabilities, 0.5))[order]
     by_hand /= by_hand.sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(found.answers.probabilities, by_hand)
-    assert (found.answers.predictions == by_hand.argmax(axis=1)).all()
-    assert found.answers.table["id"].tolist() == sorted(face.answers.table["id"])
-    assert (found.answers.labels == face.answers.labels[order]).all()
+    np.testing.assert_allclose(found.predicted.probabilities, by_hand)
+    assert (found.predicted.predictions == by_hand.argmax(axis=1)).all()
+    assert found.predicted.table["id"].tolist() == sorted(face.predicted.table["id"])
+    assert (found.predicted.labels == face.predicted.labels[order]).all()
     assert found.facts["product_of"] == ["face", "voice"]
     assert found.facts["modality"] == "product"
     assert found.facts["seed"] == 1
@@ -34,18 +34,18 @@ def test_calibrated_posteriors_are_multiplied_clip_by_clip():
 def test_two_classes_on_paper():
     face, voice = make_scored("face"), make_scored("voice")
     for scored, row in ((face, (0.5, 0.3, 0.2)), (voice, (0.1, 0.6, 0.3))):
-        scored.answers.table[["a", "b", "c"]] = row
+        scored.predicted.table[["a", "b", "c"]] = row
     found = product([face, voice], ["face", "voice"])
     # 0.05, 0.18, 0.06: sum 0.29
-    np.testing.assert_allclose(found.answers.probabilities[0], (5 / 29, 18 / 29, 6 / 29))
-    assert set(found.answers.table["prediction"]) == {"b"}
+    np.testing.assert_allclose(found.predicted.probabilities[0], (5 / 29, 18 / 29, 6 / 29))
+    assert set(found.predicted.table["prediction"]) == {"b"}
 
 
 def test_probabilities_of_zero_stay_finite():
     face, voice = make_scored("face"), make_scored("voice")
-    face.answers.table[["a", "b", "c"]] = (1.0, 0.0, 0.0)
-    voice.answers.table[["a", "b", "c"]] = (0.0, 1.0, 0.0)
-    assert np.isfinite(product([face, voice], ["face", "voice"]).answers.probabilities).all()
+    face.predicted.table[["a", "b", "c"]] = (1.0, 0.0, 0.0)
+    voice.predicted.table[["a", "b", "c"]] = (0.0, 1.0, 0.0)
+    assert np.isfinite(product([face, voice], ["face", "voice"]).predicted.probabilities).all()
 
 
 def test_what_the_parts_warn_of_is_kept():

@@ -5,7 +5,7 @@ from makers import make_scored
 from matplotlib.axes import Axes
 
 from vaer.evaluation.report import show, write
-from vaer.evaluation.scored import Answers, Scored, facts_of, pool
+from vaer.evaluation.scored import PredictionTable, Scored, facts_of, pool
 
 
 def test_files_carry_the_suffix_and_come_back(tmp_path):
@@ -13,7 +13,7 @@ def test_files_carry_the_suffix_and_come_back(tmp_path):
     write(scored, "_audio")
     assert json.loads((tmp_path / "run" / "metrics_audio.json").read_text()) == scored.facts
     table = pd.read_csv(tmp_path / "run" / "predictions_audio.csv", dtype={"fold": str, "speaker": str})
-    pd.testing.assert_frame_equal(table, scored.answers.table)
+    pd.testing.assert_frame_equal(table, scored.predicted.table)
     for name in ("confusion_audio.png", "speakers_audio.png"):
         assert (tmp_path / "run" / name).read_bytes().startswith(b"\x89PNG")
 
@@ -87,9 +87,9 @@ def test_what_was_drawn_stands_in_the_table_and_in_the_pictures(capsys, tmp_path
 
 
 def test_unknown_speakers_are_said(capsys, tmp_path):
-    known = make_scored(tmp_path / "run").answers
-    answers = Answers(known.table.assign(speaker=""), known.classes, known.setting, known.temperatures)
-    scored = Scored(tmp_path / "run", answers, facts_of(answers))
+    known = make_scored(tmp_path / "run").predicted
+    predicted = PredictionTable(known.table.assign(speaker=""), known.classes, known.setting, known.temperatures)
+    scored = Scored(tmp_path / "run", predicted, facts_of(predicted))
     show([[scored]])
     shown = capsys.readouterr().out
     assert "no interval: speakers unknown" in shown

@@ -90,10 +90,10 @@ def test_a_product_is_of_a_networks_modalities_or_of_networks_of_their_own(tmp_p
     assert two.parts[0].facts["product_of"] == [run, voice]
     assert mixed.parts[0].facts["product_of"] == [f"{run}:video", voice]
     assert (own.name, two.name) == (f"{run}:product", "x")
-    once = make_scored(speakers=8, seed=1).answers
+    once = make_scored(speakers=8, seed=1).predicted
     by_hand = scale(once.probabilities, 2.0) ** 2
     order = np.argsort(once.table["id"].to_numpy(dtype=str))
-    np.testing.assert_allclose(own.parts[0].answers.probabilities,
+    np.testing.assert_allclose(own.parts[0].predicted.probabilities,
                                (by_hand / by_hand.sum(axis=1, keepdims=True))[order])
     with pytest.raises(UserError, match=rf"predictions_video\.csv: is not there .* `vaer evaluate {voice} --modality"):
         read_rows([f"{voice}:product"])

@@ -8,28 +8,29 @@ from makers import leave_scored, make_item, make_scored
 from vaer.errors import UserError
 from vaer.evaluation.calibration import scale
 from vaer.evaluation.saved import attribute_columns, attributes_of, read_scored
-from vaer.evaluation.scored import Answers, calibrated, pool
+from vaer.evaluation.scored import PredictionTable, calibrated, pool
 
 
 def test_answers_come_back_as_they_were_left(tmp_path):
     scored = make_scored(tmp_path / "run", speakers=8, temperature=1.5, seed=3)
-    scored.answers.table.loc[0, "a"] = 1 / 3  # all digits
-    scored.answers.table["speaker"] = [f"0{name}" for name in scored.answers.table["speaker"]]  # names, not numbers
-    scored.answers.table["take"] = "NA"
+    scored.predicted.table.loc[0, "a"] = 1 / 3  # all digits
+    scored.predicted.table["speaker"] = [f"0{name}" for name in scored.predicted.table["speaker"]]  # names, not numbers
+    scored.predicted.table["take"] = "NA"
     found = read_scored(leave_scored(scored))
-    pd.testing.assert_frame_equal(found.answers.table, scored.answers.table, check_dtype=False)
-    np.testing.assert_array_equal(found.answers.probabilities, scored.answers.probabilities)
-    assert found.answers.classes == ("a", "b", "c")
-    assert found.answers.temperatures == {"0": 1.5}
+    pd.testing.assert_frame_equal(found.predicted.table, scored.predicted.table, check_dtype=False)
+    np.testing.assert_array_equal(found.predicted.probabilities, scored.predicted.probabilities)
+    assert found.predicted.classes == ("a", "b", "c")
+    assert found.predicted.temperatures == {"0": 1.5}
     assert found.facts == scored.facts
 
 
 def test_files_without_attributes_and_with_them_are_read(tmp_path):
     scored = make_scored(tmp_path / "run")
-    assert attributes_of(read_scored(leave_scored(scored)).answers.table, ("a", "b", "c")) == []
-    table = scored.answers.table.assign(intensity="01", sex=["", *["female"] * 11])
-    leave_scored(scored._replace(answers=Answers(table, *list(vars(scored.answers).values())[1:])), "_audio")
-    found = read_scored(tmp_path / "run", "_audio").answers.table
+    assert attributes_of(read_scored(leave_scored(scored)).predicted.table, ("a", "b", "c")) == []
+    table = scored.predicted.table.assign(intensity="01", sex=["", *["female"] * 11])
+    leave_scored(scored._replace(predicted=PredictionTable(table, *list(vars(scored.predicted).values())[1:])),
+                 "_audio")
+    found = read_scored(tmp_path / "run", "_audio").predicted.table
     assert attributes_of(found, ("a", "b", "c")) == ["intensity", "sex"]
     assert found["intensity"].tolist() == ["01"] * 12
     assert found["sex"].tolist() == ["", *["female"] * 11]
@@ -52,9 +53,9 @@ def test_a_folder_of_folds_is_read_from_its_pooled_answers(tmp_path):
         read_scored(tmp_path / "run")
     leave_scored(pool(tmp_path / "run" / "pooled", parts))
     found = read_scored(tmp_path / "run")
-    assert len(found.answers.table) == 24
-    by_fold = [scale(part.answers.probabilities, fold + 1.0) for fold, part in enumerate(parts)]
-    np.testing.assert_allclose(calibrated(found.answers), np.concatenate(by_fold))
+    assert len(found.predicted.table) == 24
+    by_fold = [scale(part.predicted.probabilities, fold + 1.0) for fold, part in enumerate(parts)]
+    np.testing.assert_allclose(calibrated(found.predicted), np.concatenate(by_fold))
 
 
 @pytest.mark.parametrize(("suffix", "command"), [

@@ -8,13 +8,13 @@ from sklearn.metrics import recall_score
 from vaer.errors import RunError, UserError
 from vaer.evaluation.aligned import compare
 from vaer.evaluation.calibration import calibration_error, scale
-from vaer.evaluation.scored import Answers, Scored, average, facts_of, pool
+from vaer.evaluation.scored import PredictionTable, Scored, average, facts_of, pool
 
 
 def test_pooled_scores_are_those_of_all_clips_and_the_mean_of_folds_stands_beside():
     parts = [make_scored("a", fold=0, right=0.9), make_scored("b", fold=1, clips=12, right=0.4)]
     pooled = pool("both", parts)
-    table = pooled.answers.table
+    table = pooled.predicted.table
     assert len(table) == pooled.facts["clips"] == 36
     assert pooled.facts["uar"] == pytest.approx(recall_score(table.label, table.prediction, average="macro"))
     assert pooled.facts["mean_of_folds"]["uar"] == pytest.approx((parts[0].facts["uar"] + parts[1].facts["uar"]) / 2)
@@ -33,9 +33,10 @@ def test_eight_speakers_have_intervals():
 def test_each_fold_is_scaled_by_its_own_temperature():
     parts = [make_scored("a", fold=0, temperature=2.0), make_scored("b", fold=1, temperature=0.5)]
     pooled = pool("both", parts)
-    by_hand = np.concatenate([scale(parts[0].answers.probabilities, 2.0), scale(parts[1].answers.probabilities, 0.5)])
+    by_hand = np.concatenate([scale(parts[0].predicted.probabilities, 2.0),
+                              scale(parts[1].predicted.probabilities, 0.5)])
     assert pooled.facts["calibration"]["error_scaled"] == pytest.approx(
-        calibration_error(by_hand, pooled.answers.labels))
+        calibration_error(by_hand, pooled.predicted.labels))
     assert pooled.facts["calibration"]["temperatures"] == {"0": 2.0, "1": 0.5}
     without = pool("both", [parts[0], make_scored("b", fold=1)]).facts["calibration"]
     assert without["error_scaled"] is None
@@ -46,10 +47,10 @@ def test_the_networks_of_several_folds_answer_to_another_corpus_by_their_mean():
     parts = [make_scored(f"run/fold{fold}", speakers=8, right=0.4 + 0.3 * fold, seed=fold) for fold in (0, 1)]
     parts[1] = parts[1]._replace(facts=parts[1].facts | {"fold": 1})
     mean = average("run/pooled", parts)
-    table = mean.answers.table
-    assert mean.facts["clips"] == len(table) == len(parts[0].answers.table)
-    probabilities = (parts[0].answers.probabilities + parts[1].answers.probabilities) / 2
-    np.testing.assert_allclose(mean.answers.probabilities, probabilities)
+    table = mean.predicted.table
+    assert mean.facts["clips"] == len(table) == len(parts[0].predicted.table)
+    probabilities = (parts[0].predicted.probabilities + parts[1].predicted.probabilities) / 2
+    np.testing.assert_allclose(mean.predicted.probabilities, probabilities)
     assert list(table.prediction) == [("a", "b", "c")[place] for place in probabilities.argmax(axis=1)]
     assert set(table.fold) == {"ensemble"}
     assert mean.facts["fold"] == [0, 1]
@@ -84,7 +85,7 @@ def test_runs_on_the_same_clips_are_compared_by_pairs():
     assert told.startswith(f"b against a: UAR {difference:+.3f} [+")
     assert "paired" in told
     for scored, modality in ((first, "01"), (other, "03")):  # two files of one performance
-        table = scored.answers.table
+        table = scored.predicted.table
         table["take"] = table["id"]
         table["id"] = f"{modality}-" + table["id"]
     assert compare(first, other) == told
@@ -110,19 +111,20 @@ def test_speakers_with_unlike_numbers_of_clips_are_told_as_a_span():
 
 def test_unknown_speakers_leave_scores_without_intervals():
     known = make_scored(speakers=9)
-    unknown = [Answers(scored.answers.table.assign(speaker=""), *list(vars(scored.answers).values())[1:])
+    unknown = [PredictionTable(scored.predicted.table.assign(speaker=""), *list(vars(scored.predicted).values())[1:])
                for scored in (known, make_scored("runs/b", speakers=9, seed=1))]
     facts = facts_of(unknown[0])
     assert (facts["speakers"], facts["intervals"], facts["per_speaker"]) == (0, None, {})
     assert facts["uar"] == known.facts["uar"]
     assert known.facts["intervals"] is not None
-    first, other = (Scored(Path(name), answers, facts_of(answers)) for name, answers in zip("ab", unknown, strict=True))
+    first, other = (Scored(Path(name), predicted, facts_of(predicted)) for name,
+                    predicted in zip("ab", unknown, strict=True))
     assert compare(first, other).endswith(", no interval (speakers unknown)")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_probabilities_that_are_no_numbers_are_not_scored(value):
-    answers = make_scored().answers
-    answers.table.loc[3, "b"] = value
+    predicted = make_scored().predicted
+    predicted.table.loc[3, "b"] = value
     with pytest.raises(RunError, match="1 clips have NaN or infinite probabilities, first 0-3: they cannot"):
-        facts_of(answers)
+        facts_of(predicted)

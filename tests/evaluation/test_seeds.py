@@ -11,7 +11,7 @@ LABELS = np.tile(np.arange(20) % 4, SPEAKERS)
 WHO = np.repeat(np.arange(SPEAKERS), 20).astype(str)
 
 
-def answers(seed, right=0.7):
+def predicted(seed, right=0.7):
     good = np.random.default_rng(seed).uniform(size=len(LABELS)) < right
     return np.where(good, LABELS, (LABELS + 1) % 4)
 
@@ -22,21 +22,21 @@ def resampled(*predictions, name="uar"):
 
 @pytest.mark.parametrize("name", ["uar", "war", "macro_f1"])
 def test_one_seed_has_the_interval_over_speakers(name):
-    one, two = answers(0), answers(1, right=0.8)
+    one, two = predicted(0), predicted(1, right=0.8)
     assert estimate(resampled(one, name=name), SPEAKERS).interval == speaker_intervals(one, LABELS, WHO, 4)[name]
     pair = estimate_difference(resampled(one, name=name), resampled(two, name=name), SPEAKERS, paired_seeds=False)
     assert pair.interval == pytest.approx(paired_intervals(one, two, LABELS, WHO, 4)[name], abs=1e-12)
 
 
 def test_the_mean_is_that_of_the_seeds_own_scores():
-    found = [answers(seed) for seed in range(3)]
+    found = [predicted(seed) for seed in range(3)]
     scores = [recall_score(LABELS, one, average="macro") for one in found]
     assert resampled(*found).values == pytest.approx(scores)
     assert estimate(resampled(*found), SPEAKERS).value == pytest.approx(np.mean(scores))
 
 
 def test_networks_that_answer_alike_are_one():
-    one, two = answers(0), answers(1, right=0.8)
+    one, two = predicted(0), predicted(1, right=0.8)
     assert estimate(resampled(one, one, one), SPEAKERS).interval == pytest.approx(
         estimate(resampled(one), SPEAKERS).interval)
     for paired in (True, False):
@@ -62,7 +62,7 @@ def test_seeds_alone_give_the_interval_of_student():
 
 def test_seeds_that_are_the_same_networks_are_paired():
     # Every seed loses the same without its sound, however much seeds differ.
-    whole = [answers(seed, right) for seed, right in enumerate((0.5, 0.7, 0.9))]
+    whole = [predicted(seed, right) for seed, right in enumerate((0.5, 0.7, 0.9))]
     deaf = [one.copy() for one in whole]
     for one in deaf:
         right = np.flatnonzero(one == LABELS)
@@ -75,7 +75,7 @@ def test_seeds_that_are_the_same_networks_are_paired():
 
 
 def test_few_speakers_have_a_mean_alone():
-    counts = np.stack([speaker_confusions(answers(seed), LABELS, WHO, 4) for seed in range(2)])[:, :7]
+    counts = np.stack([speaker_confusions(predicted(seed), LABELS, WHO, 4) for seed in range(2)])[:, :7]
     score = resample_seeds(counts)["war"]
     found = estimate(score, 7)
     assert (found.interval, found.p) == (None, None)
@@ -84,7 +84,7 @@ def test_few_speakers_have_a_mean_alone():
 
 
 def test_two_seeds_that_differ_much_say_nothing_but_no_more_than_can_be():
-    low, high = resampled(answers(0, right=0.1), answers(1, right=0.9)), resampled(answers(2, right=0.5))
+    low, high = resampled(predicted(0, right=0.1), predicted(1, right=0.9)), resampled(predicted(2, right=0.5))
     assert estimate(low, SPEAKERS).interval == (0, 1)
     found = estimate_difference(low, high, SPEAKERS, paired_seeds=False)
     assert found.interval == (-1, 1)

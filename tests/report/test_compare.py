@@ -11,7 +11,7 @@ from vaer.report.compare import compare
 
 def leave(folder, right, seed):
     scored = make_scored(folder, speakers=8, right=right, seed=seed)
-    scored.answers.table["intensity"] = ["normal", "strong"] * 24
+    scored.predicted.table["intensity"] = ["normal", "strong"] * 24
     return str(leave_scored(scored))
 
 
@@ -25,8 +25,8 @@ def test_saved_answers_become_tables_pictures_and_the_clips_that_are_wrong(tmp_p
     assert table["row"].tolist() == ["whole", "voice"]
     wrong = pd.read_csv(tmp_path / "out" / "errors.csv")
     for name, word in zip(table["row"], words, strict=True):
-        answers = pd.read_csv(f"{word}/predictions.csv")
-        missed = answers[answers.label != answers.prediction]
+        predicted = pd.read_csv(f"{word}/predictions.csv")
+        missed = predicted[predicted.label != predicted.prediction]
         assert sorted(wrong[wrong.row == name]["id"]) == sorted(missed["id"])
     assert (tmp_path / "out" / "by_intensity.tex").is_file()
 

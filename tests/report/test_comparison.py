@@ -94,7 +94,7 @@ def test_the_same_rows_give_the_same_bytes(tmp_path):
 def test_an_attribute_of_any_name_is_a_files_name(tmp_path):
     given = rows(("a",))
     for part in given[0].parts:
-        part.answers.table["../a b"] = "x"
+        part.predicted.table["../a b"] = "x"
     write_comparison(tmp_path / "out", compare_rows(given), {"../a b": score_by(given, "../a b")})
     assert (tmp_path / "out" / "by_.._a_b.csv").is_file()
 

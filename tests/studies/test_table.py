@@ -61,7 +61,7 @@ def test_the_product_is_that_of_the_same_seed(made):
         face, voice = (by_name[name].parts[number] for name in ("face alone", "voice alone"))
         own = product([face, voice], ["face alone", "voice alone"])
         told = by_name["product of the two alone"].parts[number]
-        assert told.answers.table.equals(own.answers.table)
+        assert told.predicted.table.equals(own.predicted.table)
         assert told.facts["seed"] == number
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from vaer.choose import choose
 from vaer.config import DataConfig
-from vaer.data.corpora import CORPORA, read_corpus, remark, told
+from vaer.data.corpora import CORPORA, describe_left_out, provenance_note, read_corpus
 from vaer.data.corpora.kind import CorpusKind, names_no_take
 from vaer.data.guard import SIDES, find_leaks, names, ordered, require_none
 from vaer.data.rows import read_rows
@@ -45,8 +45,8 @@ def read_split(config: DataConfig) -> tuple[tuple[str, ...], Split]:
         require_none(leaks)
     kept = _kept_apart(items) if config.protocol not in SPEAKER_DEPENDENT else ""
     head = f"GUARD LIFTED, {'; '.join(leaks)}: " if leaks else kept
-    facts = [remark(config.root), head + parts.verdict, foreign, _missing(items, config, corpus),
-             f"left out: {told(left_out)}" * bool(left_out)]
+    facts = [provenance_note(config.root), head + parts.verdict, foreign, _missing(items, config, corpus),
+             f"left out: {describe_left_out(left_out)}" * bool(left_out)]
     if config.validation == "train":
         parts = parts._replace(train=parts.train + parts.validation, validation=[])
         facts.append("validation clips train too")

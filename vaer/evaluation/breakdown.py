@@ -35,7 +35,7 @@ def score_by(rows: Sequence[Row], attribute: str) -> list[ValueScores]:
         if not row.parts:
             continue
         joined = join(row)
-        known = [*ALWAYS, *attributes_of(joined.table, joined.answers[0].classes)]
+        known = [*ALWAYS, *attributes_of(joined.table, joined.predicted[0].classes)]
         if attribute not in known:
             raise UserError(f"--by {attribute}: the predictions of {row.name} have {', '.join(known)}; choose one of "
                             f"these, or score it anew with `vaer evaluate {row.parts[0].folder}` if an older vaer did.")
@@ -43,6 +43,6 @@ def score_by(rows: Sequence[Row], attribute: str) -> list[ValueScores]:
         for value in sorted(set(values), key=lambda one: (len(one) if one.isdigit() else 0, one)):
             own = joined.only(values == value)
             table = own.table
-            found.append(ValueScores(row.name, value, estimates(own)[0], len(table), speakers_of(own.answers[0]),
+            found.append(ValueScores(row.name, value, estimates(own)[0], len(table), speakers_of(own.predicted[0]),
                                      table["label"].nunique()))
     return found

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from vaer.errors import UserError
-from vaer.evaluation.aligned import align, told_difference
+from vaer.evaluation.aligned import align, describe_difference
+from vaer.evaluation.caveats import caveats_against, caveats_of
 from vaer.evaluation.holm import holm
 from vaer.evaluation.intervals import FEWEST_SPEAKERS, SCORES, speaker_confusions
-from vaer.evaluation.marks import marks_against, marks_of
-from vaer.evaluation.scored import Answers, Scored
+from vaer.evaluation.scored import PredictionTable, Scored
 from vaer.evaluation.seeds import Estimate, Resampled, estimate, estimate_difference, resample_seeds
 from vaer.records import UNKNOWN_SPEAKER
 
@@ -47,14 +47,14 @@ class RowScores(NamedTuple):
     """In UAR, to the first row; None for itself and where the two cannot be compared."""
     p_corrected: float | None
     """Holm's, over all differences of the table that have a p."""
-    marks: list[str]
+    caveats: list[str]
     """What a reader must know, in words."""
 
 
 class Joined(NamedTuple):
     """The answers of a row, its folds together, clip by clip the same for every seed."""
 
-    answers: list[Answers]
+    predicted: list[PredictionTable]
     """One for each seed."""
     seeds: list[str]
     facts: list[dict[str, Any]]
@@ -63,22 +63,22 @@ class Joined(NamedTuple):
     @property
     def table(self) -> pd.DataFrame:
         """Clips with their labels, speakers and attributes; the answers in it are those of the first seed."""
-        return self.answers[0].table
+        return self.predicted[0].table
 
     @property
     def probabilities(self) -> np.ndarray:
         """(clips, classes), the mean over the seeds."""
-        return np.mean([one.probabilities for one in self.answers], axis=0)
+        return np.mean([one.probabilities for one in self.predicted], axis=0)
 
     def confusions(self) -> np.ndarray:
         """(seeds, speakers, classes, classes) counts."""
         return np.stack([speaker_confusions(one.predictions, one.labels, one.speakers, len(one.classes))
-                         for one in self.answers])
+                         for one in self.predicted])
 
     def only(self, rows: np.ndarray) -> "Joined":
         """The same of some clips (clips,) bool."""
-        return self._replace(answers=[Answers(one.table[rows].reset_index(drop=True), one.classes, one.setting,
-                                              one.temperatures) for one in self.answers])
+        return self._replace(predicted=[PredictionTable(one.table[rows].reset_index(drop=True), one.classes,
+                                                        one.setting, one.temperatures) for one in self.predicted])
 
 
 def join(row: Row) -> Joined:
@@ -92,10 +92,10 @@ def join(row: Row) -> Joined:
     seeds = sorted(by_seed, key=lambda seed: (len(seed), seed))
     together = [_concatenated(row.name, seed, by_seed[seed]) for seed in seeds]
     for seed, other in zip(seeds[1:], together[1:], strict=True):
-        odd = told_difference(together[0], other)
+        odd = describe_difference(together[0], other)
         if odd:
             raise UserError(f"{row.name}: seeds {seeds[0]} and {seed} have {odd}; name the same folds of every seed.")
-    ordered = [Answers(one.table.iloc[order].reset_index(drop=True), one.classes, one.setting, one.temperatures)
+    ordered = [PredictionTable(one.table.iloc[order].reset_index(drop=True), one.classes, one.setting, one.temperatures)
                for one, order in zip(together, align(together), strict=True)]
     return Joined(ordered, seeds, [part.facts for part in row.parts])
 
@@ -114,14 +114,14 @@ def folds_of(part: Scored) -> list[str]:
     return [str(one) for one in (fold if isinstance(fold, list) else [fold])]
 
 
-def _concatenated(name: str, seed: str, parts: list[Scored]) -> Answers:
-    first = parts[0].answers
+def _concatenated(name: str, seed: str, parts: list[Scored]) -> PredictionTable:
+    first = parts[0].predicted
     for part in parts[1:]:
-        if part.answers.classes != first.classes:
+        if part.predicted.classes != first.classes:
             raise UserError(f"{name}: {parts[0].folder} and {part.folder} have other classes "
-                            f"({', '.join(first.classes)}, and {', '.join(part.answers.classes)}); give them rows of "
+                            f"({', '.join(first.classes)}, and {', '.join(part.predicted.classes)}); give them rows of "
                             f"their own.")
-    table = pd.concat([part.answers.table for part in parts], ignore_index=True)
+    table = pd.concat([part.predicted.table for part in parts], ignore_index=True)
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
         raise UserError(f"{name}: {len(twice)} clips are scored more than once for seed {seed} ({twice.iloc[0]}, ...) "
@@ -129,8 +129,8 @@ def _concatenated(name: str, seed: str, parts: list[Scored]) -> Answers:
                         f"of their own (NAME=RUN).")
     attributes = [column for column in table.columns if table[column].dtype != np.float64]
     table[attributes] = table[attributes].fillna("")  # of a fold that has no such column
-    temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
-    return Answers(table, first.classes, first.setting, temperatures)
+    temperatures = {fold: value for part in parts for fold, value in part.predicted.temperatures.items()}
+    return PredictionTable(table, first.classes, first.setting, temperatures)
 
 
 def compare_rows(rows: Sequence[Row]) -> list[RowScores]:
@@ -148,16 +148,16 @@ def compare_rows(rows: Sequence[Row]) -> list[RowScores]:
             found.append(RowScores(row.name, {}, {}, [], [], 0, 0, None, None, None,
                                    [f"failed: {row.failed}" if row.failed else "no answers"]))
             continue
-        marks = marks_of(own.facts, own.answers[0], len(own.seeds))
+        caveats = caveats_of(own.facts, own.predicted[0], len(own.seeds))
         difference = None
         if first is None:
-            marks += ["the first row has no answers, so no difference"]
+            caveats += ["the first row has no answers, so no difference"]
         elif own is not first:
-            odd = told_difference(first.answers[0], own.answers[0])
-            marks += marks_against(first.facts[0], own.facts[0])
-            marks += [f"not compared with the first row: {odd}"] if odd else []
+            odd = describe_difference(first.predicted[0], own.predicted[0])
+            caveats += caveats_against(first.facts[0], own.facts[0])
+            caveats += [f"not compared with the first row: {odd}"] if odd else []
             difference = None if odd else _difference(first, own, resampled[0]["uar"], scores["uar"])
-        found.append(_scores(row, own, scores, difference, marks))
+        found.append(_scores(row, own, scores, difference, caveats))
     return _corrected(found)
 
 
@@ -165,9 +165,9 @@ def _resample(own: Joined) -> dict[str, Resampled]:
     return resample_seeds(own.confusions())
 
 
-def speakers_of(answers: Answers) -> int:
+def speakers_of(predicted: PredictionTable) -> int:
     """How many people there are; 0 where they are unknown."""
-    names = set(answers.table["speaker"])
+    names = set(predicted.table["speaker"])
     return 0 if UNKNOWN_SPEAKER in names else len(names)
 
 
@@ -177,26 +177,26 @@ def estimates(own: Joined) -> tuple[dict[str, Estimate], dict[str, list[float]]]
 
 
 def _estimates(own: Joined, scores: dict[str, Resampled]) -> tuple[dict[str, Estimate], dict[str, list[float]]]:
-    speakers = speakers_of(own.answers[0])
+    speakers = speakers_of(own.predicted[0])
     return ({name: estimate(scores[name], speakers) if speakers >= FEWEST_SPEAKERS
              else Estimate(float(scores[name].values.mean())) for name in SCORES},
             {name: scores[name].values.tolist() for name in SCORES})
 
 
 def _difference(first: Joined, own: Joined, one: Resampled, other: Resampled) -> Estimate:
-    speakers = speakers_of(own.answers[0])
+    speakers = speakers_of(own.predicted[0])
     if speakers < FEWEST_SPEAKERS:
         return Estimate(float(other.values.mean() - one.values.mean()))
     return estimate_difference(one, other, speakers, paired_seeds=first.seeds == own.seeds)
 
 
 def _scores(row: Row, own: Joined, scores: dict[str, Resampled], difference: Estimate | None,
-            marks: list[str]) -> RowScores:
-    answers = own.answers[0]
+            caveats: list[str]) -> RowScores:
+    predicted = own.predicted[0]
     means, by_seed = _estimates(own, scores)
     folds = sorted({fold for part in row.parts for fold in folds_of(part)}, key=lambda fold: (len(fold), fold))
-    return RowScores(row.name, means, by_seed, own.seeds, folds, len(answers.table), speakers_of(answers),
-                     1 / len(set(answers.table["label"])), difference, None, marks)
+    return RowScores(row.name, means, by_seed, own.seeds, folds, len(predicted.table), speakers_of(predicted),
+                     1 / len(set(predicted.table["label"])), difference, None, caveats)
 
 
 def _corrected(found: list[RowScores]) -> list[RowScores]:

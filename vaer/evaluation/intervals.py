@@ -37,7 +37,8 @@ def paired_intervals(predictions: np.ndarray, others: np.ndarray, labels: np.nda
 
     Both are resampled by the same speakers, which takes out what makes a speaker hard for either.
     """
-    first, second = (speaker_confusions(answers, labels, speakers, num_classes) for answers in (predictions, others))
+    first, second = (speaker_confusions(predicted, labels, speakers, num_classes) for predicted in (predictions,
+                                                                                                    others))
     if len(first) < FEWEST_SPEAKERS:
         return None
     draws = [score_confusions(resample(confusions)) for confusions in (first, second)]

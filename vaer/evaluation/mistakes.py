@@ -5,23 +5,23 @@ import pandas as pd
 
 from vaer.evaluation.comparison import Joined
 from vaer.evaluation.saved import attributes_of
-from vaer.evaluation.scored import Answers
+from vaer.evaluation.scored import PredictionTable
 
 
-def mistakes_of(answers: Answers) -> pd.DataFrame:
+def mistakes_of(predicted: PredictionTable) -> pd.DataFrame:
     """A line a wrong clip: path, label, prediction and its probability, that of the label, id, fold, speaker and the
     attributes of the clip.
     """
-    return _listed(answers.table, answers.classes, answers.probabilities, answers.predictions)
+    return _listed(predicted.table, predicted.classes, predicted.probabilities, predicted.predictions)
 
 
 def mistakes_of_seeds(joined: Joined) -> pd.DataFrame:
     """The same of the mean answers of several seeds, with how many of them are wrong by themselves."""
-    answers, probabilities = joined.answers, joined.probabilities
-    wrong = np.sum([one.predictions != one.labels for one in answers], axis=0)
-    table = answers[0].table.assign(seeds_wrong=[f"{count} of {len(answers)}" for count in wrong])
-    return _listed(table, answers[0].classes, probabilities,
-                   answers[0].predictions if len(answers) == 1 else probabilities.argmax(axis=1))
+    predicted, probabilities = joined.predicted, joined.probabilities
+    wrong = np.sum([one.predictions != one.labels for one in predicted], axis=0)
+    table = predicted[0].table.assign(seeds_wrong=[f"{count} of {len(predicted)}" for count in wrong])
+    return _listed(table, predicted[0].classes, probabilities,
+                   predicted[0].predictions if len(predicted) == 1 else probabilities.argmax(axis=1))
 
 
 def _listed(table: pd.DataFrame, classes: tuple[str, ...], probabilities: np.ndarray,

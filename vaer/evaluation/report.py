@@ -11,7 +11,7 @@ from rich.table import Table
 from vaer.evaluation.aligned import compare
 from vaer.evaluation.calibration import UNCHANGED
 from vaer.evaluation.mistakes import mistakes_of
-from vaer.evaluation.pictures import draw_confusion, draw_speakers
+from vaer.evaluation.plots import draw_confusion, draw_speakers
 from vaer.evaluation.scored import CROSS_CORPUS, ENSEMBLE, Scored
 from vaer.runs.folder import RunFolder
 from vaer.words import counted
@@ -29,8 +29,8 @@ def write(scored: Scored, suffix: str) -> None:
     folder, facts, run = scored.folder, scored.facts, RunFolder(scored.folder)
     folder.mkdir(parents=True, exist_ok=True)
     run.metrics_path(suffix).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-    scored.answers.table.to_csv(run.predictions_path(suffix), index=False)
-    mistakes_of(scored.answers).to_csv(run.errors_path(suffix), index=False)
+    scored.predicted.table.to_csv(run.predictions_path(suffix), index=False)
+    mistakes_of(scored.predicted).to_csv(run.errors_path(suffix), index=False)
     title = f"{folder.parent.name + '/' if folder.name == 'pooled' else ''}{folder.name}{suffix}"
     draw_confusion(facts, folder / f"confusion{suffix}.png", title)
     draw_speakers(facts, folder / f"speakers{suffix}.png", title)

@@ -17,11 +17,11 @@ from vaer.data.loader import evaluation_batches
 from vaer.errors import as_text
 from vaer.evaluation import report
 from vaer.evaluation.calibration import choose_temperature
+from vaer.evaluation.evaluation_set import EvaluationSet, find_evaluation_set
 from vaer.evaluation.options import Options, branches_of, modality_of, require_alike, settings_of
 from vaer.evaluation.predict import Predictions, draw_clips, predict
 from vaer.evaluation.saved import attribute_columns
-from vaer.evaluation.scored import Answers, Scored, average, facts_of, pool
-from vaer.evaluation.tested import Tested, find_tested
+from vaer.evaluation.scored import PredictionTable, Scored, average, facts_of, pool
 from vaer.launch import join_processes
 from vaer.models.network import VAER, load_network
 from vaer.records import Batch, Item
@@ -68,10 +68,10 @@ def _write(part: Scored, accelerator: Accelerator, options: Options) -> None:
         report.write(part, options.suffix)
 
 
-def open_run(run: RunFolder, config: Config, accelerator: Accelerator, options: Options) -> tuple[VAER, Tested]:
+def open_run(run: RunFolder, config: Config, accelerator: Accelerator, options: Options) -> tuple[VAER, EvaluationSet]:
     """The best network of a run, on the device, and whom it is scored on; raises UserError where they do not fit."""
     network = load_network(run.best.path)
-    tested = find_tested(run, config, network.classes, options)
+    tested = find_evaluation_set(run, config, network.classes, options)
     return accelerator.prepare_model(network, evaluation_mode=True), tested
 
 
@@ -95,12 +95,12 @@ def _score(run: RunFolder, config: Config, accelerator: Accelerator, options: Op
         "speaker_norm": config.model.speaker_norm, "adapt_clips": options.adapt_clips,
         "split": split.verdict, "leaks": list(split.leaks), "warnings": tested.warnings,
         "max_seconds": config.data.max_seconds, "clips_cut": cut}
-    answers = Answers(_table(split.test, tested.classes, predictions, fold), tested.classes, setting,
-                      {str(fold): temperature})
-    return Scored(run.path, answers, facts_of(answers))
+    predicted = PredictionTable(_table(split.test, tested.classes, predictions, fold), tested.classes, setting,
+                                {str(fold): temperature})
+    return Scored(run.path, predicted, facts_of(predicted))
 
 
-def _introduce(run: RunFolder, config: Config, learned: tuple[str, ...], tested: Tested) -> None:
+def _introduce(run: RunFolder, config: Config, learned: tuple[str, ...], tested: EvaluationSet) -> None:
     """The first lines of an evaluation: who is scored, among which classes, and what is not seen whole."""
     setting = tested.setting
     lines = [*narrowing(learned, tested.classes, setting["corpus"], setting.get("left_out", {})),
@@ -127,9 +127,10 @@ def _predict(items: list[Item], description: str, network: VAER, classes: tuple[
     clips, batches = open_clips(items, classes, description, config, accelerator, options)
     adapting = None if options.adapt_clips is None else draw_clips(clips.speakers, options.adapt_clips, config.seed)
     learned = accelerator.unwrap_model(network).classes
-    answers = predict(network, batches, accelerator, num_clips=len(clips), views=clips.views, modality=options.modality,
-                      items=items, adapting=adapting, among=[learned.index(name) for name in classes])
-    return answers, int(accelerator.reduce(count_cut(clips).to(accelerator.device), reduction="sum")[0])
+    predicted = predict(network, batches, accelerator, num_clips=len(clips), views=clips.views,
+                        modality=options.modality,
+                        items=items, adapting=adapting, among=[learned.index(name) for name in classes])
+    return predicted, int(accelerator.reduce(count_cut(clips).to(accelerator.device), reduction="sum")[0])
 
 
 def _table(items: list[Item], classes: tuple[str, ...], predictions: Predictions, fold: int) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vaer.atomic_files import read_facts
 from vaer.errors import UserError, as_text
-from vaer.evaluation.scored import Answers, Scored
+from vaer.evaluation.scored import PredictionTable, Scored
 from vaer.records import Item
 from vaer.runs.folder import RunFolder
 
@@ -44,7 +44,7 @@ def read_scored(run: Path, suffix: str = "") -> Scored:
     if facts.get("clips", len(table)) != len(table):
         raise UserError(f"{place.predictions_path(suffix)}: holds {len(table)} clips, and metrics beside it are of "
                         f"{facts['clips']}; write both anew with `{_command(folder, suffix)}`.")
-    return Scored(run, Answers(table, classes, facts, facts["calibration"]["temperatures"]), facts)
+    return Scored(run, PredictionTable(table, classes, facts, facts["calibration"]["temperatures"]), facts)
 
 
 def attribute_columns(items: Sequence[Item], classes: tuple[str, ...]) -> dict[str, list[str]]:

@@ -19,7 +19,7 @@ CROSS_CORPUS, ENSEMBLE = "cross_corpus", "ensemble"
 
 
 @dataclasses.dataclass(frozen=True)
-class Answers:
+class PredictionTable:
     """Clips with their labels, speakers and probabilities, and the setting in which they were answered."""
 
     table: pd.DataFrame
@@ -58,32 +58,32 @@ class Scored(NamedTuple):
     """A run, or several pooled, with its answers and what they are worth."""
 
     folder: Path
-    answers: Answers
+    predicted: PredictionTable
     facts: dict[str, Any]
 
 
-def facts_of(answers: Answers) -> dict[str, Any]:
+def facts_of(predicted: PredictionTable) -> dict[str, Any]:
     """Every score of some answers, in plain types."""
-    probabilities, labels, speakers = answers.probabilities, answers.labels, answers.speakers
+    probabilities, labels, speakers = predicted.probabilities, predicted.labels, predicted.speakers
     odd = ~np.isfinite(probabilities).all(axis=1)
     if odd.any():
-        first = answers.table["id"][odd].iloc[0]
+        first = predicted.table["id"][odd].iloc[0]
         raise RunError(f"{odd.sum()} clips have NaN or infinite probabilities, first {first}: "
                        f"they cannot be scored; train or predict anew.")
     known = UNKNOWN_SPEAKER not in speakers  # else nobody can say whose clips are right and wrong together
-    intervals = speaker_intervals(answers.predictions, labels, speakers, len(answers.classes)) if known else None
+    intervals = speaker_intervals(predicted.predictions, labels, speakers, len(predicted.classes)) if known else None
     per_speaker = score_speakers(probabilities, labels, speakers) if known else {}
-    return score(probabilities, labels)._asdict() | answers.setting | {
-        "adaptation": _adaptation(answers.setting, [row["clips"] for row in per_speaker.values()]),
-        "classes": list(answers.classes),
+    return score(probabilities, labels)._asdict() | predicted.setting | {
+        "adaptation": _adaptation(predicted.setting, [row["clips"] for row in per_speaker.values()]),
+        "classes": list(predicted.classes),
         "speakers": len(per_speaker),
         "level": LEVEL,
         "intervals": None if intervals is None else {name: list(span) for name, span in intervals.items()},
         "intervals_need_speakers": FEWEST_SPEAKERS,
-        "per_class": score_classes(probabilities, labels, answers.classes),
+        "per_class": score_classes(probabilities, labels, predicted.classes),
         "per_speaker": per_speaker,
         "nll": float(-np.log(probabilities[np.arange(len(labels)), labels].clip(min=1e-12)).mean()),
-        "calibration": _calibration(answers, probabilities, labels)}
+        "calibration": _calibration(predicted, probabilities, labels)}
 
 
 def _adaptation(setting: dict[str, Any], clips: list[int]) -> str | None:
@@ -95,23 +95,23 @@ def _adaptation(setting: dict[str, Any], clips: list[int]) -> str | None:
     return f"adapted to each test speaker over its {span} unlabelled clips"
 
 
-def calibrated(answers: Answers) -> np.ndarray:
+def calibrated(predicted: PredictionTable) -> np.ndarray:
     """(clips, classes): each fold's probabilities at its temperature, as they are where it has none."""
-    scaled = answers.probabilities.copy()
-    for fold, temperature in answers.temperatures.items():
-        rows = (answers.table["fold"].astype(str) == fold).to_numpy()
+    scaled = predicted.probabilities.copy()
+    for fold, temperature in predicted.temperatures.items():
+        rows = (predicted.table["fold"].astype(str) == fold).to_numpy()
         if temperature is not None:
             scaled[rows] = scale(scaled[rows], temperature)
     return scaled
 
 
-def _calibration(answers: Answers, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def _calibration(predicted: PredictionTable, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """The calibration error as answered, and after each fold's temperature where all folds have one."""
     found: dict[str, Any] = {"error": calibration_error(probabilities, labels), "error_scaled": None,
-                             "temperatures": answers.temperatures, "bins": reliability(probabilities, labels),
+                             "temperatures": predicted.temperatures, "bins": reliability(probabilities, labels),
                              "bins_scaled": None}
-    if all(value is not None for value in answers.temperatures.values()):
-        scaled = calibrated(answers)
+    if all(value is not None for value in predicted.temperatures.values()):
+        scaled = calibrated(predicted)
         found["bins_scaled"] = reliability(scaled, labels)
         found["error_scaled"] = calibration_error(scaled, labels)
     return found
@@ -124,14 +124,14 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
     are of different settings, or share a fold or a clip.
     """
     _require_alike(parts)
-    table = pd.concat([part.answers.table for part in parts], ignore_index=True)
+    table = pd.concat([part.predicted.table for part in parts], ignore_index=True)
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
         raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be pooled: {len(twice)} clips are "
                         f"scored in more than one of them ({', '.join(twice[:3])}); name each fold once.")
     split = (f"{len(parts)} folds of {parts[0].facts['protocol']} pooled: each clip scored once, by its fold's network"
              + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]))
-    temperatures = {fold: value for part in parts for fold, value in part.answers.temperatures.items()}
+    temperatures = {fold: value for part in parts for fold, value in part.predicted.temperatures.items()}
     return _joined(folder, parts, table, split, temperatures, sum(part.facts.get("clips_cut", 0) for part in parts))
 
 
@@ -142,13 +142,13 @@ def average(folder: Path, parts: list[Scored]) -> Scored:
     runs are of different settings, or of one fold.
     """
     _require_alike(parts)
-    first = parts[0].answers
+    first = parts[0].predicted
     folds = [part.facts["fold"] for part in parts]
     if len(set(folds)) < len(folds):
         raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be averaged: a fold stands there "
                         f"twice ({', '.join(map(str, folds))}); name each once.")
-    assert all(part.answers.table["id"].equals(first.table["id"]) for part in parts), "not the same clips"
-    probabilities = np.mean([part.answers.probabilities for part in parts], axis=0)
+    assert all(part.predicted.table["id"].equals(first.table["id"]) for part in parts), "not the same clips"
+    probabilities = np.mean([part.predicted.probabilities for part in parts], axis=0)
     table = first.table.assign(
         fold=ENSEMBLE, prediction=np.array(first.classes)[probabilities.argmax(axis=1)],
         **dict(zip(first.classes, probabilities.T, strict=True)))
@@ -160,7 +160,7 @@ def _require_alike(parts: list[Scored]) -> None:
     """Refuse to join scores of different settings."""
     first = parts[0]
     for part in parts[1:]:
-        odd = sorted(name for name in {"classes", *first.answers.setting} - OF_A_FOLD
+        odd = sorted(name for name in {"classes", *first.predicted.setting} - OF_A_FOLD
                      if part.facts[name] != first.facts[name])
         if odd:
             raise UserError(f"{first.folder} and {part.folder} cannot be pooled: they differ in "
@@ -170,14 +170,14 @@ def _require_alike(parts: list[Scored]) -> None:
 
 def _joined(folder: Path, parts: list[Scored], table: pd.DataFrame, split: str,
             temperatures: dict[str, float | None], clips_cut: int) -> Scored:
-    first = parts[0].answers
+    first = parts[0].predicted
     setting = first.setting | {
         "fold": [part.facts["fold"] for part in parts], "seed": sorted({part.facts["seed"] for part in parts}),
         "split": split, "clips_cut": clips_cut, "leaks": [leak for part in parts for leak in part.facts["leaks"]],
         "warnings": list(dict.fromkeys(warning for part in parts for warning in part.facts["warnings"]))}
-    answers = Answers(table, first.classes, setting, temperatures)
+    predicted = PredictionTable(table, first.classes, setting, temperatures)
     names = ("uar", "war", "macro_f1")
-    facts = facts_of(answers) | {
+    facts = facts_of(predicted) | {
         "mean_of_folds": {name: float(np.mean([part.facts[name] for part in parts])) for name in names},
         "folds": {str(part.facts["fold"]): {name: part.facts[name] for name in (*names, "clips")} for part in parts}}
-    return Scored(folder, answers, facts)
+    return Scored(folder, predicted, facts)

@@ -57,7 +57,7 @@ def _write(stem: Path, table: Table, figures: pd.DataFrame) -> None:
 
 def table_of(rows: Sequence[RowScores], *, narrow: bool = False) -> Table:
     """The rows as text; a narrow table has no intervals of WAR and macro F1."""
-    letters, remarks, everywhere = lettered([row.marks for row in rows])
+    letters, remarks, everywhere = lettered([row.caveats for row in rows])
     compared = any(row.difference is not None for row in rows)
     tested = sum(row.p_corrected is not None for row in rows)
     words = WORDS | ({"macro_f1": "F1"} if narrow else {})
@@ -93,7 +93,7 @@ def figures_of(rows: Sequence[RowScores]) -> pd.DataFrame:
                 f"{name}_of_seeds": " ".join(map(repr, row.by_seed.get(name, [])))}
         line |= _figures("difference", row.difference) | {
             "p": None if row.difference is None else row.difference.p, "p_holm": row.p_corrected,
-            "chance": row.chance, "marks": "; ".join(row.marks)}
+            "chance": row.chance, "marks": "; ".join(row.caveats)}
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -45,7 +45,7 @@ def _shown(source: Source) -> dict[str, Any]:
     facts = source.scored.facts
     return {"name": source.name, "facts": {"folds": None} | facts, "modalities": source.modalities,
             "sha256": source.sha256, "settings": source.settings, "verdict": _verdict(source),
-            "errors": mistakes_of(source.scored.answers).head(MOST_ERRORS).to_dict("records"),
+            "errors": mistakes_of(source.scored.predicted).head(MOST_ERRORS).to_dict("records"),
             "made_by": _made_by(source),
             "svg": {name: [Markup(part) for part in svg] if isinstance(svg, list) else Markup(svg)
                     for name, svg in _figures(source).items()}}

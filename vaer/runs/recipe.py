@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vaer.config import SAMPLE_RATE, ClipConfig, Config, DataConfig
-from vaer.data.corpora import name_of, remark
+from vaer.data.corpora import name_of, provenance_note
 from vaer.errors import UserError
 from vaer.runs.folder import BestFolder
 
@@ -79,7 +79,7 @@ def recipe_of(config: Config, seconds: np.ndarray, clip_seconds: np.ndarray) -> 
     lengths = Lengths(round(float(np.median(seconds)), 4), round(float(seconds.max()), 4),
                       round(float(clip_seconds.max()), 4), len(seconds))
     return Recipe(data.clip, config.evaluate.views, preparation_of(data), lengths, name_of(data.corpus, data.root),
-                  remark(data.root) or DRAWN * (data.corpus == "demo"))
+                  provenance_note(data.root) or DRAWN * (data.corpus == "demo"))
 
 
 def read_recipe(best: BestFolder) -> Recipe:

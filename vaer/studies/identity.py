@@ -10,7 +10,7 @@ from typing import Any
 import vaer
 from vaer.config import HOW_IT_RAN, STARTS, Config, DataConfig, dotted, resolve
 from vaer.data import manifest
-from vaer.data.corpora import read_corpus, remark
+from vaer.data.corpora import provenance_note, read_corpus
 from vaer.data.protocols import is_file
 from vaer.errors import MediaError
 from vaer.runs.folder import best_of
@@ -72,7 +72,7 @@ def _read_digest(settings: str) -> str:
     root = os.path.abspath(data.root)
     folder = Path(root).parent if os.path.isfile(root) else Path(root)
     known = folder / manifest.NAME
-    who = [remark(data.root)], *([item.id, item.label, item.speaker, item.take] for item in items)
+    who = [provenance_note(data.root)], *([item.id, item.label, item.speaker, item.take] for item in items)
     found = hashlib.sha256(json.dumps([classes, left_out, *who]).encode())
     if known.is_file():
         found.update(known.read_bytes())

@@ -58,7 +58,7 @@ def name_of(corpus: str, root: str) -> str:
     return path.stem if path.suffix.lower() == ".csv" else path.name
 
 
-def remark(root: str) -> str:
+def provenance_note(root: str) -> str:
     """What every score on a folder must say, as whatever drew its pictures left it there, or above; usually nothing."""
     folder = Path(os.path.abspath(root))
     path = next((one / REDRAWN for one in (folder, *folder.parents) if (one / REDRAWN).is_file()), None)
@@ -69,6 +69,6 @@ def remark(root: str) -> str:
                         f"`vaer redraw`.") from error
 
 
-def told(left_out: dict[str, int]) -> str:
+def describe_left_out(left_out: dict[str, int]) -> str:
     """Clips that were left out, by label, as a part of a sentence; empty where there are none."""
     return ", ".join(f"{label} ({counted(count, 'clip')})" for label, count in left_out.items())

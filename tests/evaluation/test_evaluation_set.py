@@ -4,8 +4,8 @@ import pytest
 from makers import replace, tiny_config
 
 from vaer.errors import UserError
+from vaer.evaluation.evaluation_set import find_evaluation_set
 from vaer.evaluation.options import Options
-from vaer.evaluation.tested import find_tested
 from vaer.runs.folder import RunFolder
 
 
@@ -33,7 +33,7 @@ def recorded(folder, **speakers):
 
 def test_the_test_side_of_its_own_split(learned, tmp_path):
     run = recorded(tmp_path / "run", train=["2"], validation=["1"])
-    tested = find_tested(run, learned, ("a", "b"), Options())
+    tested = find_evaluation_set(run, learned, ("a", "b"), Options())
     assert tested.classes == ("a", "b")
     assert {item.speaker for item in tested.split.test} == {"0"}
     assert tested.setting == {"protocol": "speakers3", "corpus": "own", "label_map": {}, "remark": ""}
@@ -47,14 +47,14 @@ def test_the_test_side_of_its_own_split(learned, tmp_path):
 ])
 def test_whoever_may_not_be_tested_is_named(learned, tmp_path, classes, sides, protocol, message):
     with pytest.raises(UserError, match=message):
-        find_tested(recorded(tmp_path / "run", **sides), replace(learned, "data", protocol=protocol), classes,
-                    Options())
+        find_evaluation_set(recorded(tmp_path / "run", **sides), replace(learned, "data", protocol=protocol), classes,
+                            Options())
 
 
 def test_another_corpus_is_tested_whole_among_the_classes_that_both_have(learned, tmp_path):
     rows = ["path,label", "x.wav,b", "y.wav,a", "z.wav,rage"]
     options = Options(corpus="csv", root=str(table(tmp_path / "other", rows)), label_map={"rage": "c"})
-    tested = find_tested(RunFolder(tmp_path / "run"), learned, ("a", "b", "d"), options)
+    tested = find_evaluation_set(RunFolder(tmp_path / "run"), learned, ("a", "b", "d"), options)
     assert tested.classes == ("a", "b")
     assert [item.id for item in tested.split.test] == ["x", "y"]
     assert (tested.split.train, tested.split.validation) == ([], [])
@@ -68,7 +68,7 @@ def test_another_corpus_is_read_by_its_own_settings(learned, tmp_path):
         (tmp_path / "other" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "other" / name).touch()
     options = Options(corpus="folders", root=str(tmp_path / "other"), speaker_pattern=r"(S\d)_")
-    tested = find_tested(RunFolder(tmp_path / "run"), learned, ("a", "b"), options)
+    tested = find_evaluation_set(RunFolder(tmp_path / "run"), learned, ("a", "b"), options)
     assert [item.speaker for item in tested.split.test] == ["S1", "S2", "S1"]
     assert tested.setting["speaker_pattern"] == r"(S\d)_"
     assert "channel" not in tested.setting
@@ -76,4 +76,5 @@ def test_another_corpus_is_read_by_its_own_settings(learned, tmp_path):
 
 def test_the_corpus_that_was_learned_is_no_other_one(learned, tmp_path):
     with pytest.raises(UserError, match="learned from own; leave --corpus out"):
-        find_tested(RunFolder(tmp_path / "run"), learned, ("a", "b"), Options(corpus="csv", root=learned.data.root))
+        find_evaluation_set(RunFolder(tmp_path / "run"), learned, ("a", "b"),
+                            Options(corpus="csv", root=learned.data.root))

@@ -3,7 +3,7 @@
 from typing import Any
 
 from vaer.evaluation.intervals import FEWEST_SPEAKERS
-from vaer.evaluation.scored import Answers
+from vaer.evaluation.scored import PredictionTable
 from vaer.records import UNKNOWN_SPEAKER
 from vaer.words import counted
 
@@ -12,28 +12,28 @@ ALIKE = {"protocol": "protocol", "corpus": "corpus", "channel": "channel", "labe
 """Facts whose difference makes two rows something else than the same test of two recipes."""
 
 
-def marks_of(facts: list[dict[str, Any]], answers: Answers, seeds: int) -> list[str]:
+def caveats_of(facts: list[dict[str, Any]], predicted: PredictionTable, seeds: int) -> list[str]:
     """Of a row with these parts, whose answers are of so many seeds."""
-    marks = [f"GUARD LIFTED: {leak}" for leak in _all(facts, "leaks")]
-    marks += [f"may have seen the test: {warning}" for warning in _all(facts, "warnings")]
-    marks += _each(facts, "adaptation") + _each(facts, "remark")
+    caveats = [f"GUARD LIFTED: {leak}" for leak in _all(facts, "leaks")]
+    caveats += [f"may have seen the test: {warning}" for warning in _all(facts, "warnings")]
+    caveats += _each(facts, "adaptation") + _each(facts, "remark")
     for names in dict.fromkeys(tuple(one["product_of"]) for one in facts if "product_of" in one):
-        marks.append(f"product of the calibrated posteriors of {' and '.join(names)}")
-    marks += [f"not calibrated, for want of validation speakers: {name}" for name in _all(facts, "uncalibrated")]
+        caveats.append(f"product of the calibrated posteriors of {' and '.join(names)}")
+    caveats += [f"not calibrated, for want of validation speakers: {name}" for name in _all(facts, "uncalibrated")]
     cut = sum(one.get("clips_cut", 0) for one in facts)
     if cut:
-        marks.append(f"{cut} clips were cut to their middle")
-    speakers = set(answers.table["speaker"])
+        caveats.append(f"{cut} clips were cut to their middle")
+    speakers = set(predicted.table["speaker"])
     if UNKNOWN_SPEAKER in speakers:
-        marks.append("no interval: speakers unknown")
+        caveats.append("no interval: speakers unknown")
     elif len(speakers) < FEWEST_SPEAKERS:
-        marks.append(f"no interval: {counted(len(speakers), 'test speaker')}, {FEWEST_SPEAKERS} are needed")
+        caveats.append(f"no interval: {counted(len(speakers), 'test speaker')}, {FEWEST_SPEAKERS} are needed")
     elif seeds == 1:
-        marks.append("one seed: the interval is over speakers alone")
-    return marks
+        caveats.append("one seed: the interval is over speakers alone")
+    return caveats
 
 
-def marks_against(first: dict[str, Any], own: dict[str, Any]) -> list[str]:
+def caveats_against(first: dict[str, Any], own: dict[str, Any]) -> list[str]:
     """Of a row beside the first one, by a part of each."""
     return [f"{word} {own.get(name)}, not {first.get(name)} as in the first row" for name, word in ALIKE.items()
             if own.get(name) != first.get(name)]

@@ -1,6 +1,6 @@
 import pytest
 
-from vaer.evaluation.pictures import draw_confusion, draw_speakers
+from vaer.evaluation.plots import draw_confusion, draw_speakers
 
 FACTS = {"modality": "both", "classes": ["a", "b", "c"], "confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 0]],
          "uar": 0.875, "war": 0.875, "clips": 8, "leaks": [], "adaptation": "", "remark": "",

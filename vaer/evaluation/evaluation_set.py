@@ -8,7 +8,7 @@ from vaer.checks import require
 from vaer.choose import choose
 from vaer.config import Config, DataConfig
 from vaer.data.census import warn_of_unmatched
-from vaer.data.corpora import CORPORA, name_of, read_corpus, remark, told
+from vaer.data.corpora import CORPORA, describe_left_out, name_of, provenance_note, read_corpus
 from vaer.data.guard import names
 from vaer.data.protocols import SPEAKER_DEPENDENT, read_split
 from vaer.data.spelling import plain
@@ -21,7 +21,7 @@ from vaer.weights.contamination import warnings_of
 from vaer.words import counted
 
 
-class Tested(NamedTuple):
+class EvaluationSet(NamedTuple):
     """Whom a network is scored on."""
 
     classes: tuple[str, ...]
@@ -33,12 +33,13 @@ class Tested(NamedTuple):
     """Of what the run started from."""
 
 
-def find_tested(run: RunFolder, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
+def find_evaluation_set(run: RunFolder, config: Config, learned: tuple[str, ...], options: Options) -> EvaluationSet:
     """Whom `options` want a network of the classes `learned` scored on; raises UserError where they do not fit."""
-    return _own(run, config, learned) if options.corpus is None else _elsewhere(run, config, learned, options)
+    return _own_test_side(run, config, learned) if options.corpus is None else _other_corpus(run, config, learned,
+                                                                                             options)
 
 
-def _own(run: RunFolder, config: Config, learned: tuple[str, ...]) -> Tested:
+def _own_test_side(run: RunFolder, config: Config, learned: tuple[str, ...]) -> EvaluationSet:
     """The test side of the split under which a run learned."""
     data = run.as_learned(config.data)  # the sides that it learned from, whatever the file says by now
     classes, split = read_split(data)
@@ -53,11 +54,11 @@ def _own(run: RunFolder, config: Config, learned: tuple[str, ...]) -> Tested:
         speaker for speaker in {item.speaker for item in split.test} if plain(speaker) in learned_from)
     require(not met, f"{config.data.root}: {config.data.protocol} now tests speakers {', '.join(met)}, of whom {run} "
                      f"has learned; score it on the speakers that were there when it trained.")
-    return Tested(classes, split, {"protocol": config.data.protocol, **_corpus_facts(data)},
-                  recorded.get("warnings", []))
+    return EvaluationSet(classes, split, {"protocol": config.data.protocol, **_corpus_facts(data)},
+                         recorded.get("warnings", []))
 
 
-def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options: Options) -> Tested:
+def _other_corpus(run: RunFolder, config: Config, learned: tuple[str, ...], options: Options) -> EvaluationSet:
     """Every clip of another corpus whose label the network knows; it chooses among the classes that both have."""
     data = dataclasses.replace(config.data, corpus=options.corpus, root=options.root, protocol=CROSS_CORPUS,
                                **options.own(None))
@@ -74,15 +75,15 @@ def _elsewhere(run: RunFolder, config: Config, learned: tuple[str, ...], options
     lacks = choose(CORPORA, data.corpus, "corpus").lacking(items, data, None)
     verdict = [f"the whole of {name}; this run learned from {own} under {config.data.protocol}: "
                f"test speakers {names(test)} ({counted(len(test), 'clip')})",
-               remark(config.data.root) and f"learned from {remark(config.data.root)}",
-               f"answers among {', '.join(both)}", f"left out: {told(left_out)}" * bool(left_out),
+               provenance_note(config.data.root) and f"learned from {provenance_note(config.data.root)}",
+               f"answers among {', '.join(both)}", f"left out: {describe_left_out(left_out)}" * bool(left_out),
                f"the corpus lacks {lacks}" * bool(lacks)]
     facts = {"protocol": CROSS_CORPUS, **_corpus_facts(data), "label_map": data.label_map, "left_out": left_out,
              "classes_dropped": [label for label in learned if label not in both],
              "learned_from": own, "learned_under": config.data.protocol}
-    return Tested(both, Split([], [], test, "; ".join(filter(None, verdict))), facts,
-                  warnings_of(dataclasses.replace(config, data=data)))
+    return EvaluationSet(both, Split([], [], test, "; ".join(filter(None, verdict))), facts,
+                         warnings_of(dataclasses.replace(config, data=data)))
 
 
 def _corpus_facts(data: DataConfig) -> dict[str, Any]:
-    return {"corpus": name_of(data.corpus, data.root), **data.own(data.corpus), "remark": remark(data.root)}
+    return {"corpus": name_of(data.corpus, data.root), **data.own(data.corpus), "remark": provenance_note(data.root)}
