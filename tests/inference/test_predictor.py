@@ -12,7 +12,7 @@ from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, Wanted
 from vaer.data.windows import evaluation_window
 from vaer.errors import MediaError, UserError
-from vaer.inference import recording as recording_module
+from vaer.inference import file_windows as recording_module
 from vaer.inference.predictor import load
 from vaer.media.media import decode
 from vaer.prepare.faces import Face
@@ -29,7 +29,7 @@ def run(tmp_path):
 def film(path, seconds=2.0, **other):
     waveform = np.random.default_rng(0).normal(0, 0.1, (1, round(seconds * 48_000)))
     fps = 10 if seconds <= 3 else 3  # makers tell 32 frames apart
-    return write_video(path, fps=fps, frames=round(fps * seconds), sound=waveform, **other)
+    return write_video(path, fps=fps, frames=round(fps * seconds), audio=waveform, **other)
 
 
 def asked(network, clips):
@@ -51,7 +51,7 @@ def answered(windows):
 def test_a_clip_is_answered_as_evaluation_answers_it(tmp_path, recipe):
     run = write_run(tmp_path / "run", recipe)
     waveform = np.concatenate([np.zeros(14_400), tone(1.2, 48_000), np.zeros(24_000)])
-    path = write_video(tmp_path / "a.mp4", frames=20, sound=waveform[None])
+    path = write_video(tmp_path / "a.mp4", frames=20, audio=waveform[None])
     predictor = load(run, device="cpu")
     config = DataConfig(**dataclasses.asdict(recipe.clip), num_workers=0, decoder="pyav")
     clips = EvaluationClips([make_item(path)], ("happy",), config=config, wanted=Wanted(), views=recipe.views)
@@ -151,7 +151,7 @@ def test_an_answer_interrupted_at_ten_moments_goes_on_and_ends_the_same_byte_for
     monkeypatch.setattr(recording_module, "detect", detect)
     path = str(film(tmp_path / "a.mp4", 6.0))
     predictor = load(run, device="cpu", step_s=1.0, batch_size=4)
-    whole = predictor.ask(path)
+    whole = predictor.predict_file(path)
     assert {window["track"] for window in whole.windows} == {"face 1", "face 2", "voice"}
     count = len(whole.windows)
     assert count >= 10
@@ -167,12 +167,12 @@ def test_an_answer_interrupted_at_ten_moments_goes_on_and_ends_the_same_byte_for
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            predictor.ask(path, journal=journal, progress=interrupt)
+            predictor.predict_file(path, journal=journal, progress=interrupt)
         kept = journal.read_text().count('{"row"')
         assert kept == (at + 1) // 4 * 4  # whole batches
         looked.clear()
         asked_again.clear()
-        assert predictor.ask(path, journal=journal).to_json() == whole.to_json()
+        assert predictor.predict_file(path, journal=journal).to_json() == whole.to_json()
         assert sum(asked_again) == count - kept
         assert len(looked) < 18 or kept == 0  # of 18 frames
 

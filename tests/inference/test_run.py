@@ -77,17 +77,17 @@ def test_a_file_that_changed_is_answered_anew(run, folder, tmp_path):
 
 def test_what_was_left_of_an_interruption_is_removed(run, folder, tmp_path, monkeypatch):
     predictor = load(run, device="cpu")
-    ask = Predictor.ask
+    predict_file = Predictor.predict_file
 
     def interrupted(self, path, *, journal, progress):
-        ask(self, path, journal=journal, progress=progress)
+        predict_file(self, path, journal=journal, progress=progress)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Predictor, "ask", interrupted)
     with pytest.raises(KeyboardInterrupt):
         predict_files(predictor, [str(folder)], tmp_path / "out")
     assert list((tmp_path / "out").glob(".*.jsonl"))
-    monkeypatch.setattr(Predictor, "ask", ask)
+    monkeypatch.setattr(Predictor, "ask", predict_file)
     predict_files(predictor, [str(folder)], tmp_path / "out")
     assert not list((tmp_path / "out").rglob(".*"))
 

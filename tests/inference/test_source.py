@@ -15,7 +15,7 @@ def arrays(frames=None, waveform=None, **other):
 def test_a_file_gives_all_of_its_frames(tmp_path):
     source = FileSource(str(write_video(tmp_path / "a.mp4", frames=7, fps=10)))
     assert [round(frame.time * 10) for frame in source.frames()] == list(range(7))
-    assert source.sound(1.0) is None
+    assert source.audio(1.0) is None
     assert source.span(30.0) is None
     with pytest.raises(MediaError, match=r"none.mp4: cannot be opened"):
         FileSource(str(tmp_path / "none.mp4"))
@@ -34,10 +34,10 @@ def test_arrays_have_the_clock_that_is_given():
     assert source.facts.frame_times.tolist() == [0.0, 0.1, 0.2, 0.3, 0.4]
     assert (source.facts.duration_s, source.facts.width, source.facts.height) == (1.0, 6, 4)
     assert [int(frame.to_ndarray(format="rgb24")[0, 0, 0]) for frame in source.frames()] == [0, 1, 2, 3, 4]
-    assert len(source.sound(1.0).read(0.25, 0.75)) == 8000  # at 16 kHz
+    assert len(source.audio(1.0).read(0.25, 0.75)) == 8000  # at 16 kHz
     moments = arrays(frames, frame_times=[0.0, 0.1, 0.2, 0.4, 0.8])
     assert moments.facts.duration_s == pytest.approx(0.95)  # the last one as long as the median step, 0.15 s
-    assert moments.sound(1.0) is None
+    assert moments.audio(1.0) is None
 
 
 @pytest.mark.parametrize(("given", "message"), [

@@ -120,22 +120,22 @@ def test_other_settings_and_files_that_changed_are_asked_anew(tmp_path, folder, 
     def interrupted(self, path, memory, known=0):
         if path.endswith(fails):
             raise KeyboardInterrupt
-        asked.append(Path(path).name)
+        stored.append(Path(path).name)
         return embed(self, path, memory, known)
 
-    asked = []
+    stored = []
     monkeypatch.setattr(Predictor, "embed_batches", interrupted)
     with pytest.raises(KeyboardInterrupt):
         embed_files(predictor, [str(folder)], tmp_path / "v.npz")
     write_wav(folder / "a.wav", tone(2.0, hertz=300))
     with pytest.raises(KeyboardInterrupt):
         embed_files(predictor, [str(folder)], tmp_path / "v.npz")
-    assert asked == ["a.wav", "b.mp4", "a.wav", "b.mp4"]
+    assert stored == ["a.wav", "b.mp4", "a.wav", "b.mp4"]
     with pytest.raises(KeyboardInterrupt):
         embed_files(predictor, [str(folder)], tmp_path / "v.npz")
-    assert len(asked) == 4
+    assert len(stored) == 4
     fails = "nothing"
     embed_files(load(run, device="cpu", batch_size=3), [str(folder)], tmp_path / "v.npz")
-    assert asked[4:] == ["a.wav", "b.mp4", "c.mp4"]
+    assert stored[4:] == ["a.wav", "b.mp4", "c.mp4"]
     embed_files(load(run, device="cpu"), [str(folder / "a.wav")], tmp_path / "w.npz")
     np.testing.assert_array_equal(read(tmp_path / "v.npz")["audio"][0], read(tmp_path / "w.npz")["audio"][0])

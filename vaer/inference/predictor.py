@@ -10,14 +10,14 @@ import numpy as np
 
 from vaer.config import require, require_range
 from vaer.errors import MediaError
-from vaer.inference.answers import answer, embed
+from vaer.inference.file_windows import FaceCache, FileWindows
+from vaer.inference.forward import embed_rows, predict_rows
 from vaer.inference.journal import Journal
 from vaer.inference.network import Trained, open_network
 from vaer.inference.plan import Plan, make_plan
-from vaer.inference.recording import FaceMemory, Recording
-from vaer.inference.sound import levels_of
 from vaer.inference.source import ArraySource, FileSource, Source, is_prepared
 from vaer.inference.summary import mean_of, tracks_of
+from vaer.inference.waveform_reader import levels_of
 from vaer.media.probe import Probe
 from vaer.renderings.timeline import FORMAT, Timeline
 
@@ -67,10 +67,10 @@ class Predictor:
             return self._timeline(arrays, {"path": None}, self._preparation(None))
         require(frames is None and waveform is None, "Give a file or arrays, not both.")
         if isinstance(source, str | Path):
-            return self.ask(str(source))
-        return (self.ask(str(path)) for path in source)
+            return self.predict_file(str(source))
+        return (self.predict_file(str(path)) for path in source)
 
-    def ask(self, path: str, *, journal: Path | None = None, progress: Progress | None = None) -> Timeline:
+    def predict_file(self, path: str, *, journal: Path | None = None, progress: Progress | None = None) -> Timeline:
         """The timeline of one file; with a `journal`, a run that was interrupted goes on where it was."""
         source = FileSource(path)
         known = {"path": path, "bytes": Path(path).stat().st_size, "sha256": _sha256(path)}
@@ -80,14 +80,14 @@ class Predictor:
         return self._timeline(source, known, self._preparation(path), Journal(journal, header), progress)
 
     def embed(self, path: str) -> Iterator[tuple[dict[str, Any], dict[str, np.ndarray]]]:
-        """The windows of a file in order, each with its vectors, as `vaer.inference.answers.embed` gives them."""
-        return chain.from_iterable(self.embed_batches(path, FaceMemory()))
+        """The windows of a file in order, each with its vectors, as `vaer.inference.forward.embed_rows` gives them."""
+        return chain.from_iterable(self.embed_batches(path, FaceCache()))
 
-    def embed_batches(self, path: str, memory: FaceMemory,
+    def embed_batches(self, path: str, memory: FaceCache,
                       known: int = 0) -> Iterator[list[tuple[dict[str, Any], dict[str, np.ndarray]]]]:
         """The same, a batch at a time, without those of the first `known` rows; `memory` has faces found before."""
-        recording = self._recording(FileSource(path), self._preparation(path))
-        return embed(self.trained, recording.rows(memory), batch_size=self.batch_size, known=known)
+        file_windows = self._file_windows(FileSource(path), self._preparation(path))
+        return embed_rows(self.trained, file_windows.rows(memory), batch_size=self.batch_size, known=known)
 
     def settings_of_rows(self) -> dict[str, Any]:
         """What decides on the rows of every file, and on where its batches begin."""
@@ -98,12 +98,12 @@ class Predictor:
         """What decides on the rows of a file beside the settings: where it is, its bytes, whether it is prepared."""
         return {"path": path, "sha256": _sha256(path), "prepared": is_prepared(path)}
 
-    def _recording(self, source: Source, preparation: dict[str, Any] | None) -> Recording:
+    def _file_windows(self, source: Source, preparation: dict[str, Any] | None) -> FileWindows:
         network = self.trained.network
-        return Recording(source, self.plan, preparation, video=network.video is not None,
-                         audio=network.audio is not None)
+        return FileWindows(source, self.plan, preparation, video=network.video is not None,
+                           audio=network.audio is not None)
 
-    def is_answered(self, timeline: Timeline, path: str) -> bool:
+    def is_current(self, timeline: Timeline, path: str) -> bool:
         """Whether a timeline is the answer of this network, under this plan, to the file as it is now."""
         content = timeline.content
         plan = self._plan_facts() | {"preparation": self._preparation(path)}
@@ -115,12 +115,12 @@ class Predictor:
 
     def _timeline(self, source: Source, known: dict[str, Any], preparation: dict[str, Any] | None,
                   journal: Journal | None = None, progress: Progress | None = None) -> Timeline:
-        recording = self._recording(source, preparation)
-        memory = FaceMemory(journal.faces if journal else None)
+        file_windows = self._file_windows(source, preparation)
+        memory = FaceCache(journal.faces if journal else None)
         rows, fresh = [], []
         count = len(journal.rows) // self.batch_size * self.batch_size if journal else 0
         before = journal.rows[:count] if journal else []
-        for row in answer(self.trained, recording.rows(memory), batch_size=self.batch_size, known=before):
+        for row in predict_rows(self.trained, file_windows.rows(memory), batch_size=self.batch_size, known=before):
             rows.append(row)
             if journal is not None and len(rows) > count:
                 fresh.append(row)
@@ -129,23 +129,24 @@ class Predictor:
                     fresh = []
             if progress is not None:
                 progress(row["end_s"])
-        return self._result(source, recording, known, rows)
+        return self._result(source, file_windows, known, rows)
 
-    def _result(self, source: Source, recording: Recording, known: dict[str, Any],
+    def _result(self, source: Source, file_windows: FileWindows, known: dict[str, Any],
                 rows: list[dict[str, Any]]) -> Timeline:
         facts: Probe = source.facts
         recipe, classes = self.trained.recipe, self.classes
-        width, height = recording.size
+        width, height = file_windows.size
         return Timeline({
             "format": FORMAT,
             "recording": known | {"duration_s": round(float(facts.duration_s), 4), "frames": len(facts.frame_times),
                                   "width": width, "height": height, "has_sound": facts.has_sound,
-                                  "levels": levels_of(source.sound(0.0), facts.duration_s)},
+                                  "levels": levels_of(source.audio(0.0), facts.duration_s)},
             "network": {"run": self.trained.name, "sha256": self.trained.sha256, "classes": list(classes),
                         "corpus": recipe.corpus, "temperature": recipe.temperature},
-            "plan": self._plan_facts() | {"preparation": recording.preparation},
+            "plan": self._plan_facts() | {"preparation": file_windows.preparation},
             "notes": list(self.notes),
-            "shots": [{"start_s": round(start_s, 4), "end_s": round(end_s, 4)} for start_s, end_s in recording.shots],
+            "shots": [{"start_s": round(start_s, 4), "end_s": round(end_s, 4)} for start_s,
+                      end_s in file_windows.shots],
             "mean": mean_of(rows, classes, recipe.temperature),
             "tracks": tracks_of(rows, classes, recipe.temperature),
             "windows": rows})

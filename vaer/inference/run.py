@@ -67,10 +67,10 @@ def _one(predictor: Predictor, path: str, place: Path, progress: Callable[[float
     """The timeline of a file, answered now or before."""
     if place.is_file():
         there = Timeline.read(place)
-        if predictor.is_answered(there, path):
+        if predictor.is_current(there, path):
             return there
     journal = place.with_name(f".{place.name}.part.jsonl")
-    timeline = predictor.ask(path, journal=journal, progress=progress)
+    timeline = predictor.predict_file(path, journal=journal, progress=progress)
     timeline.save(place)
     journal.unlink(missing_ok=True)
     return timeline

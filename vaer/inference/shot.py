@@ -24,7 +24,7 @@ HELD_SIDE = 720
 """Frames whose shorter side is longer are held smaller: the faces in them are larger than any network wants."""
 
 
-class Shown(NamedTuple):
+class ShotFrame(NamedTuple):
     """A frame of a shot with the faces in it."""
 
     time_s: float
@@ -33,7 +33,7 @@ class Shown(NamedTuple):
     faces: list[Face]
 
 
-class Sight(NamedTuple):
+class TrackFrames(NamedTuple):
     """What a window shows of one face, or of the whole scene."""
 
     track: str
@@ -64,20 +64,21 @@ class Shot:
         self.held: list[NDArray | VideoFrame] = []
         self.num_faces = faces_before
 
-    def add(self, shown: Shown) -> Iterator[tuple[Window, list[Sight]]]:
+    def add(self, shown: ShotFrame) -> Iterator[tuple[Window, list[TrackFrames]]]:
         """The next frame; the windows that are known now, with what they show."""
         self.times.append(shown.time_s)
         self.held.append(shown.held)
         if self.preparation is not None:
             self.linker.add(shown.faces)
         for window in self.windows.due(shown.time_s):
-            yield window, self._sights(window)
+            yield window, self._tracks(window)
             self._forget()
 
-    def finish(self, end_s: float, span: tuple[float, float] | None = None) -> Iterator[tuple[Window, list[Sight]]]:
+    def finish(self, end_s: float,
+               span: tuple[float, float] | None = None) -> Iterator[tuple[Window, list[TrackFrames]]]:
         """The other windows of the shot, which ends at `end_s`; `span` as in `ShotWindows.last`."""
         for window in self.windows.last(end_s, span):
-            yield window, self._sights(window)
+            yield window, self._tracks(window)
 
     def _forget(self) -> None:
         """Let go of frames that no window wants any more; the last one may reach back a whole length."""
@@ -87,29 +88,29 @@ class Shot:
         del self.times[:count], self.held[:count]
         self.linker.forget_before(self.first)
 
-    def _sights(self, window: Window) -> list[Sight]:
+    def _tracks(self, window: Window) -> list[TrackFrames]:
         times = np.asarray(self.times)
         chosen = nearest(times, window.times)
         shown_s = times[chosen] - window.start_s
         preparation = self.preparation
         if preparation is None:
-            return [Sight("scene", np.stack([self.held[number] for number in chosen]), shown_s)]
+            return [TrackFrames("scene", np.stack([self.held[number] for number in chosen]), shown_s)]
         inside = np.flatnonzero((times >= window.start_s) & (times < window.end_s))
         inside = inside if len(inside) else np.unique(chosen)
         around = np.flatnonzero((times >= window.start_s - AROUND_S) & (times <= window.end_s + AROUND_S)
                                 ) if self.windows.is_long else np.arange(len(times))
-        sights = []
+        tracks = []
         for chain in self.linker.chains:
             found = [number for number in inside.tolist() if number + self.first in chain.faces]
             if found and len(found) >= LASTING * len(inside):
                 if chain.name is None:
                     self.num_faces += 1
                     chain.name = f"face {self.num_faces}"
-                sights.append(self._face(chain, preparation, around, inside, chosen, shown_s, found))
-        return sorted(sights, key=lambda sight: int(sight.track.split()[1]))
+                tracks.append(self._face(chain, preparation, around, inside, chosen, shown_s, found))
+        return sorted(tracks, key=lambda one: int(one.track.split()[1]))
 
     def _face(self, chain: Chain, preparation: dict, around: np.ndarray, inside: np.ndarray, chosen: np.ndarray,
-              shown_s: np.ndarray, found: list[int]) -> Sight:
+              shown_s: np.ndarray, found: list[int]) -> TrackFrames:
         before = int(around[0])
         boxes = {number - before: chain.faces[number + self.first] for number in around.tolist()
                  if number + self.first in chain.faces}
@@ -126,8 +127,9 @@ class Shot:
         frames = as_prepared(squares, np.asarray(self.times)[before:][list(shown)], side, self.plan.clip.size,
                              {place - shown[0] for place in places}, preparation)
         confidence = float(np.mean([chain.faces[number + self.first].confidence for number in found]))
-        return Sight(str(chain.name), np.stack([frames[place - shown[0]] for place in places]), shown_s,
-                     len(found) / len(inside), confidence, round(float(np.mean([widths[place] for place in places]))))
+        return TrackFrames(str(chain.name), np.stack([frames[place - shown[0]] for place in places]), shown_s,
+                           len(found) / len(inside), confidence,
+                           round(float(np.mean([widths[place] for place in places]))))
 
     def _square(self, number: int, centre: np.ndarray, width: float, side: int) -> np.ndarray:
         """(side, side, 3): the face in a frame that is held, with its margin."""

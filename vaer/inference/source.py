@@ -13,7 +13,7 @@ from av import VideoFrame
 
 from vaer.data.manifest import NAME as MANIFEST
 from vaer.errors import UserError
-from vaer.inference.sound import Sound
+from vaer.inference.waveform_reader import WaveformReader
 from vaer.media import stills
 from vaer.media.encode import write_wav
 from vaer.media.frames import frames_of, numbered
@@ -37,7 +37,7 @@ class Source(Protocol):
         """
         ...
 
-    def sound(self, longest_s: float) -> Sound | None:
+    def audio(self, longest_s: float) -> WaveformReader | None:
         """The sound, of which no more than `longest_s` is read at once; None where there is none."""
         ...
 
@@ -76,9 +76,9 @@ class FileSource:
         if following < count:
             raise undecoded(self.name, following, count)
 
-    def sound(self, longest_s: float) -> Sound | None:
-        """As `Source.sound`."""
-        return Sound(self.name, self.facts, longest_s) if self.facts.has_sound else None
+    def audio(self, longest_s: float) -> WaveformReader | None:
+        """As `Source.audio`."""
+        return WaveformReader(self.name, self.facts, longest_s) if self.facts.has_sound else None
 
     def span(self, trim_db: float) -> tuple[float, float] | None:
         """As `Source.span`."""
@@ -118,9 +118,9 @@ class ArraySource:
         for picture in self.pictures:
             yield VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
 
-    def sound(self, longest_s: float) -> Sound | None:
-        """As `Source.sound`."""
-        return None if self.wave is None else Sound(self.wave, probe(self.wave), longest_s)
+    def audio(self, longest_s: float) -> WaveformReader | None:
+        """As `Source.audio`."""
+        return None if self.wave is None else WaveformReader(self.wave, probe(self.wave), longest_s)
 
     def span(self, trim_db: float) -> tuple[float, float] | None:
         """As `Source.span`."""

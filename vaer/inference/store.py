@@ -17,7 +17,7 @@ WIDTH = np.dtype("<f4").itemsize
 Vectors = Mapping[str, np.ndarray]
 
 
-class Asked(NamedTuple):
+class StoredFile(NamedTuple):
     """What an earlier command had of a file."""
 
     rows: int
@@ -47,7 +47,7 @@ class VectorStore:
         self._fresh = False
         self._mark()
 
-    def begin(self, facts: dict[str, Any]) -> Asked:
+    def begin(self, facts: dict[str, Any]) -> StoredFile:
         """Go to the next file, whose content and preparation `facts` say; what is known of it, where it is the same."""
         self._mark()
         known = self.before.pop(0) if self.before else []
@@ -58,14 +58,14 @@ class VectorStore:
             self._back()
             self._start_anew()
             self._write({"file": facts})
-            return Asked(0, {}, None, False)
+            return StoredFile(0, {}, None, False)
         self._lines += known
         faces = faces_of(found for line in batches for found in line["faces"])
         done = known[-1].keys() <= {"done", "error"}
-        asked = Asked(self.count - self._before[1], faces, known[-1].get("error"), done)
-        if not asked.done:
+        stored = StoredFile(self.count - self._before[1], faces, known[-1].get("error"), done)
+        if not stored.done:
             self._start_anew()
-        return asked
+        return stored
 
     def add(self, faces: Iterable[tuple[int, list[Face]]], rows: Sequence[tuple[dict[str, Any], Vectors]]) -> None:
         """Keep a batch of the file that was begun: the facts and vectors of its rows, and the faces found for them."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from vaer.evaluation.calibration import scale
-from vaer.inference.answers import DIGITS
+from vaer.inference.forward import DIGITS
 
 ASKED = ("probabilities", "video", "audio")
 

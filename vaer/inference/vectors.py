@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.progress import track
 
 from vaer.errors import MediaError, RunError
+from vaer.inference.file_windows import FaceCache
 from vaer.inference.inputs import find_inputs
 from vaer.inference.predictor import Predictor
-from vaer.inference.recording import FaceMemory
 from vaer.inference.store import VectorStore
 from vaer.inference.vector_files import FORMATS, require_format
 from vaer.words import counted
@@ -27,7 +27,7 @@ def embed_files(predictor: Predictor, named: Sequence[str], out: Path) -> None:
     store = VectorStore(out.with_name(f".{out.name}.part"), predictor.settings_of_rows())
     bad = 0
     for path in track(files, "embedding", console=Console(stderr=True), transient=True):
-        error = _ask(predictor, path, store)
+        error = _embed_file(predictor, path, store)
         if error is not None:
             bad += 1
             print(f"vaer: {error}", file=sys.stderr)
@@ -40,7 +40,7 @@ def embed_files(predictor: Predictor, named: Sequence[str], out: Path) -> None:
         raise RunError(f"{out}: {bad} of {len(files)} files could not be read, named above, and have no rows.")
 
 
-def _ask(predictor: Predictor, path: str, store: VectorStore) -> str | None:
+def _embed_file(predictor: Predictor, path: str, store: VectorStore) -> str | None:
     """Keep the rows of one file, or those that are not there yet; what is wrong with it, if it cannot be read."""
     try:
         content = predictor.content_of(path)
@@ -51,7 +51,7 @@ def _ask(predictor: Predictor, path: str, store: VectorStore) -> str | None:
         if not known.done:
             store.end(content["error"])
         return known.error if known.done else content["error"]
-    memory = FaceMemory(known.faces)
+    memory = FaceCache(known.faces)
     try:
         for batch in predictor.embed_batches(path, memory, known.rows):
             store.add(memory.take(), batch)

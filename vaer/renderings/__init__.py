@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from vaer.renderings.picture import render_picture
+from vaer.renderings.image import render_image
 from vaer.renderings.subtitles import render_subtitles
 from vaer.renderings.table import render_table
 from vaer.renderings.timeline import Timeline
@@ -14,7 +14,7 @@ Rendering = Callable[[Timeline, Path], None]
 
 RENDERINGS: dict[str, Rendering] = {
     "csv": render_table,
-    "png": render_picture,
+    "png": render_image,
     "srt": render_subtitles,
     "vtt": render_webvtt,
 }

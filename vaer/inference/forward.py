@@ -12,16 +12,16 @@ from torch import Tensor
 from vaer.data.collate import collate
 from vaer.data.dataset import Wanted
 from vaer.evaluation.calibration import scale
+from vaer.inference.file_windows import WindowRow
 from vaer.inference.network import Trained
-from vaer.inference.recording import Row
 from vaer.records import Batch, Output
 
 DIGITS = 7
 """Decimals of a probability that are kept."""
 
 
-def answer(trained: Trained, rows: Iterable[Row], *, batch_size: int,
-           known: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
+def predict_rows(trained: Trained, rows: Iterable[WindowRow], *, batch_size: int,
+                 known: Sequence[dict[str, Any]] = ()) -> Iterator[dict[str, Any]]:
     """The facts of every row with its probabilities, raw and calibrated, and those of each modality alone.
 
     A batch is `batch_size` rows from a multiple of it on, whatever was asked before. Whole batches that are `known`
@@ -32,14 +32,14 @@ def answer(trained: Trained, rows: Iterable[Row], *, batch_size: int,
         if done + len(batch) <= len(known):
             yield from known[done:done + len(batch)]
         else:
-            yield from _answered(trained, batch)
+            yield from _predict_batch(trained, batch)
         done += len(batch)
 
 
 @torch.inference_mode()
-def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
+def _predict_batch(trained: Trained, rows: list[WindowRow]) -> list[dict[str, Any]]:
     network = trained.network
-    said: dict[int, dict[str, Any]] = {}
+    outputs: dict[int, dict[str, Any]] = {}
     present = [row for row in rows if _has_something(row)]
     if present:
         batch, output = _forward(trained, present)
@@ -48,19 +48,19 @@ def _answered(trained: Trained, rows: list[Row]) -> list[dict[str, Any]]:
         tables = {name: (_probabilities(logits), there.tolist()) for name, (logits, there) in parts.items()
                   if logits is not None}
         for place, row in enumerate(present):
-            said[id(row)] = {name: _named(network.classes, table[place])
-                             for name, (table, there) in tables.items() if there[place]}
-    return [row.facts | with_calibrated(said.get(id(row), {}), network.classes, trained.recipe.temperature)
+            outputs[id(row)] = {name: _named(network.classes, table[place])
+                                for name, (table, there) in tables.items() if there[place]}
+    return [row.facts | with_calibrated(outputs.get(id(row), {}), network.classes, trained.recipe.temperature)
             for row in rows]
 
 
 @torch.inference_mode()
-def embed(trained: Trained, rows: Iterable[Row], *, batch_size: int,
-          known: int = 0) -> Iterator[list[tuple[dict[str, Any], dict[str, np.ndarray]]]]:
+def embed_rows(trained: Trained, rows: Iterable[WindowRow], *, batch_size: int,
+               known: int = 0) -> Iterator[list[tuple[dict[str, Any], dict[str, np.ndarray]]]]:
     """The facts of every row with its vectors (dim,) float32 of what is present: `video`, `audio` and `fused`.
 
     Those of a branch are the means of its tokens; `fused` is what the classifier of the fusion answers from, where it
-    has one. They come in the batches of `answer`; those among the first `known` rows are left out.
+    has one. They come in the batches of `predict_rows`; those among the first `known` rows are left out.
     """
     rows, done = iter(rows), 0
     while part := list(islice(rows, batch_size)):
@@ -82,11 +82,11 @@ def embed(trained: Trained, rows: Iterable[Row], *, batch_size: int,
         yield [(row.facts, vectors.get(id(row), {})) for row in part]
 
 
-def _has_something(row: Row) -> bool:
+def _has_something(row: WindowRow) -> bool:
     return row.clip.frames is not None or row.clip.waveform is not None
 
 
-def _forward(trained: Trained, rows: list[Row]) -> tuple[Batch, Output]:
+def _forward(trained: Trained, rows: list[WindowRow]) -> tuple[Batch, Output]:
     network, clip = trained.network, trained.recipe.clip
     wanted = Wanted(network.video is not None, network.audio is not None)
     batch = collate([row.clip for row in rows], num_frames=clip.num_frames, size=clip.size, wanted=wanted)
@@ -94,13 +94,14 @@ def _forward(trained: Trained, rows: list[Row]) -> tuple[Batch, Output]:
     return batch, network(batch)
 
 
-def with_calibrated(said: dict[str, Any], classes: Sequence[str], temperature: float | None) -> dict[str, Any]:
+def with_calibrated(outputs: dict[str, Any], classes: Sequence[str], temperature: float | None) -> dict[str, Any]:
     """`probabilities`, `calibrated`, `video` and `audio`, each by class or None."""
-    raw = said.get("probabilities")
+    raw = outputs.get("probabilities")
     calibrated = None
     if raw is not None and temperature is not None:
         calibrated = _named(classes, scale(np.array([[raw[name] for name in classes]]), temperature)[0])
-    return {"probabilities": raw, "calibrated": calibrated, "video": said.get("video"), "audio": said.get("audio")}
+    return {"probabilities": raw, "calibrated": calibrated, "video": outputs.get("video"),
+            "audio": outputs.get("audio")}
 
 
 def _probabilities(logits: Tensor) -> np.ndarray:

@@ -16,7 +16,7 @@ BLOCK_S = 60.0
 MOST_LEVELS, LEVELS_AT_ONCE = 1000, 20
 
 
-class Sound:
+class WaveformReader:
     """The sound of a file; windows come in the order of their starts, more or less."""
 
     def __init__(self, path: str, facts: Probe, longest_s: float) -> None:
@@ -26,16 +26,16 @@ class Sound:
     def read(self, start_s: float, end_s: float) -> np.ndarray | None:
         """(samples,) of a window, as evaluation reads it; None where there is none any more. Raises MediaError."""
         if self.duration_s <= 2 * BLOCK_S:
-            sound = read_sound(self.path, start_s, end_s)
+            waveform = read_sound(self.path, start_s, end_s)
         else:
             number = int(start_s // BLOCK_S)
             first = round(number * BLOCK_S * SAMPLE_RATE)
-            sound = self._block(number)[round(start_s * SAMPLE_RATE) - first:round(end_s * SAMPLE_RATE) - first]
-        return sound if len(sound) else None
+            waveform = self._block(number)[round(start_s * SAMPLE_RATE) - first:round(end_s * SAMPLE_RATE) - first]
+        return waveform if len(waveform) else None
 
     def _block(self, number: int) -> np.ndarray:
         if number not in self.blocks:
-            self.blocks = {old: sound for old, sound in self.blocks.items() if old >= number - 1}
+            self.blocks = {old: waveform for old, waveform in self.blocks.items() if old >= number - 1}
             start_s = number * BLOCK_S
             end_s = min(self.duration_s, start_s + BLOCK_S + self.longest_s)
             self.blocks[number] = read_sound(self.path, start_s, end_s)
@@ -48,17 +48,17 @@ def is_silent(waveform: np.ndarray, silence_db: float = SILENCE_DB) -> bool:
     return bool((whole ** 2).mean(axis=1).max() < 10 ** (silence_db / 10))
 
 
-def levels_of(sound: Sound | None, duration_s: float) -> dict[str, Any] | None:
+def levels_of(reader: WaveformReader | None, duration_s: float) -> dict[str, Any] | None:
     """The highest level of each of at most 1000 equal parts of a file, 0 to 1: its waveform as a reader sees it."""
-    if sound is None:
+    if reader is None:
         return None
     step_s = max(0.05, duration_s / MOST_LEVELS)
     count = max(1, int(np.ceil(duration_s / step_s - 1e-9)))
     peaks = np.zeros(count)
     for first in range(0, count, LEVELS_AT_ONCE):
         last = min(count, first + LEVELS_AT_ONCE)
-        heard = np.abs(read_sound(sound.path, first * step_s, min(duration_s, last * step_s)))
+        waveform = np.abs(read_sound(reader.path, first * step_s, min(duration_s, last * step_s)))
         for number in range(first, last):
             start, end = (round((edge - first) * step_s * SAMPLE_RATE) for edge in (number, number + 1))
-            peaks[number] = heard[start:end].max(initial=0.0)
+            peaks[number] = waveform[start:end].max(initial=0.0)
     return {"step_s": round(step_s, 6), "peaks": [round(float(min(peak, 1.0)), 3) for peak in peaks]}

@@ -18,7 +18,7 @@ SHORTEST = 0.045
 """Of the width: a narrower span has no word in it."""
 
 
-def render_picture(timeline: Timeline, path: Path) -> None:
+def render_image(timeline: Timeline, path: Path) -> None:
     """Write a PNG, legible in black and white: classes are rows with names, a probability is how dark its row is."""
     tracks = sorted(timeline.tracks, key=lambda track: track["start_s"] - track["end_s"])[:MOST_TRACKS]
     tracks.sort(key=lambda track: track["start_s"])

@@ -6,7 +6,7 @@ from makers import make_timeline
 from PIL import Image
 
 from vaer.renderings import picture
-from vaer.renderings.picture import render_picture
+from vaer.renderings.image import render_image
 
 
 def pixels(path):
@@ -15,12 +15,12 @@ def pixels(path):
 
 
 def test_the_picture_is_grey_and_has_a_band_a_track(tmp_path, monkeypatch):
-    render_picture(make_timeline(), tmp_path / "a.png")
+    render_image(make_timeline(), tmp_path / "a.png")
     levels = pixels(tmp_path / "a.png")
     assert np.ptp(levels, axis=2).max() == 0  # the same in black and white
     assert (levels < 60).any()
     monkeypatch.setattr(picture, "MOST_TRACKS", 1)
-    render_picture(make_timeline(), tmp_path / "b.png")
+    render_image(make_timeline(), tmp_path / "b.png")
     assert len(pixels(tmp_path / "b.png")) < len(levels)
 
 
@@ -33,5 +33,5 @@ def test_a_timeline_that_lacks_something_is_drawn_without_it(tmp_path, lacks):
         content["mean"]["probabilities"] = None
     else:
         content["recording"][lacks] = None
-    render_picture(make_timeline(**content), tmp_path / "a.png")
+    render_image(make_timeline(**content), tmp_path / "a.png")
     assert pixels(tmp_path / "a.png").shape[1] > 500

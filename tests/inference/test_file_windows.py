@@ -5,8 +5,8 @@ import pytest
 from makers import make_recipe, tone, write_video, write_wav
 
 from vaer.errors import MediaError
+from vaer.inference.file_windows import FaceCache, FileWindows
 from vaer.inference.plan import make_plan
-from vaer.inference.recording import FaceMemory, Recording
 from vaer.inference.source import FileSource
 from vaer.media.encode import encode_frames
 from vaer.prepare import clip as prepare_clip
@@ -21,10 +21,10 @@ LEFT, RIGHT = Face(4.0, 20.0, 28.0, 44.0, 1.0), Face(36.0, 20.0, 60.0, 44.0, 2.0
 def rows(path, faces=None, *, preparation=None, video=True, audio=True, recipe=None):
     """The rows of a file in which `faces` (a list for each frame, or the same in all) are found."""
     plan = make_plan(recipe or make_recipe())
-    recording = Recording(FileSource(str(path)), plan, preparation, video=video, audio=audio)
-    count = len(recording.facts.frame_times)
+    file_windows = FileWindows(FileSource(str(path)), plan, preparation, video=video, audio=audio)
+    count = len(file_windows.facts.frame_times)
     known = dict(enumerate(faces if faces and isinstance(faces[0], list) else [faces or []] * count))
-    return list(recording.rows(FaceMemory(known))), recording
+    return list(file_windows.rows(FaceCache(known))), file_windows
 
 
 def said(found):
@@ -34,7 +34,7 @@ def said(found):
 
 @pytest.fixture
 def film(tmp_path):
-    return write_video(tmp_path / "a.mp4", sound=tone(2.0, 48_000)[None])
+    return write_video(tmp_path / "a.mp4", audio=tone(2.0, 48_000)[None])
 
 
 def test_one_face_has_the_voice_several_have_none(film):
@@ -47,16 +47,16 @@ def test_one_face_has_the_voice_several_have_none(film):
 
 
 def test_what_is_absent_is_a_value(tmp_path):
-    silent = write_video(tmp_path / "silent.mp4", sound=np.zeros((1, 96_000)))
+    silent = write_video(tmp_path / "silent.mp4", audio=np.zeros((1, 96_000)))
     mute = write_video(tmp_path / "mute.mp4")
-    sound = write_wav(tmp_path / "a.wav", tone(2.0))
+    audio = write_wav(tmp_path / "a.wav", tone(2.0))
     assert said(rows(silent)[0]) == [("scene", "scene", "silence", True, True)]
     assert said(rows(mute)[0]) == [("scene", "scene", "no voice", True, False)]
     assert said(rows(mute, [LEFT, RIGHT], preparation=PREPARATION)[0]) == [
         ("face 1", "face", "no voice", True, False), ("face 2", "face", "no voice", True, False),
         ("voice", "several faces", "no voice", False, False)]
     assert said(rows(mute, [], preparation=PREPARATION)[0]) == [("voice", "no face", "no voice", False, False)]
-    assert said(rows(sound)[0]) == [("voice", "no frames", "voice", False, True)]
+    assert said(rows(audio)[0]) == [("voice", "no frames", "voice", False, True)]
 
 
 def test_a_branch_that_is_off_is_not_asked(film):
@@ -67,9 +67,9 @@ def test_a_branch_that_is_off_is_not_asked(film):
 
 
 def test_one_frame_is_answered(tmp_path):
-    [row], recording = rows(write_video(tmp_path / "a.mp4", frames=1))
+    [row], file_windows = rows(write_video(tmp_path / "a.mp4", frames=1))
     assert row.clip.frames.shape[0] == 8
-    assert recording.shots == [(0.0, pytest.approx(0.1))]
+    assert file_windows.shots == [(0.0, pytest.approx(0.1))]
 
 
 def test_no_face_goes_on_across_a_cut(tmp_path):
@@ -77,8 +77,8 @@ def test_no_face_goes_on_across_a_cut(tmp_path):
     levels = [number // 10 * 15 for number in range(20)]
     frames = [np.full((64, 64, 3), 40 + level * 10, dtype=np.uint8) for level in levels]
     path.write_bytes(encode_frames(np.stack(frames), fps=10))
-    found, recording = rows(path, [LEFT], preparation=PREPARATION)
-    assert recording.shots == [(0.0, pytest.approx(1.0)), (pytest.approx(1.0), pytest.approx(2.0))]
+    found, file_windows = rows(path, [LEFT], preparation=PREPARATION)
+    assert file_windows.shots == [(0.0, pytest.approx(1.0)), (pytest.approx(1.0), pytest.approx(2.0))]
     assert [(row.facts["shot"], row.facts["track"], row.facts["start_s"], row.facts["end_s"]) for row in found] == [
         (0, "face 1", 0.0, 1.0), (1, "face 2", 1.0, 2.0)]
 
@@ -104,26 +104,26 @@ def test_a_face_is_cropped_as_preparation_crops_it(tmp_path, monkeypatch):
 
 def test_frames_come_at_the_rate_of_the_preparation(tmp_path):
     path = write_video(tmp_path / "a.mp4", frames=20, fps=10)
-    found, recording = rows(path, [LEFT], preparation=PREPARATION | {"fps": 5.0})
+    found, file_windows = rows(path, [LEFT], preparation=PREPARATION | {"fps": 5.0})
     assert set(np.round(found[0].clip.frame_times * 5, 6) % 1) == {0.0}
-    assert len(recording._kept()[0]) == 10
+    assert len(file_windows._kept()[0]) == 10
 
 
 def test_what_was_found_before_is_not_looked_for_again(film, monkeypatch):
-    from vaer.inference import recording as module
+    from vaer.inference import file_windows as module
 
     looked = []
     monkeypatch.setattr(module, "detect", lambda picture: looked.append(picture.shape) or [LEFT])
-    memory = FaceMemory({0: [LEFT], 1: [LEFT]})
-    recording = Recording(FileSource(str(film)), make_plan(make_recipe()), PREPARATION, video=True, audio=True)
-    list(recording.rows(memory))
+    memory = FaceCache({0: [LEFT], 1: [LEFT]})
+    file_windows = FileWindows(FileSource(str(film)), make_plan(make_recipe()), PREPARATION, video=True, audio=True)
+    list(file_windows.rows(memory))
     assert looked == [(64, 64, 3)] * 18
     assert [number for number, _ in memory.take()] == list(range(2, 20))
     assert memory.take() == []
 
 
 def test_a_damaged_file_is_named(tmp_path):
-    path = write_video(tmp_path / "a.mp4", frames=20, size=(128, 128), sound=None)
+    path = write_video(tmp_path / "a.mp4", frames=20, size=(128, 128), audio=None)
     content = bytearray(path.read_bytes())
     at = content.find(b"mdat") + 900
     content[at:at + 400] = b"\0" * 400
