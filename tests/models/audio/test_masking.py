@@ -1,6 +1,6 @@
 import torch
 
-from vaer.models.audio.masking import hide_features, hide_stretches, length_mask
+from vaer.models.audio.masking import length_mask, mask_features, mask_spans
 
 
 def test_length_mask_counts_from_the_left():
@@ -10,7 +10,7 @@ def test_length_mask_counts_from_the_left():
 def test_hidden_stretches_lie_inside_the_clip_and_are_short_enough():
     torch.manual_seed(0)
     lengths = torch.tensor([100, 50, 10, 0])
-    hidden = hide_stretches(torch.ones(4, 100, 2), lengths, 1, 0.2)[..., 0] == 0  # (batch, time)
+    hidden = mask_spans(torch.ones(4, 100, 2), lengths, 1, 0.2)[..., 0] == 0  # (batch, time)
     assert not (hidden & ~length_mask(lengths, 100)).any()
     for row, length in zip(hidden, lengths.tolist(), strict=True):
         places = row.nonzero().flatten()
@@ -20,25 +20,25 @@ def test_hidden_stretches_lie_inside_the_clip_and_are_short_enough():
 
 def test_clips_hide_different_places():
     torch.manual_seed(0)
-    hidden = hide_stretches(torch.ones(8, 200, 1), torch.full((8,), 200), 2, 0.2)[..., 0] == 0
+    hidden = mask_spans(torch.ones(8, 200, 1), torch.full((8,), 200), 2, 0.2)[..., 0] == 0
     assert len({tuple(row.tolist()) for row in hidden}) == 8
 
 
 def test_no_masks_leave_the_generator_alone():
     state = torch.get_rng_state()
     values = torch.ones(1, 3, 1)
-    assert hide_stretches(values, torch.tensor([3]), 0, 0.2) is values
+    assert mask_spans(values, torch.tensor([3]), 0, 0.2) is values
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_features_are_hidden_in_time_and_over_channels():
     torch.manual_seed(0)
     values = torch.ones(8, 40, 30)
-    hidden = hide_features(values, torch.full((8,), 40), 1, 1) == 0
+    hidden = mask_features(values, torch.full((8,), 40), 1, 1) == 0
     for clip in hidden:
         steps, channels = clip.all(1).sum(), clip.all(0).sum()
         assert steps <= 8 + 1  # a fifth of 40, and its ends
         assert channels <= 3 + 1  # a tenth of 30
         assert clip.sum() == steps * 30 + channels * 40 - steps * channels
     assert hidden.any()
-    assert torch.equal(hide_features(values, torch.full((8,), 40), 0, 0), values)
+    assert torch.equal(mask_features(values, torch.full((8,), 40), 0, 0), values)

@@ -4,7 +4,7 @@ from makers import make_tokens
 
 from vaer.config import FusionConfig
 from vaer.models.fusion import cross_attention
-from vaer.models.fusion.cross_attention import NARROW_S, WIDE_S, CrossAttentionFusion, Preference, TimedAttention
+from vaer.models.fusion.cross_attention import NARROW_S, WIDE_S, CrossAttentionFusion, TimeBias, TimedAttention
 from vaer.models.layers.pooling import masked_mean
 from vaer.records import Stream
 
@@ -22,7 +22,7 @@ def test_preference_by_hand():
         attention.log_width_s.fill_(0.0)  # sigma 1 s
     queries, keys = make_tokens(1, 1, 2), make_tokens(1, 3, 2, rate=1.0)  # query at 0 s, keys at 0, 1, 2 s
     # -(0 - 0.5)^2 / 2, -(1 - 0.5)^2 / 2, -(2 - 0.5)^2 / 2
-    torch.testing.assert_close(attention._preference(queries, keys).flatten().detach(),
+    torch.testing.assert_close(attention._time_bias(queries, keys).flatten().detach(),
                                torch.tensor([-0.125, -0.125, -1.125]))
 
 
@@ -55,7 +55,7 @@ def test_the_preference_has_the_gradient_that_autograd_would_find():
                / (2 * log_width_s.exp()[:, None, None] ** 2))
     weight = torch.randn(3, 2, 4, 3).double()
     seen = mask[:, None, None].expand_as(wanted)
-    made = Preference.apply(query_times, key_times, mask, offset_s, log_width_s)
+    made = TimeBias.apply(query_times, key_times, mask, offset_s, log_width_s)
     torch.testing.assert_close(made[seen], wanted[seen])
     assert (made[~seen] == -torch.inf).all()
     theirs = torch.autograd.grad((wanted * weight * seen).sum(), (offset_s, log_width_s))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaer.models.audio.masking import LONGEST_TIME_MASK, hide_stretches, length_mask
+from vaer.models.audio.masking import LONGEST_TIME_MASK, length_mask, mask_spans
 
 SAMPLE_RATE = 16000  # Hz
 WINDOW = 400  # samples, 25 ms
@@ -51,9 +51,9 @@ class FilterbankExtractor(nn.Module):
         lengths = ((num_samples - WINDOW).div(HOP, rounding_mode="floor") + 1).clamp(min=0)
         values = normalize_bands(self.log_energies(waveform), lengths)  # (batch, frames, bands)
         if self.training:
-            values = hide_stretches(values, lengths, self.time_masks, LONGEST_TIME_MASK)
+            values = mask_spans(values, lengths, self.time_masks, LONGEST_TIME_MASK)
             bands = torch.full_like(lengths, NUM_BANDS)
-            values = hide_stretches(values.mT, bands, self.band_masks, WIDEST_BAND_MASK).mT
+            values = mask_spans(values.mT, bands, self.band_masks, WIDEST_BAND_MASK).mT
         for convolution, norm, stride in zip(self.convolutions, self.norms, STRIDES, strict=True):
             values = convolution(values.mT).mT  # (batch, time, channels)
             lengths = (lengths + stride - 1).div(stride, rounding_mode="floor")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from vaer.config import AudioConfig
 from vaer.errors import UserError
-from vaer.models.audio.masking import hide_features, length_mask
+from vaer.models.audio.masking import length_mask, mask_features
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.mix import LayerMix, require_layers
 from vaer.records import Tokens
@@ -76,7 +76,7 @@ class TransformersEncoder(nn.Module):
         self.masks = config.time_masks, config.band_masks
         self.num_tokens: Tensor | None = None
         """(batch,) of the pass under way, where it has several lengths."""
-        self._extractor_end().register_forward_hook(self._hide)
+        self._extractor_end().register_forward_hook(self._mask)
         if self.anatomy.masked:
             self.encoder.groupnorm.__class__ = MaskedGroupNorm  # same weights under the same names
             self.encoder.groupnorm.lengths = None
@@ -152,14 +152,14 @@ class TransformersEncoder(nn.Module):
             hidden[-1] = output.last_hidden_state  # large kinds collect the last layer before the final norm
         return hidden
 
-    def _hide(self, _: nn.Module, __: tuple[Tensor, ...], features: Tensor) -> Tensor:
+    def _mask(self, _: nn.Module, __: tuple[Tensor, ...], features: Tensor) -> Tensor:
         """Features `(batch, dim, time)` of which a training clip lacks stretches of time and of channels."""
         if not self.training or not any(self.masks):
             return features
         lengths = self.num_tokens
         if lengths is None:  # all are true
             lengths = torch.full((len(features),), features.shape[2], device=features.device)
-        return hide_features(features.mT, lengths, *self.masks).mT
+        return mask_features(features.mT, lengths, *self.masks).mT
 
     def _extractor_end(self) -> nn.Module:
         return [module for module in self._extractor() if not isinstance(module, nn.GroupNorm)][-1]

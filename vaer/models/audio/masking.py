@@ -12,7 +12,7 @@ def length_mask(lengths: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=lengths.device) < lengths[:, None]
 
 
-def hide_stretches(values: Tensor, lengths: Tensor, num_masks: int, longest: float) -> Tensor:
+def mask_spans(values: Tensor, lengths: Tensor, num_masks: int, longest: float) -> Tensor:
     """`(batch, time, dim)` with `num_masks` stretches of each clip set to 0, each at most `longest` of its length.
 
     After SpecAugment (arXiv 1904.08779). Length and place of a stretch are drawn evenly, from torch's generator on the
@@ -28,8 +28,8 @@ def hide_stretches(values: Tensor, lengths: Tensor, num_masks: int, longest: flo
     return values.masked_fill(hidden.unsqueeze(-1), 0)
 
 
-def hide_features(values: Tensor, lengths: Tensor, time_masks: int, channel_masks: int) -> Tensor:
+def mask_features(values: Tensor, lengths: Tensor, time_masks: int, channel_masks: int) -> Tensor:
     """`(batch, time, dim)` of an encoder's features with so many stretches of time and of channels hidden."""
-    values = hide_stretches(values, lengths, time_masks, LONGEST_TIME_MASK)
+    values = mask_spans(values, lengths, time_masks, LONGEST_TIME_MASK)
     channels = torch.full_like(lengths, values.shape[2])
-    return hide_stretches(values.mT, channels, channel_masks, WIDEST_CHANNEL_MASK).mT
+    return mask_spans(values.mT, channels, channel_masks, WIDEST_CHANNEL_MASK).mT

@@ -12,7 +12,7 @@ from vaer.errors import UserError
 from vaer.models.audio.convolutions import ConvolutionExtractor
 from vaer.models.audio.encoders import BUILDERS, build_network, has_relative_positions
 from vaer.models.audio.filterbank import FilterbankExtractor
-from vaer.models.audio.masking import hide_features, length_mask
+from vaer.models.audio.masking import length_mask, mask_features
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.mix import LayerMix, require_layers
 from vaer.presets import AUDIO_PRESETS
@@ -90,7 +90,7 @@ class Wav2Vec(nn.Module):
         features, num_tokens = extractor(waveform, num_samples.clamp(min=extractor.receptive_field) * present)
         mask = length_mask(num_tokens, features.shape[1])  # (batch, time)
         if self.training:
-            features = hide_features(features, num_tokens, *self.masks)
+            features = mask_features(features, num_tokens, *self.masks)
         values = self.mix(self._encode(features, mask)).masked_fill(~mask.unsqueeze(-1), 0)
         steps = torch.arange(features.shape[1], device=waveform.device)
         times = (steps * extractor.hop + extractor.receptive_field / 2) / self.sample_rate  # (time,) s

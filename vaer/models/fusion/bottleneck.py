@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from vaer.config import FusionConfig
 from vaer.models.fusion.sequences import SequenceFusion
-from vaer.models.layers.clock import clock
+from vaer.models.layers.time_encoding import time_encoding
 from vaer.models.layers.transformer import TransformerLayer
 from vaer.records import Fused, Stream
 
@@ -31,7 +31,7 @@ class BottleneckFusion(SequenceFusion):
         """The hidden vector; with `attention` how video reads in the last layer what audio wrote in the one before."""
         pair = self.enter(video, audio)
         masks = [tokens.mask for tokens in pair]
-        values = [tokens.values + clock(tokens.times, self.out_dim) for tokens in pair]
+        values = [tokens.values + time_encoding(tokens.times, self.out_dim) for tokens in pair]
         shared = repeat(self.bottleneck, "tokens dim -> batch tokens dim", batch=len(masks[0]))
         flows = []
         for layer in self.layers:

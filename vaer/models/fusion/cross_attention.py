@@ -55,10 +55,10 @@ class CrossLayer(nn.Module):
         """The two sequences; with `attention` the weights (batch, heads, video time, audio time)."""
         sides = [tokens._replace(values=norm(tokens.values))
                  for norm, tokens in zip(self.norms, (video, audio), strict=True)]
-        heard, weights = self.attentions[0](sides[0], sides[1], attention=attention)
+        present, weights = self.attentions[0](sides[0], sides[1], attention=attention)
         seen, _ = self.attentions[1](sides[1], sides[0])
         results = []
-        for tokens, other, think in zip((video, audio), (heard, seen), self.feed_forwards, strict=True):
+        for tokens, other, think in zip((video, audio), (present, seen), self.feed_forwards, strict=True):
             values = tokens.values + self.dropout(other)
             results.append(tokens._replace(values=values + self.dropout(think(values))))
         return results[0], results[1], weights
@@ -87,29 +87,29 @@ class TimedAttention(nn.Module):
         """Values (batch, query time, dim); with `attention` weights (batch, heads, query time, key time)."""
         q, k, v = (rearrange(layer(tokens.values), "batch time (heads dim) -> batch heads time dim", heads=self.heads)
                    for layer, tokens in ((self.query, queries), (self.key, keys), (self.value, keys)))
-        heard = rearrange(keys.mask.any(1), "batch -> batch 1 1 1")
+        present = rearrange(keys.mask.any(1), "batch -> batch 1 1 1")
         weights = None
         if attention:
-            weights = F.softmax((q @ k.mT).float() / math.sqrt(q.shape[3]) + self._preference(queries, keys), dim=3)
-            weights = weights * heard
+            weights = F.softmax((q @ k.mT).float() / math.sqrt(q.shape[3]) + self._time_bias(queries, keys), dim=3)
+            weights = weights * present
             values = weights.to(v.dtype) @ v
         elif torch.is_grad_enabled() and q.shape[2] * k.shape[2] >= MANY_PAIRS:
-            values = checkpoint(self._hear, q, k, v, queries, keys, use_reentrant=False, preserve_rng_state=False)
+            values = checkpoint(self._attend, q, k, v, queries, keys, use_reentrant=False, preserve_rng_state=False)
         else:
-            values = self._hear(q, k, v, queries, keys)
+            values = self._attend(q, k, v, queries, keys)
         values = rearrange(values, "batch heads time dim -> batch time (heads dim)")
-        return self.out(values) * heard[:, 0], weights
+        return self.out(values) * present[:, 0], weights
 
-    def _hear(self, q: Tensor, k: Tensor, v: Tensor, queries: Tokens, keys: Tokens) -> Tensor:
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=self._preference(queries, keys).to(q.dtype))
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, queries: Tokens, keys: Tokens) -> Tensor:
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=self._time_bias(queries, keys).to(q.dtype))
 
-    def _preference(self, queries: Tokens, keys: Tokens) -> Tensor:
+    def _time_bias(self, queries: Tokens, keys: Tokens) -> Tensor:
         # A clip without any key may look at all of its zeros: a softmax over nothing is NaN.
         seen = keys.mask | ~keys.mask.any(1, keepdim=True)
-        return Preference.apply(queries.times, keys.times, seen, self.offset_s, self.log_width_s)
+        return TimeBias.apply(queries.times, keys.times, seen, self.offset_s, self.log_width_s)
 
 
-class Preference(torch.autograd.Function):
+class TimeBias(torch.autograd.Function):
     """What a head adds to its logits, (batch, heads, query time, key time): 0 where a key stands where it looks.
 
     Minus infinity stands where `mask` (batch, key time) hides the key. The backward pass computes the distances

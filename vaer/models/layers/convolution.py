@@ -39,15 +39,15 @@ class FoldedConv3d(nn.Conv3d):
 
     def _over_space(self, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         # In another order a batch of one gets strides that are not known for channels last, and is copied.
-        pictures = rows.flatten(0, 1).permute(0, 3, 1, 2)  # (batch * time, dim, height, width)
-        made = F.conv2d(pictures, weight.squeeze(2), bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
+        images = rows.flatten(0, 1).permute(0, 3, 1, 2)  # (batch * time, dim, height, width)
+        made = F.conv2d(images, weight.squeeze(2), bias, self.stride[1:], self.padding[1:])  # type: ignore[arg-type]
         return made.permute(0, 2, 3, 1).unflatten(0, rows.shape[:2])
 
     def _over_time(self, rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         kernel = self.kernel_size[0]
         if self.stride[0] > 1 or self.out_channels < NARROW:
-            picture = rows.flatten(2, 3).permute(0, 3, 1, 2)  # (batch, dim, time, height * width)
-            made = F.conv2d(picture, weight.squeeze(4), bias, (self.stride[0], 1), (kernel // 2, 0))
+            image = rows.flatten(2, 3).permute(0, 3, 1, 2)  # (batch, dim, time, height * width)
+            made = F.conv2d(image, weight.squeeze(4), bias, (self.stride[0], 1), (kernel // 2, 0))
             return made.permute(0, 2, 3, 1).unflatten(2, rows.shape[2:4])
         # Each tap's product, then their sum: the narrow results are moved in time, not the wide values.
         taps = weight.flatten(2).permute(2, 0, 1).flatten(0, 1)  # (kernel * out, in)

@@ -37,9 +37,9 @@ class Stem(nn.Module):
                                  bias=False)
         self.norm = BatchNorm(dim)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor) -> Tensor:
         """The features after convolution, norm, ReLU and max pooling."""
-        values = F.relu(convolve_and_norm(self.conv, self.norm, pictures), inplace=True)
+        values = F.relu(convolve_and_norm(self.conv, self.norm, inputs), inplace=True)
         return F.max_pool3d(values, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
 
 
@@ -157,14 +157,14 @@ class SlowFast(nn.Module):
         fast ones. With `pathways slow` they stand at the slow times. All are real. The number of pictures is a
         multiple of alpha, except with `pathways fast`.
         """
-        pictures = normalise(frames, standardize=self.config.standardize)
+        inputs = normalise(frames, standardize=self.config.standardize)
         if self.slow is None:
-            return tokens(self._one(self.fast, pictures), frame_times)
+            return tokens(self._one(self.fast, inputs), frame_times)
         index = slow_index(frames.shape[1], self.config.alpha).to(frames.device)
         slow_times = frame_times[:, index]
         if self.fast is None:
-            return tokens(self._one(self.slow, pictures[:, :, index]), slow_times)
-        slow, fast = self._both(pictures, index)
+            return tokens(self._one(self.slow, inputs[:, :, index]), slow_times)
+        slow, fast = self._both(inputs, index)
         nearest = nearest_index(frame_times, slow_times)  # (batch, time)
         slow = slow.take_along_dim(nearest.unsqueeze(2), dim=1)  # (batch, time, slow dim)
         return tokens(torch.cat((slow, fast), dim=2), frame_times)
@@ -189,15 +189,15 @@ class SlowFast(nn.Module):
     def _pathways(self) -> list[Pathway]:
         return [pathway for pathway in (self.slow, self.fast) if pathway is not None]
 
-    def _one(self, pathway: Pathway, pictures: Tensor) -> Tensor:
-        values = self._run(pathway.stem, pictures)
+    def _one(self, pathway: Pathway, inputs: Tensor) -> Tensor:
+        values = self._run(pathway.stem, inputs)
         for stage in pathway.stages:
             values = self._stage(stage, values)
         return mean_over_space(values)
 
-    def _both(self, pictures: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        fast = self._run(self.fast.stem, pictures)
-        slow = self._run(self.slow.stem, pictures[:, :, index])
+    def _both(self, inputs: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+        fast = self._run(self.fast.stem, inputs)
+        slow = self._run(self.slow.stem, inputs[:, :, index])
         for lateral, slow_stage, fast_stage in zip(self.laterals, self.slow.stages, self.fast.stages, strict=True):
             slow = self._stage(slow_stage, torch.cat((slow, lateral(fast)), dim=1))
             fast = self._stage(fast_stage, fast)
@@ -242,11 +242,11 @@ def normalise(frames: Tensor, *, standardize: bool = False) -> Tensor:
 
     `standardize` gives each colour of a clip mean 0 and deviation 1.
     """
-    pictures = rearrange(frames, "batch time height width colour -> batch colour time height width") / 255
+    inputs = rearrange(frames, "batch time height width colour -> batch colour time height width") / 255
     if not standardize:
-        return pictures.sub_(MEAN).div_(STD)
-    variance, mean = torch.var_mean(pictures, dim=(2, 3, 4), keepdim=True, correction=0)
-    return pictures.sub_(mean).mul_((variance + FLOOR).rsqrt())
+        return inputs.sub_(MEAN).div_(STD)
+    variance, mean = torch.var_mean(inputs, dim=(2, 3, 4), keepdim=True, correction=0)
+    return inputs.sub_(mean).mul_((variance + FLOOR).rsqrt())
 
 
 def mean_over_space(values: Tensor) -> Tensor:

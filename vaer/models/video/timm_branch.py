@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 from vaer.config import VideoConfig
 from vaer.errors import UserError, first_line
-from vaer.models.layers.clock import clock
 from vaer.models.layers.statistics import batch_norms
+from vaer.models.layers.time_encoding import time_encoding
 from vaer.models.layers.transformer import TransformerLayer
 from vaer.models.video.slowfast import normalise, tokens
 from vaer.records import Tokens
@@ -66,7 +66,7 @@ class TimmBranch(nn.Module):
             values = self._encode(scaled[new])[new.flatten().cumsum(0) - 1].view(*new.shape, -1)
         made = tokens(self.enter(values), frame_times)
         if len(self.time):
-            values = made.values + clock(frame_times, self.out_dim)
+            values = made.values + time_encoding(frame_times, self.out_dim)
             for layer in self.time:
                 values, _ = layer(values, made.mask)
             made = made._replace(values=self.norm(values))

@@ -8,7 +8,7 @@ from torch import Tensor
 SHORTEST_S, LONGEST_S = 0.2, 40.0  # periods: from a syllable to four times the longest clip of the usual settings
 
 
-def clock(times: Tensor, dim: int) -> Tensor:
+def time_encoding(times: Tensor, dim: int) -> Tensor:
     """Sines, then cosines of times (batch, time) s: (batch, time, dim), dim even.
 
     The encoding of Vaswani et al. 2017 (arXiv 1706.03762, 3.5) with periods in seconds instead of places; the periods
