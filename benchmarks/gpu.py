@@ -40,7 +40,7 @@ from gpu_steps import (
 
 from vaer.config import AugmentConfig, DataConfig
 from vaer.cores import usable_cores
-from vaer.data.dataset import TrainingClips, Wanted
+from vaer.data.dataset import Modalities, TrainingClips
 from vaer.data.loader import Batches, StepSampler
 from vaer.demo.render import EMOTIONS, render_corpus
 from vaer.errors import UserError
@@ -280,9 +280,9 @@ def loader(bench, paths, batch, number, device, decoder, workers):
     size = bench.size
     config = DataConfig(num_frames=size.frames, size=size.pixels, num_workers=workers, decode_device=device,
                         decoder=decoder, augment=AugmentConfig(zoom=1.15, brightness=0.2, gain_db=6))
-    items = [Item(id=str(place), path=path, sound=path, label="any", speaker="1", take=str(place))
+    items = [Item(id=str(place), path=path, audio_path=path, label="any", speaker="1", take=str(place))
              for place, path in zip(range(batch * number), itertools.cycle(paths), strict=False)]
-    clips = TrainingClips(items, ("any",), config=config, wanted=Wanted(), seed=SEED)
+    clips = TrainingClips(items, ("any",), config=config, wanted=Modalities(), seed=SEED)
     sampler = StepSampler(len(items), batch_size=batch, accumulation=1, seed=SEED, rank=0, world=1)
     return Batches(clips, sampler, num_workers=workers, device=bench.device), sampler
 

@@ -137,18 +137,18 @@ def first_time(path):
 
 
 def item_of(path):
-    return Item(id=Path(path).stem, path=path, sound=path, label="any", speaker="1", take=Path(path).stem)
+    return Item(id=Path(path).stem, path=path, audio_path=path, label="any", speaker="1", take=Path(path).stem)
 
 
 def batches(paths):
     """The training loader with augmentation; a pass is one batch of all takes."""
     import torch
 
-    from vaer.data.dataset import TrainingClips, Wanted
+    from vaer.data.dataset import Modalities, TrainingClips
     from vaer.data.loader import Batches, StepSampler
 
     config = DataConfig(num_frames=PICTURES, size=SIZE, num_workers=1, augment=AUGMENT)
-    clips = TrainingClips([item_of(path) for path in paths], ("any",), config=config, wanted=Wanted(), seed=0)
+    clips = TrainingClips([item_of(path) for path in paths], ("any",), config=config, wanted=Modalities(), seed=0)
     sampler = StepSampler(len(paths), batch_size=len(paths), accumulation=1, seed=0, rank=0, world=1)
     return Batches(clips, sampler, num_workers=1, device=torch.device("cpu"))
 

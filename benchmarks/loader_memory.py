@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from vaer.config import read_config
 from vaer.data.buckets import window_seconds
 from vaer.data.corpora import read_corpus
-from vaer.data.dataset import TrainingClips, Wanted
+from vaer.data.dataset import Modalities, TrainingClips
 from vaer.data.loader import Batches, StepSampler
 from vaer.runs.provenance import machine_facts
 
@@ -43,7 +43,7 @@ def main():
     classes, items, _ = read_corpus(config)
     sampler = StepSampler(len(items), batch_size=16, accumulation=1, seed=0, rank=0, world=1,
                           seconds=window_seconds(items, config, rank=0, world=1))
-    clips = TrainingClips(items, classes, config=config, wanted=Wanted(), seed=0)
+    clips = TrainingClips(items, classes, config=config, wanted=Modalities(), seed=0)
     batches = Batches(clips, sampler, num_workers=WORKERS, device=torch.device("cpu"))
     started, memory = perf_counter(), []
     for epoch in range(options.epochs):

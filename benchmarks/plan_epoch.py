@@ -23,7 +23,7 @@ import numpy as np
 
 from vaer.config import DataConfig
 from vaer.data.buckets import by_length, window_seconds
-from vaer.data.dataset import TrainingClips, Wanted
+from vaer.data.dataset import Modalities, TrainingClips
 from vaer.data.guard import find_leaks
 from vaer.data.loader import StepSampler, ViewSampler
 from vaer.data.manifest import with_durations
@@ -52,7 +52,7 @@ def main():
     del bare, items
     memory = {"a list": worker_mib(train), "packed": worker_mib(timed(seconds, "packing", lambda: PackedItems(train)))}
     clips = timed(seconds, "clips (packing and labels)",
-                  lambda: TrainingClips(train, CLASSES, config=DataConfig(), wanted=Wanted(), seed=0))
+                  lambda: TrainingClips(train, CLASSES, config=DataConfig(), wanted=Modalities(), seed=0))
     lengths = timed(seconds, "lengths", lambda: window_seconds(train, DataConfig(), rank=0, world=1))
     for world in (1, 8):
         for kind, known in (("by chance", None), ("by length", lengths)):
@@ -88,7 +88,7 @@ def name(number):
 
 def make_items(folder, count):
     paths = (f"{folder}/{name(number)}.mp4" for number in range(count))
-    return [Item(id=name(number), path=path, sound=path, label=CLASSES[number % len(CLASSES)],
+    return [Item(id=name(number), path=path, audio_path=path, label=CLASSES[number % len(CLASSES)],
                  speaker=str(number % SPEAKERS), take=f"take{number:07d}",
                  attributes={"channel": "speech", "repetition": str(number % 2)}) for number, path in enumerate(paths)]
 
@@ -97,7 +97,7 @@ def plan_split(seconds, items, protocol):
     """The training clips, as `read_split` finds them."""
     timed(seconds, "protocol: number of folds", lambda: num_folds(protocol))
     parts = timed(seconds, "protocol: split", lambda: split(items, protocol, 0))
-    bare = Split(*([item._replace(path=__file__, sound=None) for item in side] for side in parts[:3]), verdict="")
+    bare = Split(*([item._replace(path=__file__, audio_path=None) for item in side] for side in parts[:3]), verdict="")
     assert timed(seconds, "guard, without the files", lambda: find_leaks(bare)) == []
     return parts.train
 
@@ -108,7 +108,7 @@ def guard_files(seconds, folder, count):
     for number in range(count):
         path = folder / f"{number}.bin"
         path.write_bytes(rng.bytes(100_000 + int(rng.integers(count // 10))))
-        items.append(Item(id=path.stem, path=str(path), sound=str(path), label="a", speaker=str(number % 100),
+        items.append(Item(id=path.stem, path=str(path), audio_path=str(path), label="a", speaker=str(number % 100),
                           take=path.stem))
     items.sort(key=lambda item: int(item.speaker))
     tenth = count // 10
@@ -139,7 +139,7 @@ def worker_mib(items):
         before = private_mib()
         for index in range(len(items)):
             item = items[index]
-            assert item.path == item.sound
+            assert item.path == item.audio_path
             assert item.duration_s is not None
         os.write(write_end, json.dumps({"at first": before, "after reading": private_mib()}).encode())
         os._exit(0)

@@ -25,7 +25,7 @@ from vaer.data.protocols import read_split
 from vaer.demo.redraw import read_units
 from vaer.evaluation.intervals import speaker_intervals
 from vaer.evaluation.metrics import score
-from vaer.media.media import SAMPLE_RATE, read_sound
+from vaer.media.media import SAMPLE_RATE, read_waveform
 from vaer.media.probe import probe
 from vaer.runs.provenance import machine_facts
 
@@ -40,7 +40,8 @@ def main():
     options = parser.parse_args()
     splits, classes, items = read_folds(DataConfig(root=options.sound, protocol="ravdess_dev5"))
     units = {take: np.concatenate(values) for take, values in read_units(options.action_units).items()}
-    features = {"MFCC statistics, SVM": {take: statistics(item.sound) for take, item in track(items.items(), "MFCC")}}
+    features = {"MFCC statistics, SVM": {take: statistics(item.audio_path) for take,
+                                         item in track(items.items(), "MFCC")}}
     features |= {f"{name}, logistic regression": {take: units[take][:count] for take in items}
                  for name, count in (("17 action-unit intensities", 17), ("34 action-unit values", 34))}
     features |= {f"{name}, per speaker": per_speaker(values, items) for name, values in features.items()}
@@ -68,7 +69,7 @@ def read_folds(data):
 
 def statistics(path):
     """Mean and deviation over a take of 20 MFCCs and their differences, (80,)."""
-    waveform = torch.from_numpy(read_sound(path, 0.0, probe(path).duration_s))
+    waveform = torch.from_numpy(read_waveform(path, 0.0, probe(path).duration_s))
     transform = torchaudio.transforms.MFCC(SAMPLE_RATE, n_mfcc=20, melkwargs={"n_fft": 512, "hop_length": 160,
                                                                               "n_mels": 64})
     values = transform(waveform)

@@ -162,14 +162,14 @@ def _mux_sound(container, stream, sound, rate, layout, start_s):
     container.mux(stream.encode())
 
 
-def write_sound(path: Path, spells: list[tuple[float, np.ndarray]], *, codec: str, layout: str = "mono",
+def write_audio(path: Path, segments: list[tuple[float, np.ndarray]], *, codec: str, layout: str = "mono",
                 bit_rate: int | None = None, options: dict[str, str] | None = None) -> Path:
     """Sounds (samples,) at 16 kHz, each from its time on, s, with gaps in the stream between them."""
     with av.open(str(path), "w", options=options or {}) as container:
         stream = container.add_stream(codec, rate=16_000, layout=layout)
         if bit_rate is not None:
             stream.bit_rate = bit_rate
-        for at_s, sound in spells:
+        for at_s, sound in segments:
             levels = (sound * 32767).round().astype(np.int16)
             frame = av.AudioFrame.from_ndarray(np.repeat(levels, 1 + (layout == "stereo"))[None], "s16", layout)
             frame.sample_rate, frame.pts, frame.time_base = 16_000, round(at_s * 16_000), Fraction(1, 16_000)
@@ -270,10 +270,11 @@ def contents(root: Path) -> dict[str, str]:
             for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".png"}  # pictures hold a date
 
 
-def make_item(path: Path | str, label: str = "happy", speaker: str = "1", sound: str | None = "same", **other) -> Item:
+def make_item(path: Path | str, label: str = "happy", speaker: str = "1", audio_path: str | None = "same",
+              **other) -> Item:
     """An item of one file."""
-    return Item(id=Path(path).stem, path=str(path), sound=str(path) if sound == "same" else sound, label=label,
-                speaker=speaker, take=Path(path).stem, **other)
+    return Item(id=Path(path).stem, path=str(path), audio_path=str(path) if audio_path == "same" else audio_path,
+                label=label, speaker=speaker, take=Path(path).stem, **other)
 
 
 def make_tokens(batch: int, time: int, dim: int, real: int | None = None, rate: float = 10.0) -> Tokens:

@@ -43,7 +43,7 @@ class Answer(NamedTuple):
 
 def answer(odd: Odd, path: str, decoder: str) -> Answer:
     """Read windows near the start and far from it, as training and evaluation do, and compare."""
-    item = Item(id="a", path=path, sound=path if odd.sound() else None, label="a", speaker="a", take="a")
+    item = Item(id="a", path=path, audio_path=path if odd.sound() else None, label="a", speaker="a", take="a")
     if odd.film() is None and odd.sound() is None:
         raise ValueError(f"{odd.name}: nothing is to be read")
     faults, lags, likenesses = [], [0.0], [1.0]

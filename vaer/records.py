@@ -25,7 +25,7 @@ class Item(NamedTuple):
     """Unique in its corpus."""
     path: str
     """The file that stands for the clip; its pictures come from here where it has any."""
-    sound: str | None
+    audio_path: str | None
     """The file whose sound is heard: `path` itself, a sibling, or None where the clip has no sound."""
     label: str
     speaker: str

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 
 from vaer.data.collate import collate
-from vaer.data.dataset import Wanted
+from vaer.data.dataset import Modalities
 from vaer.records import Clip
 
 FULL = Clip(np.full((2, 4, 4, 3), 9, np.uint8), np.array([0.1, 0.6]), np.ones(5, np.float32), label=2, index=7,
@@ -12,7 +12,7 @@ BLIND = Clip(None, None, np.ones(3, np.float32), label=1, index=4, speaker=1)
 
 
 def test_absent_modalities_are_zeros():
-    batch = collate([FULL, DEAF, BLIND], num_frames=2, size=4, wanted=Wanted())
+    batch = collate([FULL, DEAF, BLIND], num_frames=2, size=4, wanted=Modalities())
     assert batch.frames.shape == (3, 2, 4, 4, 3)
     assert batch.frames.dtype == torch.uint8
     assert batch.frames[:, 0, 0, 0, 0].tolist() == [9, 8, 0]
@@ -27,11 +27,11 @@ def test_absent_modalities_are_zeros():
 
 
 def test_what_no_branch_wants_is_none():
-    batch = collate([BLIND], num_frames=2, size=4, wanted=Wanted(video=False))
+    batch = collate([BLIND], num_frames=2, size=4, wanted=Modalities(video=False))
     assert batch.frames is None
     assert batch.frame_times is None
-    assert collate([DEAF], num_frames=2, size=4, wanted=Wanted(audio=False)).waveform is None
+    assert collate([DEAF], num_frames=2, size=4, wanted=Modalities(audio=False)).waveform is None
 
 
 def test_a_batch_without_any_sound_has_a_sample_of_silence():
-    assert collate([DEAF], num_frames=2, size=4, wanted=Wanted()).waveform.tolist() == [[0]]
+    assert collate([DEAF], num_frames=2, size=4, wanted=Modalities()).waveform.tolist() == [[0]]

@@ -5,8 +5,8 @@ from makers import make_item, tone, write_wav
 
 from vaer.config import DataConfig
 from vaer.data import cuts as cuts_module
-from vaer.data.cuts import Cuts, afterwards, count_cut, find_cuts, sentence
-from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
+from vaer.data.cuts import Cuts, count_cut, describe_counted_cuts, describe_cuts, find_cuts
+from vaer.data.dataset import EvaluationClips, Modalities, TrainingClips
 
 CONFIG = DataConfig(max_seconds=1.0, num_frames=4, size=16, num_workers=0)
 
@@ -21,11 +21,11 @@ def sounds(tmp_path):
 def test_what_is_longer_is_counted_before_anything_is_read(sounds):
     cuts = find_cuts(sounds, CONFIG)
     assert cuts == Cuts(clips=3, cut=2, longest_s=3.0, unknown=0)
-    assert sentence("test", cuts, CONFIG) == (
+    assert describe_cuts("test", cuts, CONFIG) == (
         "2 of 3 test clips are longer than data.max_seconds 1 (up to 3.0 s): cut to their middle")
     assert find_cuts(sounds, DataConfig(window_s=0.5, max_seconds=1.0)) == Cuts(3, 0, 0.0, 0)
     assert find_cuts(sounds, DataConfig(max_seconds=3.0)).cut == 0
-    assert sentence("test", Cuts(3, 0, 0.0, 0), CONFIG) == ""
+    assert describe_cuts("test", Cuts(3, 0, 0.0, 0), CONFIG) == ""
 
 
 def test_lengths_that_a_table_tells_cost_no_file():
@@ -36,11 +36,11 @@ def test_lengths_that_a_table_tells_cost_no_file():
 def test_files_that_nobody_waits_for_are_said(sounds):
     cuts = find_cuts([*sounds, make_item("nowhere.wav")], CONFIG)
     assert (cuts.cut, cuts.unknown) == (2, 1)
-    assert sentence("training", cuts, CONFIG).endswith(
+    assert describe_cuts("training", cuts, CONFIG).endswith(
         "; how long 1 of 4 training clips are is seen when they are read; what is longer than data.max_seconds 1 is "
         "cut to its middle")
     assert find_cuts(sounds, CONFIG, most_s=-1.0) == Cuts(3, 0, 0.0, 3)
-    assert afterwards("training", 2, 3, CONFIG) == (
+    assert describe_counted_cuts("training", 2, 3, CONFIG) == (
         "2 of 3 training clips are longer than data.max_seconds 1 and were cut to their middle")
 
 
@@ -58,8 +58,8 @@ def test_sound_is_decoded_for_long_clips_alone(sounds, monkeypatch):
 
 
 def test_what_was_cut_is_counted_where_windows_are_made(sounds):
-    evaluation = EvaluationClips(sounds, ("happy",), config=CONFIG, wanted=Wanted())
-    training = TrainingClips(sounds, ("happy",), config=CONFIG, wanted=Wanted(), seed=0)
+    evaluation = EvaluationClips(sounds, ("happy",), config=CONFIG, wanted=Modalities())
+    training = TrainingClips(sounds, ("happy",), config=CONFIG, wanted=Modalities(), seed=0)
     assert count_cut(training).tolist() == [0, 0]
     for index in range(3):
         assert len(evaluation[0, index].waveform) == min(16_000, [8_000, 24_000, 48_000][index])

@@ -3,7 +3,7 @@ import pytest
 from makers import make_item, tone, write_video, write_wav
 
 from vaer.config import AugmentConfig, DataConfig
-from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted, span, speaker_places
+from vaer.data.dataset import EvaluationClips, Modalities, TrainingClips, span, speaker_places
 
 CLASSES = ("sad", "happy")
 
@@ -16,7 +16,7 @@ def item(tmp_path_factory):
 
 def training(item, dropout=0.0, seed=0, **data):
     config = DataConfig(num_frames=8, size=32, **data)
-    return TrainingClips([item], CLASSES, config=config, wanted=Wanted(), seed=seed, modality_dropout=dropout)
+    return TrainingClips([item], CLASSES, config=config, wanted=Modalities(), seed=seed, modality_dropout=dropout)
 
 
 def test_a_clip_is_drawn_from_seed_epoch_and_index_alone(item):
@@ -47,7 +47,7 @@ def test_modality_dropout_leaves_the_only_modality(tmp_path):
 
 def test_evaluation_repeats_itself_and_sees_what_is_wanted(item):
     config = DataConfig(num_frames=8, size=32, window_s=1.0)
-    clips = EvaluationClips([item], CLASSES, config=config, wanted=Wanted(video=False), views=2)
+    clips = EvaluationClips([item], CLASSES, config=config, wanted=Modalities(video=False), views=2)
     np.testing.assert_array_equal(clips[0, 0].waveform, clips[0, 0].waveform)
     assert clips[0, 0].frames is None
     assert len(clips[1, 0].waveform) == 16_000
@@ -56,7 +56,7 @@ def test_evaluation_repeats_itself_and_sees_what_is_wanted(item):
 def test_speakers_have_their_places_in_sorted_order(item):
     items = [item._replace(speaker=speaker) for speaker in ("12", "03", "12", "07")]
     assert speaker_places(items).tolist() == [2, 0, 2, 1]
-    clips = EvaluationClips(items, CLASSES, config=DataConfig(num_frames=8, size=32), wanted=Wanted(video=False))
+    clips = EvaluationClips(items, CLASSES, config=DataConfig(num_frames=8, size=32), wanted=Modalities(video=False))
     assert [clips[0, index].speaker for index in range(4)] == [2, 0, 2, 1]
 
 

@@ -9,7 +9,7 @@ from makers import make_item, tone, write_video, write_wav
 from vaer.config import DataConfig
 from vaer.data import durations
 from vaer.data.buckets import window_seconds
-from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities
 from vaer.data.durations import duration_of
 from vaer.errors import MediaError
 
@@ -50,13 +50,13 @@ def test_windows_are_those_of_the_file(tmp_path, monkeypatch):
     monkeypatch.setattr(durations, "_warned", [])
     film = write_video(tmp_path / "a.mp4", sound=tone(2.0, 48_000)[None])
     config = DataConfig(num_frames=8, size=32, num_workers=0)
-    clips = [EvaluationClips([make_item(film, duration_s=told)], ("happy",), config=config, wanted=Wanted())[0, 0]
+    clips = [EvaluationClips([make_item(film, duration_s=told)], ("happy",), config=config, wanted=Modalities())[0, 0]
              for told in (None, 2.8)]
     np.testing.assert_array_equal(clips[0].frames, clips[1].frames)
     np.testing.assert_array_equal(clips[0].waveform, clips[1].waveform)
     np.testing.assert_allclose(clips[1].frame_times, [0.1, 0.4, 0.6, 0.9, 1.1, 1.4, 1.6, 1.9], atol=1e-6)
     with pytest.raises(MediaError, match="milliseconds"):
-        EvaluationClips([make_item(film, duration_s=2000.0)], ("happy",), config=config, wanted=Wanted())[0, 0]
+        EvaluationClips([make_item(film, duration_s=2000.0)], ("happy",), config=config, wanted=Modalities())[0, 0]
 
 
 def test_planning_opens_no_file(accelerator):

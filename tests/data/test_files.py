@@ -5,7 +5,7 @@ import os
 import pytest
 
 from vaer import errors
-from vaer.data.files import MEDIA_ENDINGS, files_under, is_recording, walk
+from vaer.data.files import MEDIA_ENDINGS, files_under, is_media_file, walk
 
 
 @pytest.mark.parametrize(("name", "told"), [("a.mp4", True), ("a.FLV", True), ("a.opus", True), ("a.csv", False),
@@ -13,7 +13,7 @@ from vaer.data.files import MEDIA_ENDINGS, files_under, is_recording, walk
                                             ("00001.MTS", True),
                                             ("mp4", False), ("a.mp4.part", False)])
 def test_is_recording(name, told):
-    assert is_recording(name) is told
+    assert is_media_file(name) is told
 
 
 def test_files_under_goes_down_and_through_links_in_order(tmp_path):

@@ -65,7 +65,7 @@ def test_very_many_speakers_are_counted(items):
     many = [make_item("a", speaker=str(number)) for number in range(5000)]
     assert names(many).endswith("58, 59 and 4940 more")
     [file] = items(b"a")
-    everywhere = [one._replace(path=file.path, sound=None) for one in many]
+    everywhere = [one._replace(path=file.path, audio_path=None) for one in many]
     leaks = find_leaks(sides(everywhere, [], everywhere))
     assert leaks[0].endswith("59 and 4940 more stand in train and in test")
 
@@ -85,7 +85,7 @@ def test_a_copied_file_is_named_with_both_places(items):
 
 def test_a_copied_sound_of_two_videos_is_found(items):
     one, two, sound, copy = items(b"a", b"ab", b"sound", b"sound")
-    [leak] = find_leaks(sides([one._replace(sound=sound.path)], [], [two._replace(sound=copy.path)]))
+    [leak] = find_leaks(sides([one._replace(audio_path=sound.path)], [], [two._replace(audio_path=copy.path)]))
     assert sound.path in leak
     assert copy.path in leak
 
@@ -99,7 +99,7 @@ def test_many_culprits_are_counted(items):
 def test_a_file_that_is_gone_is_an_error(items):
     one, two = items(b"a", b"ab")
     with pytest.raises(MediaError, match=r"gone\.wav: cannot be opened"):
-        find_leaks(sides([one], [], [two._replace(path="gone.wav", sound=None)]))
+        find_leaks(sides([one], [], [two._replace(path="gone.wav", audio_path=None)]))
 
 
 def test_names_are_in_the_order_of_numbers(items):

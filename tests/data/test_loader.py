@@ -11,7 +11,7 @@ from makers import make_item, tone, write_video, write_wav
 
 from vaer.config import AugmentConfig, DataConfig
 from vaer.data.buckets import window_seconds
-from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities, TrainingClips
 from vaer.data.loader import Batches, StepSampler, ViewSampler, evaluation_batches
 from vaer.errors import MediaError, RunError, UserError
 from vaer.media import decoders
@@ -81,7 +81,7 @@ def items(tmp_path):
 def training_batches(items, num_workers, rank=0, world=1):
     augment = AugmentConfig(zoom=1.3, brightness=0.3, color=0.2, speed=0.1, gain_db=6, noise_db=-20)
     config = DataConfig(num_frames=4, size=32, augment=augment, bucketing=True)
-    clips = TrainingClips(items, ("happy",), config=config, wanted=Wanted(), seed=0, modality_dropout=0.3)
+    clips = TrainingClips(items, ("happy",), config=config, wanted=Modalities(), seed=0, modality_dropout=0.3)
     seconds = window_seconds(items, config, rank=0, world=1)
     sampler = StepSampler(4, batch_size=2, accumulation=1, seed=0, rank=rank, world=world, seconds=seconds)
     batches = Batches(clips, sampler, num_workers=num_workers, device=torch.device("cpu"))
@@ -132,7 +132,7 @@ def test_memory_does_not_grow_from_epoch_to_epoch(items):
 
 @pytest.mark.parametrize(("device", "pinned"), [("cpu", False), ("cuda", True)])
 def test_memory_is_pinned_for_a_gpu_alone_and_workers_stay(items, device, pinned):
-    clips = EvaluationClips(items, ("happy",), config=DataConfig(), wanted=Wanted())
+    clips = EvaluationClips(items, ("happy",), config=DataConfig(), wanted=Modalities())
     batches = evaluation_batches(clips, batch_size=2, num_workers=2, device=torch.device(device), rank=0, world=1)
     assert batches.loader.pin_memory == pinned
     assert batches.loader.persistent_workers
@@ -140,7 +140,7 @@ def test_memory_is_pinned_for_a_gpu_alone_and_workers_stay(items, device, pinned
 
 def batches_of(items, num_workers, **settings):
     config = DataConfig(num_frames=4, size=32, **settings)
-    clips = EvaluationClips(items, ("happy",), config=config, wanted=Wanted())
+    clips = EvaluationClips(items, ("happy",), config=config, wanted=Modalities())
     return evaluation_batches(clips, batch_size=2, num_workers=num_workers, device=torch.device("cpu"), rank=0, world=1)
 
 

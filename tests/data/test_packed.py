@@ -7,7 +7,8 @@ from vaer.data.packed import PackedItems
 
 
 def test_items_come_back_as_they_were():
-    items = [make_item("a b/e-01.mp4"), make_item("c.wav", sound=None, duration_s=2.5, attributes={"sex": "female"})]
+    items = [make_item("a b/e-01.mp4"),
+             make_item("c.wav", audio_path=None, duration_s=2.5, attributes={"sex": "female"})]
     packed = PackedItems(items)
     assert len(packed) == 2
     assert list(packed) == items

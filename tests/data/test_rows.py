@@ -3,7 +3,7 @@
 import pytest
 from makers import shared
 
-from vaer.data.files import is_recording
+from vaer.data.files import is_media_file
 from vaer.data.rows import read_rows
 from vaer.errors import UserError
 
@@ -25,7 +25,7 @@ def read(path):
 
 
 def read_clips(path):
-    return read_rows(path, ("path", "label"), "a test", is_row=lambda row: is_recording(row.get("path", "")))
+    return read_rows(path, ("path", "label"), "a test", is_row=lambda row: is_media_file(row.get("path", "")))
 
 
 def test_rows_come_by_their_line_whoever_saved_them(tmp_path):

@@ -11,56 +11,58 @@ from makers import make_item, tone, write_wav
 
 from vaer.config import DataConfig
 from vaer.data import waiting
-from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities
 from vaer.data.loader import evaluation_batches
-from vaer.data.waiting import Look, Vigil, WaitInterruptedError, look_at
+from vaer.data.waiting import ProcessState, StallDetector, WaitInterruptedError, process_state
 from vaer.errors import RunError
 
 
 @pytest.fixture
-def vigil(monkeypatch):
+def detector(monkeypatch):
     """Over two processes, whose looks, files and signals stand in what comes with it."""
-    told = SimpleNamespace(looks={1: Look("S", 5), 2: Look("S", 7)}, reading={}, asked=False)
-    monkeypatch.setattr(waiting, "look_at", lambda pid: told.looks[pid])
+    told = SimpleNamespace(states={1: ProcessState("S", 5), 2: ProcessState("S", 7)}, reading={}, asked=False)
+    monkeypatch.setattr(waiting, "process_state", lambda pid: told.states[pid])
     for name, value in (("IDLE", 3), ("STALLED", 6), ("GRACE", 2)):
         monkeypatch.setattr(waiting, name, value)
-    return Vigil([SimpleNamespace(pid=1), SimpleNamespace(pid=2)], lambda: dict(told.reading), lambda: told.asked), told
+    return StallDetector([SimpleNamespace(pid=1), SimpleNamespace(pid=2)], lambda: dict(told.reading),
+                         lambda: told.asked), told
 
 
-def polls(vigil, most=50):
+def polls(detector, most=50):
     """Polls without data until it is given up."""
     for number in range(1, most):
         try:
-            vigil.poll(False)
+            detector.poll(False)
         except RunError as error:
             return number, str(error)
     return most, ""
 
 
-def test_processes_that_do_nothing_are_given_up(vigil):
-    number, message = polls(vigil[0])
+def test_processes_that_do_nothing_are_given_up(detector):
+    number, message = polls(detector[0])
     assert number == 1 + 3 + 1  # the first look, three that may be still, one too many
     assert message.startswith("No data came for 4 s (decoding process 1 does nothing; decoding process 2 does nothing)")
 
 
-@pytest.mark.parametrize(("looks", "reading", "expected", "told"), [
+@pytest.mark.parametrize(("states", "reading", "expected", "told"), [
     ({}, {1: "a.mp4"}, 8, "1 does nothing, reading a.mp4"),  # a slow disk
-    ({1: Look("D", 5)}, {1: "a.mp4"}, 8, "1 waits for its disk, reading a.mp4"),
-    ({2: Look("D", 7)}, {}, 8, "2 waits for its disk"),
-    ({1: Look("T", 5)}, {1: "a.mp4"}, 5, "1 is stopped, reading a.mp4"), ({1: Look("", 0)}, {}, 5, "does nothing")])
-def test_who_reads_is_waited_for_longer_than_who_is_stopped(vigil, looks, reading, expected, told):
-    vigil[1].looks.update(looks)
-    vigil[1].reading = reading
-    number, message = polls(vigil[0])
+    ({1: ProcessState("D", 5)}, {1: "a.mp4"}, 8, "1 waits for its disk, reading a.mp4"),
+    ({2: ProcessState("D", 7)}, {}, 8, "2 waits for its disk"),
+    ({1: ProcessState("T", 5)}, {1: "a.mp4"}, 5, "1 is stopped, reading a.mp4"),
+    ({1: ProcessState("", 0)}, {}, 5, "does nothing")])
+def test_who_reads_is_waited_for_longer_than_who_is_stopped(detector, states, reading, expected, told):
+    detector[1].states.update(states)
+    detector[1].reading = reading
+    number, message = polls(detector[0])
     assert number == expected
     assert told in message
 
 
-def test_a_process_that_works_or_goes_on_to_another_file_is_never_given_up(vigil):
-    watch, told = vigil
+def test_a_process_that_works_or_goes_on_to_another_file_is_never_given_up(detector):
+    watch, told = detector
     for number in range(30):
         if number % 3 == 0:
-            told.looks[2] = Look("R", number)
+            told.states[2] = ProcessState("R", number)
         elif number % 3 == 1:
             told.reading = {1: f"{number}.mp4"}
         watch.poll(False)
@@ -69,11 +71,11 @@ def test_a_process_that_works_or_goes_on_to_another_file_is_never_given_up(vigil
     assert (watch.still, watch.asked) == (0, 0)
 
 
-def test_a_signal_ends_the_wait_after_a_grace_although_they_work(vigil):
-    watch, told = vigil
+def test_a_signal_ends_the_wait_after_a_grace_although_they_work(detector):
+    watch, told = detector
     told.asked = True
     for number in range(2):
-        told.looks[1] = Look("R", number)
+        told.states[1] = ProcessState("R", number)
         watch.poll(False)
     with pytest.raises(WaitInterruptedError, match=r"Interrupted while waiting for data .*--train\.resume true"):
         watch.poll(False)
@@ -86,17 +88,17 @@ def test_a_look_tells_a_stopped_process_and_its_work():
     try:
         os.kill(pid, signal.SIGSTOP)
         deadline = time.monotonic() + 10
-        while look_at(pid).state != "T" and time.monotonic() < deadline:
+        while process_state(pid).state != "T" and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert look_at(pid).state == "T"
+        assert process_state(pid).state == "T"
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    assert look_at(pid) == Look("", 0)
-    before = look_at(os.getpid()).ticks
+    assert process_state(pid) == ProcessState("", 0)
+    before = process_state(os.getpid()).ticks
     while time.process_time() < before / os.sysconf("SC_CLK_TCK") + 0.2:
         pass
-    assert look_at(os.getpid()).ticks > before
+    assert process_state(os.getpid()).ticks > before
 
 
 @pytest.mark.parametrize("asked", [False, True])
@@ -104,7 +106,7 @@ def test_a_stopped_process_does_not_stop_the_run(tmp_path, monkeypatch, asked):
     for name, value in (("POLL_S", 0.1), ("IDLE", 5), ("GRACE", 5)):
         monkeypatch.setattr(waiting, name, value)
     items = [make_item(write_wav(tmp_path / f"{number}.wav", tone(0.2))) for number in range(12)]
-    clips = EvaluationClips(items, ("happy",), config=DataConfig(), views=1, wanted=Wanted(False, True))
+    clips = EvaluationClips(items, ("happy",), config=DataConfig(), views=1, wanted=Modalities(False, True))
     batches = evaluation_batches(clips, batch_size=1, num_workers=1, device=torch.device("cpu"), rank=0, world=1)
     assert len(list(batches)) == 12
     workers = batches.loader._iterator._workers

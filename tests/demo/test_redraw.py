@@ -10,11 +10,11 @@ from vaer.config import DataConfig
 from vaer.data.corpora import provenance_note, read_corpus
 from vaer.data.protocols import read_split
 from vaer.demo.face import UNITS
-from vaer.demo.redraw import COLUMNS, GAIN, PRESENCE, Take, loudness, pictures, read_units, redraw, unfold
+from vaer.demo.redraw import COLUMNS, GAIN, PRESENCE, Take, draw_frames, loudness, read_units, redraw, unfold
 from vaer.errors import MediaError, UserError
 from vaer.media import encode
 from vaer.media.encode import encode_frames
-from vaer.media.media import SAMPLE_RATE, read_sound
+from vaer.media.media import SAMPLE_RATE, read_waveform
 
 ANGRY, HAPPY = "01-05-01-02-01-03", "01-03-01-02-01-03"  # one actor, statement, intensity and repetition
 
@@ -33,20 +33,20 @@ def write_units(path, table):
         writer.writerows([f"01-{name}", *values, 0.0] for name, values in table.items())
 
 
-def write_sound(path, seconds, seed=0):
+def write_audio(path, seconds, seed=0):
     """A 16-bit FLAC of noise that swells."""
     path.parent.mkdir(parents=True, exist_ok=True)
     count = int(seconds * SAMPLE_RATE)
     samples = np.random.default_rng(seed).normal(size=count) * np.linspace(0, 3000, count)
-    encode.write_sound(path, samples.astype(np.int16) / np.float32(2**15))
+    encode.write_audio(path, samples.astype(np.int16) / np.float32(2**15))
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     root = tmp_path_factory.mktemp("source")
     write_units(root / "units.csv", rows())
-    write_sound(root / "sound/Actor_03" / f"03-{ANGRY}.flac", 1.03, seed=1)
-    write_sound(root / "sound/Actor_03" / f"03-{HAPPY}.flac", 1.5, seed=2)
+    write_audio(root / "sound/Actor_03" / f"03-{ANGRY}.flac", 1.03, seed=1)
+    write_audio(root / "sound/Actor_03" / f"03-{HAPPY}.flac", 1.5, seed=2)
     return root
 
 
@@ -76,8 +76,8 @@ def test_a_damaged_remark_is_an_error_of_one_sentence(drawn, tmp_path):
 
 
 def test_the_sound_is_the_recorded_one_sample_for_sample(source, drawn):
-    recorded = read_sound(str(source / "sound/Actor_03" / f"03-{ANGRY}.flac"), 0, 1.03)
-    kept = read_sound(str(drawn / "Actor_03" / f"01-{ANGRY}.mp4"), 0, 1.03)
+    recorded = read_waveform(str(source / "sound/Actor_03" / f"03-{ANGRY}.flac"), 0, 1.03)
+    kept = read_waveform(str(drawn / "Actor_03" / f"01-{ANGRY}.mp4"), 0, 1.03)
     assert len(recorded) == round(1.03 * SAMPLE_RATE)
     assert np.array_equal(recorded, kept)
 
@@ -103,10 +103,10 @@ def test_another_takes_units_and_sound_give_that_takes_pictures():
     def take(name, units):
         return Take("", f"Actor_03/01-{name}.mp4", *np.split(table[units], 2), 48, 1)
 
-    angry = pictures(take(ANGRY, ANGRY), sound)
-    assert np.array_equal(pictures(take(HAPPY, ANGRY), sound), angry)
-    assert not np.array_equal(pictures(take(ANGRY, HAPPY), sound), angry)
-    assert not np.array_equal(pictures(take("01-05-01-02-02-03", ANGRY), sound), angry)  # the other repetition moves
+    angry = draw_frames(take(ANGRY, ANGRY), sound)
+    assert np.array_equal(draw_frames(take(HAPPY, ANGRY), sound), angry)
+    assert not np.array_equal(draw_frames(take(ANGRY, HAPPY), sound), angry)
+    assert not np.array_equal(draw_frames(take("01-05-01-02-02-03", ANGRY), sound), angry)  # the other repetition moves
 
 
 def test_units_keep_their_means_over_the_take():
@@ -179,7 +179,7 @@ def test_sound_comes_from_the_sound_file_of_a_take_and_a_silent_one_is_named(sou
     pictures_alone.write_bytes(encode_frames(np.zeros((5, 32, 32, 3), np.uint8), fps=25))
     with pytest.raises(MediaError, match=r"01-05-01-02-01-03\.mp4.*has no sound"):
         redraw(tmp_path / "none", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32, processes=1)
-    write_sound(tmp_path / "sound" / f"03-{ANGRY}.flac", 0.5)
+    write_audio(tmp_path / "sound" / f"03-{ANGRY}.flac", 0.5)
     assert redraw(tmp_path / "new", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32,
                   processes=1) == 1
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from vaer.config import DataConfig
 from vaer.data.collate import collate
-from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities
 from vaer.data.windows import evaluation_window
 from vaer.errors import MediaError, UserError
 from vaer.inference import file_windows as recording_module
@@ -34,7 +34,7 @@ def film(path, seconds=2.0, **other):
 
 def asked(network, clips):
     """The raw probabilities and those of each modality of clips, (clips, 3, classes)."""
-    batch = collate(clips, num_frames=8, size=32, wanted=Wanted())
+    batch = collate(clips, num_frames=8, size=32, wanted=Modalities())
     with torch.inference_mode():
         output = network(batch)
     return torch.stack([logits.softmax(1) for logits in (output.logits, output.video_logits, output.audio_logits)], 1)
@@ -54,7 +54,7 @@ def test_a_clip_is_answered_as_evaluation_answers_it(tmp_path, recipe):
     path = write_video(tmp_path / "a.mp4", frames=20, audio=waveform[None])
     predictor = load(run, device="cpu")
     config = DataConfig(**dataclasses.asdict(recipe.clip), num_workers=0, decoder="pyav")
-    clips = EvaluationClips([make_item(path)], ("happy",), config=config, wanted=Wanted(), views=recipe.views)
+    clips = EvaluationClips([make_item(path)], ("happy",), config=config, wanted=Modalities(), views=recipe.views)
     expected = asked(predictor.trained.network, [clips[view, 0] for view in range(recipe.views)])
     timeline = predictor(path)
     np.testing.assert_allclose(answered(timeline.windows), expected, atol=1e-5)

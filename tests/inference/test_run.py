@@ -33,7 +33,7 @@ def test_every_file_has_its_answer_and_is_answered_once(run, folder, tmp_path, c
     assert "(2.0 s, 1 shot, scene)" in lines[0]
     assert "(1.0 s, 1 shot, voice)" in lines[1]
     asked = []
-    monkeypatch.setattr(Predictor, "ask", lambda *arguments, **options: asked.append(arguments))
+    monkeypatch.setattr(Predictor, "predict_file", lambda *arguments, **options: asked.append(arguments))
     predict_files(predictor, [str(folder)], tmp_path / "out")
     assert asked == []
     assert capsys.readouterr().out.splitlines() == lines
@@ -83,11 +83,11 @@ def test_what_was_left_of_an_interruption_is_removed(run, folder, tmp_path, monk
         predict_file(self, path, journal=journal, progress=progress)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Predictor, "ask", interrupted)
+    monkeypatch.setattr(Predictor, "predict_file", interrupted)
     with pytest.raises(KeyboardInterrupt):
         predict_files(predictor, [str(folder)], tmp_path / "out")
     assert list((tmp_path / "out").glob(".*.jsonl"))
-    monkeypatch.setattr(Predictor, "ask", predict_file)
+    monkeypatch.setattr(Predictor, "predict_file", predict_file)
     predict_files(predictor, [str(folder)], tmp_path / "out")
     assert not list((tmp_path / "out").rglob(".*"))
 

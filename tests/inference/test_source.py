@@ -61,4 +61,4 @@ def test_a_file_of_a_prepared_folder_is_known(tmp_path):
     for name in ("prepare.json", "manifest.csv"):
         (tmp_path / "faces" / name).touch()
     assert is_prepared(str(path))
-    assert probe(str(path)).has_sound
+    assert probe(str(path)).has_audio

@@ -7,7 +7,7 @@ import torch
 from makers import make_item, make_recipe, tone, write_run, write_video, write_wav
 
 from vaer.data.collate import collate
-from vaer.data.dataset import Wanted
+from vaer.data.dataset import Modalities
 from vaer.data.windows import evaluation_window
 from vaer.errors import RunError, UserError
 from vaer.inference.predictor import Predictor, load
@@ -37,7 +37,7 @@ def test_vectors_are_those_of_the_network_in_order_and_absent_ones_are_no_number
     window = evaluation_window((0.0, 2.0), make_recipe().clip, 0, 1)
     clip = decode(make_item(folder / "b.mp4"), window, size=32, decoder="pyav")
     with torch.inference_mode():
-        output = predictor.trained.network(collate([clip], num_frames=8, size=32, wanted=Wanted()))
+        output = predictor.trained.network(collate([clip], num_frames=8, size=32, wanted=Modalities()))
     for kind, expected in (("video", output.video_embedding), ("audio", output.audio_embedding),
                            ("fused", output.embedding)):
         np.testing.assert_allclose(found[kind][1], expected[0], atol=1e-5)

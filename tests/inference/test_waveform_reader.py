@@ -5,7 +5,7 @@ from makers import tone, write_wav
 from vaer.inference import audio as sound_module
 from vaer.inference.waveform_reader import WaveformReader, is_silent, levels_of
 from vaer.media.probe import probe
-from vaer.media.waveforms import read_sound
+from vaer.media.waveforms import read_waveform
 
 
 def test_the_sound_of_a_window_is_that_of_evaluation_in_long_files_too(tmp_path, monkeypatch):
@@ -14,7 +14,7 @@ def test_the_sound_of_a_window_is_that_of_evaluation_in_long_files_too(tmp_path,
     monkeypatch.setattr(sound_module, "BLOCK_S", 2.0)  # of seven seconds: a long file
     audio = WaveformReader(path, probe(path), 1.5)
     for start_s in (0.0, 0.9, 1.8, 2.0, 3.7, 5.5):
-        expected = read_sound(path, start_s, start_s + 1.5)
+        expected = read_waveform(path, start_s, start_s + 1.5)
         np.testing.assert_allclose(audio.read(start_s, start_s + 1.5), expected, atol=1e-6)
     assert len(audio.blocks) <= 3
     assert audio.read(7.0, 8.0) is None

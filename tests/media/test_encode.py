@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from makers import grey, tone
 
-from vaer.media.encode import encode_frames, encode_waveform, join, write_film, write_sound, write_wav
-from vaer.media.media import SAMPLE_RATE, read_frames, read_sound
+from vaer.media.encode import encode_frames, encode_waveform, join, write_audio, write_mp4, write_wav
+from vaer.media.media import SAMPLE_RATE, read_frames, read_waveform
 from vaer.media.probe import probe
 
 UNEVEN_S = np.array([0.1, 0.15, 0.4, 0.41, 0.9, 1.6])
@@ -16,7 +16,7 @@ UNEVEN_S = np.array([0.1, 0.15, 0.4, 0.41, 0.9, 1.6])
 
 def film(path, shown_s=UNEVEN_S, sound=None):
     frames = (grey(3 * number, 48, 64) for number in range(len(shown_s)))
-    write_film(path, frames, shown_s, sound, (64, 48), quality=23, gop=12)
+    write_mp4(path, frames, shown_s, sound, (64, 48), quality=23, gop=12)
     return str(path)
 
 
@@ -25,22 +25,22 @@ def test_times_pictures_and_sound_come_back(tmp_path):
     path = film(tmp_path / "a.mp4", sound=sound)
     facts = probe(path)
     np.testing.assert_allclose(facts.frame_times, UNEVEN_S, atol=1e-4)
-    assert (facts.width, facts.height, facts.has_sound) == (64, 48, True)
+    assert (facts.width, facts.height, facts.has_audio) == (64, 48, True)
     frames = read_frames(path, np.arange(6), 48)
     np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), 24 * np.arange(6), atol=3)
-    again = read_sound(path, 0.0, 2.3)
+    again = read_waveform(path, 0.0, 2.3)
     assert len(again) == len(sound)
     np.testing.assert_allclose(again, sound, atol=2 ** -15)  # 16 bits, nothing else is lost
 
 
 def test_a_film_without_sound(tmp_path):
-    assert not probe(film(tmp_path / "a.mp4")).has_sound
+    assert not probe(film(tmp_path / "a.mp4")).has_audio
 
 
 def test_sound_that_is_longer_or_shorter_than_the_pictures(tmp_path):
     for seconds in (0.05, 5.0):
         path = film(tmp_path / f"{seconds}.mp4", sound=tone(seconds).astype(np.float32))
-        assert len(read_sound(path, 0.0, 10.0)) == round(16_000 * seconds)
+        assert len(read_waveform(path, 0.0, 10.0)) == round(16_000 * seconds)
 
 
 def test_the_same_film_is_the_same_bytes(tmp_path):
@@ -52,7 +52,7 @@ def test_the_same_film_is_the_same_bytes(tmp_path):
 @pytest.mark.parametrize("gop", [1, 3])
 def test_a_key_frame_begins_every_group_of_pictures(tmp_path, gop):
     still = (grey(9, 48, 64) for _ in range(6))  # where pictures differ as from scene to scene, more of them are keys
-    write_film(tmp_path / "a.mp4", still, np.arange(6) / 10, None, (64, 48), quality=23, gop=gop)
+    write_mp4(tmp_path / "a.mp4", still, np.arange(6) / 10, None, (64, 48), quality=23, gop=gop)
     with av.open(str(tmp_path / "a.mp4")) as container:
         keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]
     assert keys == [number % gop == 0 for number in range(6)]
@@ -61,8 +61,8 @@ def test_a_key_frame_begins_every_group_of_pictures(tmp_path, gop):
 @pytest.mark.parametrize("kind", ["flac", "mp4"])
 def test_sound_alone(tmp_path, kind):
     sound = tone(3.21).astype(np.float32)
-    write_sound(tmp_path / f"a.{kind}", sound, kind)
-    np.testing.assert_allclose(read_sound(str(tmp_path / f"a.{kind}"), 0.0, 9.0), sound, atol=2 ** -15)
+    write_audio(tmp_path / f"a.{kind}", sound, kind)
+    np.testing.assert_allclose(read_waveform(str(tmp_path / f"a.{kind}"), 0.0, 9.0), sound, atol=2 ** -15)
 
 
 def test_pictures_of_one_time_follow_each_other(tmp_path):
@@ -89,13 +89,13 @@ def waveform():
 def test_lossless_sound_comes_back_as_it_was(tmp_path, waveform):
     frames = encode_frames(np.zeros((25, 32, 32, 3), np.uint8), fps=25)
     join(tmp_path / "film.mp4", frames, encode_waveform(waveform, "flac"))
-    assert np.array_equal(read_sound(str(tmp_path / "film.mp4"), 0, 1), waveform)
+    assert np.array_equal(read_waveform(str(tmp_path / "film.mp4"), 0, 1), waveform)
 
 
 def test_lossless_sound_beyond_full_scale_is_clipped(tmp_path):
     join(tmp_path / "film.mp4", encode_frames(np.zeros((25, 32, 32, 3), np.uint8), fps=25),
         encode_waveform(np.full(SAMPLE_RATE, 1.5, np.float32), "flac"))
-    assert read_sound(str(tmp_path / "film.mp4"), 0, 1).min() > 0.99
+    assert read_waveform(str(tmp_path / "film.mp4"), 0, 1).min() > 0.99
 
 
 def test_encoders_give_the_same_bytes_every_time(waveform):

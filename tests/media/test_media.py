@@ -10,9 +10,9 @@ from makers import (
     numbers_of,
     shared,
     tone,
+    write_audio,
     write_disc,
     write_marked,
-    write_sound,
     write_video,
     write_wav,
 )
@@ -69,7 +69,7 @@ def test_pictures_are_the_middle_square(tmp_path, height, width, decoder):
 @pytest.mark.parametrize("channels", [1, 2])
 def test_sound_of_any_rate_becomes_16_khz_mono(tmp_path, rate, channels):
     path = write_wav(tmp_path / "a.wav", np.tile(tone(1.0, rate), (channels, 1)), rate)
-    sound = media.read_sound(str(path), 0.25, 0.75)
+    sound = media.read_waveform(str(path), 0.25, 0.75)
     assert sound.dtype == np.float32
     assert len(sound) == 8_000
     frequencies = np.abs(np.fft.rfft(sound))
@@ -79,7 +79,7 @@ def test_sound_of_any_rate_becomes_16_khz_mono(tmp_path, rate, channels):
 
 def test_sound_that_starts_late_keeps_its_time(tmp_path):
     path = write_video(tmp_path / "late.mp4", frames=20, sound=tone(1.0, 48_000)[None], sound_start_s=0.5)
-    sound = media.read_sound(str(path), 0.0, 1.5)
+    sound = media.read_waveform(str(path), 0.0, 1.5)
     loud = np.flatnonzero(np.abs(sound) > 0.1)
     assert loud[0] / 16_000 == pytest.approx(0.5, abs=0.03)  # within one AAC block
 
@@ -87,40 +87,40 @@ def test_sound_that_starts_late_keeps_its_time(tmp_path):
 def test_sound_is_short_after_its_end_and_the_same_after_a_seek(tmp_path):
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, 48_000)
     path = str(write_wav(tmp_path / "a.wav", noise))
-    whole = media.read_sound(path, 0.0, 9.0)
+    whole = media.read_waveform(path, 0.0, 9.0)
     assert len(whole) == 48_000
-    np.testing.assert_array_equal(media.read_sound(path, 2.5, 2.9), whole[40_000:46_400])
-    assert len(media.read_sound(path, 2.5, 9.0)) == 8_000
+    np.testing.assert_array_equal(media.read_waveform(path, 2.5, 2.9), whole[40_000:46_400])
+    assert len(media.read_waveform(path, 2.5, 9.0)) == 8_000
 
 
 @pytest.mark.parametrize("start_s", [0.0, 1.2, 2.5])
 def test_a_gap_in_the_sound_is_silent_and_what_follows_keeps_its_time(tmp_path, start_s):
     pieces = [(0.0, tone(1.0, hertz=300)), (2.0, tone(1.0, hertz=600))]
-    sound = media.read_sound(str(write_sound(tmp_path / "a.mkv", pieces, codec="pcm_s16le")), start_s, 9.0)
+    sound = media.read_waveform(str(write_audio(tmp_path / "a.mkv", pieces, codec="pcm_s16le")), start_s, 9.0)
     expected = np.concatenate([pieces[0][1], np.zeros(16_000), pieces[1][1]])[round(16_000 * start_s):]
     assert len(sound) == len(expected)
     np.testing.assert_allclose(sound, expected, atol=1e-3)
 
 
 def test_one_wrong_time_stamp_moves_nothing_else(tmp_path):
-    path = write_sound(tmp_path / "a.mkv", [(0.0, tone(4.0))], codec="mp2", bit_rate=64_000)
-    whole = media.read_sound(str(path), 0.0, 4.0)
+    path = write_audio(tmp_path / "a.mkv", [(0.0, tone(4.0))], codec="mp2", bit_rate=64_000)
+    whole = media.read_waveform(str(path), 0.0, 4.0)
     content = bytearray(path.read_bytes())
     block = list(re.finditer(rb"\xa3.{1,4}?\x81(..)\x80", bytes(content), re.S))[20]  # simple blocks of track 1
     stamp_ms = int.from_bytes(block[1], "big")
     content[block.start(1):block.end(1)] = (stamp_ms + 1000).to_bytes(2, "big")
     (tmp_path / "b.mkv").write_bytes(content)
-    sound = media.read_sound(str(tmp_path / "b.mkv"), 0.0, 4.0)
+    sound = media.read_waveform(str(tmp_path / "b.mkv"), 0.0, 4.0)
     assert len(sound) == len(whole)
     # Amiss is the place of a block of 72 ms, and its neighbours' edges; the rest is late by a sample, as stamps round.
     assert 0 < (np.abs(sound - whole) > 0.1).mean() < 0.04
 
 
 def test_sound_whose_channels_change_on_the_way_is_read(tmp_path):
-    parts = [write_sound(tmp_path / f"{layout}.mp2", [(0.0, tone(1.0))], codec="mp2", layout=layout).read_bytes()
+    parts = [write_audio(tmp_path / f"{layout}.mp2", [(0.0, tone(1.0))], codec="mp2", layout=layout).read_bytes()
              for layout in ("mono", "stereo")]
     (tmp_path / "both.mp2").write_bytes(b"".join(parts))
-    sound = media.read_sound(str(tmp_path / "both.mp2"), 0.0, 9.0)
+    sound = media.read_waveform(str(tmp_path / "both.mp2"), 0.0, 9.0)
     assert len(sound) == pytest.approx(32_000, abs=3_200)
     for place in (8_000, 24_000):
         assert np.sqrt((sound[place:place + 1600] ** 2).mean()) == pytest.approx(0.354, abs=0.04)
@@ -135,19 +135,19 @@ def test_a_window_after_the_end_of_the_sound_has_none(tmp_path):
 
 def test_late_sound_of_a_program_stream_is_that_of_the_whole():
     for path in sorted(shared("grid").glob("*.mpg"))[:3]:
-        whole = media.read_sound(str(path), 0.0, 2.5)
+        whole = media.read_waveform(str(path), 0.0, 2.5)
         for start_s in (1.1, 1.5, 2.2):
-            part = media.read_sound(str(path), start_s, 2.5)
+            part = media.read_waveform(str(path), start_s, 2.5)
             np.testing.assert_array_equal(part, whole[round(start_s * media.SAMPLE_RATE):])
 
 
 def test_sound_comes_from_the_sibling(tmp_path):
     video = write_video(tmp_path / "a.mp4", frames=20)
     sound = write_wav(tmp_path / "b.wav", tone(2.0))
-    clip = media.decode(make_item(video, sound=str(sound)), window(0, 1, [0.5]), size=32)
+    clip = media.decode(make_item(video, audio_path=str(sound)), window(0, 1, [0.5]), size=32)
     assert len(clip.waveform) == 16_000
     assert numbers(clip.frames) == [5]
-    without = media.decode(make_item(video, sound=None), window(0, 1, [0.5]), size=32)
+    without = media.decode(make_item(video, audio_path=None), window(0, 1, [0.5]), size=32)
     assert without.waveform is None
 
 
@@ -160,9 +160,9 @@ def test_unwanted_modalities_are_not_read(tmp_path):
 def test_sound_span_leaves_silence_out(tmp_path):
     sound = np.concatenate([np.zeros(8_000), tone(1.0), np.zeros(8_000)])
     path = str(write_wav(tmp_path / "a.wav", sound))
-    assert media.sound_span(path, 40) == pytest.approx((0.5, 1.5), abs=0.021)
+    assert media.audio_span(path, 40) == pytest.approx((0.5, 1.5), abs=0.021)
     silent = str(write_wav(tmp_path / "silent.wav", np.zeros(16_000)))
-    assert media.sound_span(silent, 40) == pytest.approx((0.0, 1.0))
+    assert media.audio_span(silent, 40) == pytest.approx((0.0, 1.0))
 
 
 def test_real_recordings_of_every_container_are_read():
@@ -221,7 +221,7 @@ def test_a_clip_shorter_than_asked_repeats_its_pictures(tmp_path, decoder):
 def test_any_layout_becomes_mono(tmp_path, layout, channels):
     sound = np.tile(tone(1.0, 48_000, level=0.25), (channels, 1))
     path = write_video(tmp_path / "a.mp4", frames=10, sound=sound, layout=layout)
-    heard = media.read_sound(str(path), 0.2, 0.8)
+    heard = media.read_waveform(str(path), 0.2, 0.8)
     assert np.abs(np.fft.rfft(heard)).argmax() == 264  # 440 Hz in 0.6 s
     assert 0.1 < np.sqrt((heard ** 2).mean()) < 0.3
 
@@ -296,7 +296,7 @@ def test_an_anamorphic_face_has_its_proportions():
 
 
 def test_the_sound_that_the_file_names_as_its_own_is_heard():
-    sound = media.read_sound(str(shared("faults") / "second_sound_is_default.mkv"), 0.0, 9.0)
+    sound = media.read_waveform(str(shared("faults") / "second_sound_is_default.mkv"), 0.0, 9.0)
     assert np.sqrt((sound ** 2).mean()) > 0.05
 
 

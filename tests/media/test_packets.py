@@ -3,7 +3,7 @@ import pytest
 from makers import shared, write_bar_codes
 
 from vaer.media import packets
-from vaer.media.packets import READERS, Packets, Said
+from vaer.media.packets import READERS, PacketFacts, Packets
 
 
 def read(path):
@@ -23,11 +23,11 @@ def test_frames_that_vp8_only_refers_to_are_hidden():
 
 
 def test_what_a_vp8_frame_says():
-    say = READERS["vp8"](b"")
+    parse = READERS["vp8"](b"")
     key = bytes([0b0001_0000, 0, 0, 0x9D, 1, 0x2A, 64, 0, 48, 0])
-    assert say(key) == Said(shown=1, size=bytes([64, 0, 48, 0]))
-    assert say(bytes([0b0000_0001])) == Said(shown=0)
-    assert say(key[:9]).peculiar
+    assert parse(key) == PacketFacts(shown=1, size=bytes([64, 0, 48, 0]))
+    assert parse(bytes([0b0000_0001])) == PacketFacts(shown=0)
+    assert parse(key[:9]).peculiar
 
 
 def bits(text):
@@ -46,8 +46,8 @@ RESIZED, OLD = bits("10 00 0 1 1 0 00" + 20 * "0" + "000" + 32 * "1"), bits("10 
     (HIDDEN + SHOWN + bytes([0xC1, len(HIDDEN), len(SHOWN), 0xC1]), 1, False),
     (SHOWN + SHOWN + bytes([0xC1, len(SHOWN), len(SHOWN), 0xC1]), 2, False)])
 def test_what_a_vp9_packet_says(content, shown, peculiar):
-    said = READERS["vp9"](b"")(content)
-    assert (said.shown, said.peculiar) == (shown, peculiar)
+    parsed = READERS["vp9"](b"")(content)
+    assert (parsed.shown, parsed.peculiar) == (shown, peculiar)
 
 
 def test_the_size_of_a_vp9_key():
@@ -67,12 +67,12 @@ def test_a_turn_beside_h264_frames_is_peculiar():
     head = bytes([1, 100, 0, 30, 255, 0xE1, 0, 0])
     parameters = bytes.fromhex("6764001eacb201405ff2e02d4040405000003e90000ea600f162e480")
     head = head[:6] + len(parameters).to_bytes(2) + parameters
-    say = READERS["h264"](head)
+    parse = READERS["h264"](head)
     frame, turned = bytes([0x65, 0x88]), bytes([6, 47, 2, 0, 0, 0x80])
-    assert say(len(frame).to_bytes(4) + frame) == Said(refresh=True)
-    assert say(len(turned).to_bytes(4) + turned + len(frame).to_bytes(4) + frame).peculiar
-    assert say(2 * (len(frame).to_bytes(4) + frame)).peculiar  # two frames
-    assert say(b"\0\0\0\1\x09").peculiar  # none
+    assert parse(len(frame).to_bytes(4) + frame) == PacketFacts(refresh=True)
+    assert parse(len(turned).to_bytes(4) + turned + len(frame).to_bytes(4) + frame).peculiar
+    assert parse(2 * (len(frame).to_bytes(4) + frame)).peculiar  # two frames
+    assert parse(b"\0\0\0\1\x09").peculiar  # none
     assert READERS["h264"](b"\0\0\0\1\x67")(frame).peculiar  # units are not led by their length
 
 
@@ -83,13 +83,13 @@ def test_messages_are_passed_by_their_length():
 
 
 def test_mpeg_frames_fields_and_sizes():
-    say = READERS["mpeg2video"](b"")
+    parse = READERS["mpeg2video"](b"")
     sequence, picture = b"\0\0\1\xb3\x2d\x02\x40\x33", b"\0\0\1\0\0\0"
     frame, field = b"\0\0\1\xb5\x8f\xff\xf3", b"\0\0\1\xb5\x8f\xff\xf1"
-    assert say(sequence + picture + frame) == Said(size=b"\x2d\x02\x40\x33")
-    assert say(picture + field).peculiar
-    assert say(picture + frame + picture + frame).peculiar
-    assert say(b"\0\0\1\xb7").peculiar
+    assert parse(sequence + picture + frame) == PacketFacts(size=b"\x2d\x02\x40\x33")
+    assert parse(picture + field).peculiar
+    assert parse(picture + frame + picture + frame).peculiar
+    assert parse(b"\0\0\1\xb7").peculiar
 
 
 def test_keys_divide_what_is_shown(tmp_path):

@@ -3,7 +3,7 @@ import struct
 import av
 import numpy as np
 import pytest
-from makers import shared, tone, write_bar_codes, write_sound, write_video
+from makers import shared, tone, write_audio, write_bar_codes, write_video
 
 from vaer.errors import MediaError
 from vaer.media.probe import probe
@@ -14,7 +14,7 @@ def test_probe_counts_pictures_and_sound(tmp_path):
     facts = probe(str(path))
     assert facts.duration_s == pytest.approx(2.0, abs=0.05)
     np.testing.assert_allclose(facts.frame_times, np.arange(20) / 10, atol=1e-3)
-    assert (facts.width, facts.height, facts.has_sound) == (64, 64, True)
+    assert (facts.width, facts.height, facts.has_audio) == (64, 64, True)
 
 
 def test_probe_is_asked_again_when_the_file_changes(tmp_path):
@@ -75,7 +75,7 @@ def test_a_late_clock_a_longer_second_track_and_a_guessed_duration_are_no_damage
             container.mux(stream.encode(frame))
             container.mux(stream.encode())
     assert probe(str(tmp_path / "two.mkv")).duration_s == pytest.approx(1.0)
-    parts = [write_sound(tmp_path / f"{bit_rate}.mp3", [(0.0, tone(4.0))], codec="libmp3lame", bit_rate=bit_rate,
+    parts = [write_audio(tmp_path / f"{bit_rate}.mp3", [(0.0, tone(4.0))], codec="libmp3lame", bit_rate=bit_rate,
                          options={"write_xing": "0"}).read_bytes() for bit_rate in (8_000, 64_000)]
     (tmp_path / "varies.mp3").write_bytes(b"".join(parts))
     assert probe(str(tmp_path / "varies.mp3")).duration_s == pytest.approx(8.0, abs=0.3)
@@ -95,7 +95,7 @@ def test_a_late_clock_does_not_hide_that_a_file_is_cut_off(tmp_path):
 
 @pytest.mark.parametrize("tag", [b"", b"ID3\x04\0\0\0\0\x02\x00" + bytes(256)])
 def test_an_mp3_that_counts_its_frames_is_seen_to_be_cut_off(tmp_path, tag):
-    path = write_sound(tmp_path / "a.mp3", [(0.0, tone(4.0))], codec="libmp3lame", options={"id3v2_version": "0"})
+    path = write_audio(tmp_path / "a.mp3", [(0.0, tone(4.0))], codec="libmp3lame", options={"id3v2_version": "0"})
     whole = tag + path.read_bytes()
     path.write_bytes(whole)
     assert probe(str(path)).duration_s == pytest.approx(4.0, abs=0.2)

@@ -39,7 +39,7 @@ def test_a_still_is_one_frame_without_sound(tmp_path, name, options):
     path = str(tmp_path / name)
     Image.fromarray(halves()).save(path, **options)
     facts = probe(path)
-    assert (facts.width, facts.height, facts.frame_times.tolist(), facts.has_sound) == (64, 48, [0.0], False)
+    assert (facts.width, facts.height, facts.frame_times.tolist(), facts.has_audio) == (64, 48, [0.0], False)
     assert facts.duration_s == 0.04
     window = evaluation_window((0.0, facts.duration_s), ClipConfig(num_frames=8, size=32), 0, 1)
     clip = media.decode(make_item(path), window, size=32)

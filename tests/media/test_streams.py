@@ -44,7 +44,7 @@ def test_a_stream_whose_frames_are_hidden_but_one_does_not_move():
     ([stream(1, kind="audio", known=False), stream(2, kind="audio")], {1: 9, 2: 9}, 2),
     ([stream(1, kind="audio")], {}, 1), ([], {}, None)])
 def test_the_sound_is_the_default_of_those_that_hold_some(made, counts, expected):
-    assert streams.choose_sound(made, counts) == expected
+    assert streams.choose_audio(made, counts) == expected
 
 
 @pytest.mark.parametrize(("name", "taken", "choice"), [
@@ -53,5 +53,5 @@ def test_the_sound_is_the_default_of_those_that_hold_some(made, counts, expected
     ("second_sound_is_default.mkv", (0, 2), "takes sound stream 2 of 1, 2"), ("plain_h264.mp4", (0, 1), "")])
 def test_the_choice_is_known_of_a_file(name, taken, choice):
     facts = probe(str(shared("faults") / name))
-    assert (facts.video_index, facts.sound_index) == taken
+    assert (facts.video_index, facts.audio_index) == taken
     assert facts.choice == choice

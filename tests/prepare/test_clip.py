@@ -13,7 +13,7 @@ from PIL import Image
 
 from vaer.errors import MediaError
 from vaer.media.encode import encode_frames
-from vaer.media.media import read_frames, read_sound
+from vaer.media.media import read_frames, read_waveform
 from vaer.media.probe import probe
 from vaer.media.shapes import Shape
 from vaer.prepare.clip import crop, prepare_one
@@ -39,7 +39,7 @@ def test_a_film_without_a_face_is_kept_whole_and_flagged(tmp_path):
     np.testing.assert_allclose(probe(path).frame_times, probe(str(source)).frame_times, atol=1e-3)
     places = np.array([0, 7, 29])
     np.testing.assert_allclose(read_frames(path, places, 48), read_frames(str(source), places, 48), atol=6)
-    np.testing.assert_allclose(read_sound(path, 0.0, 2.9), read_sound(str(source), 0.0, 2.9), atol=2 ** -15)
+    np.testing.assert_allclose(read_waveform(path, 0.0, 2.9), read_waveform(str(source), 0.0, 2.9), atol=2 ** -15)
     assert facts.loudness_db == pytest.approx(20 * np.log10(0.5 / 2 ** 0.5), abs=0.2)  # a sine of height 0.5
     assert (tmp_path / "to" / OVERVIEWS / "out/clip.mp4.jpg").exists()
     assert not list((tmp_path / "to").rglob("*.part"))
@@ -63,7 +63,7 @@ def test_a_film_that_lies_on_its_side_stands_upright(tmp_path):
 def test_sound_alone(tmp_path):
     facts, path = prepared(write_wav(tmp_path / "a.wav", tone(1.0, 48_000), rate=48_000), "a.flac")
     assert (facts.notes, facts.frames, facts.width, facts.duration_s) == ("", 0, 0, 1.0)
-    assert len(read_sound(path, 0.0, 2.0)) == 16_000
+    assert len(read_waveform(path, 0.0, 2.0)) == 16_000
 
 
 @pytest.mark.parametrize(("level", "notes"), [(0.0, "silent"), (1e-4, "silent"), (1e-2, "")])
@@ -174,7 +174,7 @@ def test_a_still_becomes_a_still_of_its_face(tmp_path, monkeypatch):
     assert clip.min() == 200
     assert (facts.frames, facts.faces, facts.width, facts.height, facts.notes) == (1, 1, 60, 60, "no sound")
     probe_of_clip = probe(path)
-    assert (probe_of_clip.duration_s, probe_of_clip.has_sound) == (facts.duration_s, False)
+    assert (probe_of_clip.duration_s, probe_of_clip.has_audio) == (facts.duration_s, False)
 
 
 def test_a_still_without_a_face_is_kept_whole(tmp_path):

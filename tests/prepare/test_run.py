@@ -14,7 +14,7 @@ from makers import contents, make_recordings, tone, write_bar_codes, write_video
 
 from vaer.config import DataConfig
 from vaer.data.corpora import read_corpus
-from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities
 from vaer.demo.render import render_corpus
 from vaer.errors import RunError, UserError
 from vaer.prepare.run import prepare
@@ -106,7 +106,7 @@ def test_a_prepared_corpus_is_read_like_the_raw_one(tmp_path):
     for name in ("raw", "prepared"):
         config = DataConfig(corpus="demo", root=str(tmp_path / name), num_frames=4, size=32)
         classes, items, _ = read_corpus(config)
-        found[name] = EvaluationClips(items, classes, config=config, wanted=Wanted())
+        found[name] = EvaluationClips(items, classes, config=config, wanted=Modalities())
     assert len(found["raw"]) == len(found["prepared"]) == 16
     for index in range(16):
         raw, prepared = (clips[0, index] for clips in found.values())

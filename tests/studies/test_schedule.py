@@ -8,7 +8,7 @@ from vaer.studies import schedule
 from vaer.studies.folder import StudyRun, Work
 from vaer.studies.plan import plan
 from vaer.studies.run import record_plan
-from vaer.studies.schedule import OWN, ROW, UNKNOWN, slots, time_left, told
+from vaer.studies.schedule import OWN, ROW, UNKNOWN, describe_seconds, slots, time_left
 
 
 @pytest.fixture
@@ -94,4 +94,4 @@ def test_memory_and_gpus_of_a_machine(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("seconds", "text"), [(12, "12 s"), (600, "10 min"), (7200, "2.0 h")])
 def test_times_in_words(seconds, text):
-    assert told(seconds) == text
+    assert describe_seconds(seconds) == text

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from vaer.data.dataset import Wanted
+from vaer.data.dataset import Modalities
 from vaer.records import Batch, Clip
 
 
-def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Wanted) -> Batch:
+def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities) -> Batch:
     """Stack clips into a Batch; an absent modality is zeros, one that is not wanted is None.
 
     Rows of sound are as long as the longest one, at least one sample.

@@ -53,7 +53,7 @@ def find_cuts(items: Sequence[Item], config: ClipConfig, most_s: float = MOST_S)
     return Cuts(len(items), cut, longest_s, unknown)
 
 
-def sentence(kind: str, cuts: Cuts, config: ClipConfig) -> str:
+def describe_cuts(kind: str, cuts: Cuts, config: ClipConfig) -> str:
     """What the first lines of a run say of it; nothing where all clips of this `kind` are known to be whole."""
     said = []
     if cuts.cut:
@@ -70,7 +70,7 @@ def count_cut(clips: TrainingClips | EvaluationClips) -> torch.Tensor:
     return torch.stack([(clips.cut == 1).sum(), (clips.cut >= 0).sum()])
 
 
-def afterwards(kind: str, cut: int, clips: int, config: ClipConfig) -> str:
+def describe_counted_cuts(kind: str, cut: int, clips: int, config: ClipConfig) -> str:
     """What is said of `clips` clips that have been read."""
     return (f"{cut} of {clips} {kind} clips are longer than data.max_seconds {config.max_seconds:g} and were cut to "
             f"their middle")

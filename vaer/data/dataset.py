@@ -15,7 +15,7 @@ from vaer.media import media
 from vaer.records import Clip, Item
 
 
-class Wanted(NamedTuple):
+class Modalities(NamedTuple):
     """Which modalities a network has branches for."""
 
     video: bool = True
@@ -25,7 +25,7 @@ class Wanted(NamedTuple):
 class TrainingClips(Dataset):
     """Clips with everything random about them drawn from (seed, epoch, index)."""
 
-    def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
+    def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Modalities,
                  seed: int, modality_dropout: float = 0.0) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
         self.speakers, self.cut = speaker_places(items), shared_flags(items)
@@ -57,7 +57,7 @@ class TrainingClips(Dataset):
 class EvaluationClips(Dataset):
     """Clips without anything random; asked for by (view, index)."""
 
-    def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Wanted,
+    def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Modalities,
                  views: int = 1) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
         self.speakers, self.cut = speaker_places(items), shared_flags(items)
@@ -89,8 +89,8 @@ def speaker_places(items: Sequence[Item]) -> np.ndarray:
 
 def span(item: Item, config: ClipConfig) -> tuple[float, float]:
     """Start and end in seconds of the part of a clip in which windows may lie, as long as the corpus tells it."""
-    if config.trim_db is not None and item.sound is not None and media.probe(item.sound).has_sound:
-        return media.sound_span(item.sound, config.trim_db)
+    if config.trim_db is not None and item.audio_path is not None and media.probe(item.audio_path).has_audio:
+        return media.audio_span(item.audio_path, config.trim_db)
     return 0.0, item.duration_s if item.duration_s is not None else media.probe(item.path).duration_s
 
 

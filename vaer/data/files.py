@@ -13,11 +13,11 @@ VIDEO_ENDINGS = (
     ".mp4", ".mkv", ".avi", ".mov", ".m4v", ".flv", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".3gp", ".3g2", ".asf",
     ".divx", ".dv", ".f4v", ".m2t", ".m2ts", ".m2v", ".mk3d", ".mts", ".mxf", ".nut", ".ogm", ".ogv", ".qt", ".rm",
     ".rmvb", ".vob", ".wtv")
-SOUND_ENDINGS = (
+AUDIO_ENDINGS = (
     ".wav", ".flac", ".opus", ".ogg", ".mp3", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".ac3", ".aifc", ".amr", ".ape",
     ".au", ".awb", ".bwf", ".caf", ".dts", ".eac3", ".g722", ".gsm", ".m4b", ".mka", ".mp2", ".mpc", ".mpga", ".nist",
     ".oga", ".rf64", ".snd", ".sph", ".spx", ".tta", ".voc", ".w64", ".wave", ".weba", ".wv")
-MEDIA_ENDINGS = VIDEO_ENDINGS + SOUND_ENDINGS
+MEDIA_ENDINGS = VIDEO_ENDINGS + AUDIO_ENDINGS
 # What macOS, Windows and file servers leave among files, in small letters; ._NAME is the other half of NAME on macOS.
 LITTER_FILES = {".ds_store", "desktop.ini", "ehthumbs.db", "icon\r", "thumbs.db"}
 LITTER_FOLDERS = {"__macosx", ".appledouble", ".documentrevisions-v100", ".fseventsd", ".spotlight-v100",
@@ -92,19 +92,19 @@ def is_litter(name: str, is_folder: bool = False) -> bool:
     return name.lower() in LITTER_FOLDERS if is_folder else name.startswith("._") or name.lower() in LITTER_FILES
 
 
-def is_recording(path: str) -> bool:
+def is_media_file(path: str) -> bool:
     """Whether a file's ending is one of a recording."""
     return path.lower().endswith(MEDIA_ENDINGS)
 
 
 def is_clip(path: str) -> bool:
     """Whether a file's ending is one of a recording or of a still image, which is a clip of one frame."""
-    return is_recording(path) or path.lower().endswith(STILL_ENDINGS)
+    return is_media_file(path) or path.lower().endswith(STILL_ENDINGS)
 
 
 def clips_among(paths: list[str]) -> list[str]:
     """The recordings among files or, where there is none, the still images: beside films those are something else."""
-    recordings = [path for path in paths if is_recording(path)]
+    recordings = [path for path in paths if is_media_file(path)]
     return recordings or [path for path in paths if is_clip(path)]
 
 

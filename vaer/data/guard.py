@@ -101,7 +101,7 @@ def _alike(left: list[File], right: list[File], content: Callable[..., bytes]) -
 
 def _by_size(items: list[Item]) -> dict[int, list[File]]:
     files = defaultdict(list)
-    for path in sorted({path for item in items for path in (item.path, item.sound) if path is not None}):
+    for path in sorted({path for item in items for path in (item.path, item.audio_path) if path is not None}):
         try:
             status = os.stat(path)
         except OSError as error:

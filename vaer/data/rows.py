@@ -57,7 +57,7 @@ def read_rows(path: Path, required: Sequence[str], wants: str, *, optional: Sequ
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise LackingError(f"{path}: lacks the column {', '.join(missing[:3])}{more}; {wants} (the first line has "
-                             f"{_told(header)}).")
+                             f"{_column_names(header)}).")
     _require_closed(path, layout, records, columns, required, is_row)
     rows = [record for record in records[1:] if any(record.cells)]
     _require_names(path, columns, rows)
@@ -194,7 +194,7 @@ def _cell(record: Record, place: int) -> str:
     return record.cells[place] if place < len(record.cells) else ""
 
 
-def _told(header: list[str]) -> str:
+def _column_names(header: list[str]) -> str:
     """The columns of a header as a part of a sentence."""
     names = [repr(name) for name in header[:6]]
     return (", ".join(names) + " and more" * (len(header) > 6)) if any(header) else "none"

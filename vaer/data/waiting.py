@@ -21,7 +21,7 @@ class WaitInterruptedError(RunError):
     """A signal asked for the end, and no data came."""
 
 
-class Look(NamedTuple):
+class ProcessState(NamedTuple):
     """What tells whether a process works."""
 
     state: str
@@ -37,12 +37,12 @@ def watch(iterator: Any, reading: Callable[[], dict[int, str]], interrupted: Cal
     """
     # Nothing here may hold the iterator: its processes end when it is given up.
     held, once, workers = weakref.ref(iterator), type(iterator)._try_get_data, iterator._workers
-    vigil = Vigil(workers, reading, interrupted)
+    detector = StallDetector(workers, reading, interrupted)
 
     def get(timeout: float = POLL_S) -> tuple[bool, Any]:
         try:
             found = once(held(), min(timeout, POLL_S))
-            vigil.poll(found[0])
+            detector.poll(found[0])
             return found
         except (RunError, KeyboardInterrupt):
             for worker in workers:  # one that stays stopped would be waited for at the end of the program
@@ -53,7 +53,7 @@ def watch(iterator: Any, reading: Callable[[], dict[int, str]], interrupted: Cal
     iterator._try_get_data = get
 
 
-class Vigil:
+class StallDetector:
     """Counts the polls in which nothing came."""
 
     def __init__(self, workers: list[BaseProcess], reading: Callable[[], dict[int, str]],
@@ -68,32 +68,32 @@ class Vigil:
             self.still = self.asked = 0
             return
         reading = self.reading()
-        looks = {worker.pid: look_at(worker.pid) for worker in self.workers}
-        now = (reading, {pid: look.ticks for pid, look in looks.items()})
+        states = {worker.pid: process_state(worker.pid) for worker in self.workers}
+        now = (reading, {pid: process.ticks for pid, process in states.items()})
         self.still = self.still + 1 if now == self.before else 0
         self.before = now
         self.asked = self.asked + 1 if self.interrupted() else 0
         if self.asked > GRACE:
-            raise WaitInterruptedError(f"Interrupted while waiting for data ({_told(looks, reading)}); go on from the "
-                                       f"last saved state by the same command with --train.resume true.")
-        states = {look.state for look in looks.values()}
-        if self.still > (STALLED if "D" in states or (reading and "T" not in states) else IDLE):
-            raise RunError(f"No data came for {self.still * POLL_S:.0f} s ({_told(looks, reading)}); look at that disk "
-                           f"and those processes, then go on by the same command with --train.resume true.")
+            raise WaitInterruptedError(f"Interrupted while waiting for data ({_description(states, reading)}); go on "
+                                       f"from the last saved state by the same command with --train.resume true.")
+        letters = {process.state for process in states.values()}
+        if self.still > (STALLED if "D" in letters or (reading and "T" not in letters) else IDLE):
+            raise RunError(f"No data came for {self.still * POLL_S:.0f} s ({_description(states, reading)}); look at "
+                           f"that disk and those processes, then go on by the same command with --train.resume true.")
 
 
-def look_at(pid: int) -> Look:
+def process_state(pid: int) -> ProcessState:
     """State and processor time of a process; empty where the system does not say."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return Look("", 0)
-    return Look(fields[0], int(fields[11]) + int(fields[12]))
+        return ProcessState("", 0)
+    return ProcessState(fields[0], int(fields[11]) + int(fields[12]))
 
 
-def _told(looks: dict[int, Look], reading: dict[int, str]) -> str:
+def _description(states: dict[int, ProcessState], reading: dict[int, str]) -> str:
     parts = []
-    for pid, look in looks.items():
-        state = STATES.get(look.state, "does nothing")
+    for pid, process in states.items():
+        state = STATES.get(process.state, "does nothing")
         parts.append(f"decoding process {pid} {state}" + (f", reading {reading[pid]}" if pid in reading else ""))
     return "; ".join(parts)

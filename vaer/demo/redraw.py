@@ -16,14 +16,14 @@ from rich.progress import track
 from vaer.config import require_range
 from vaer.data.corpora import REDRAWN
 from vaer.data.corpora.ravdess import NAME
-from vaer.data.files import files_under, is_recording
+from vaer.data.files import files_under, is_media_file
 from vaer.data.rows import read_rows
 from vaer.demo.face import UNITS, draw, make_identity
 from vaer.demo.motion import FPS, ease, lids, sway
 from vaer.demo.render import each
 from vaer.errors import MediaError, UserError
 from vaer.media.encode import encode_frames, encode_waveform, join
-from vaer.media.media import SAMPLE_RATE, read_sound
+from vaer.media.media import SAMPLE_RATE, read_waveform
 from vaer.media.probe import probe
 from vaer.output_folder import Content, open_output_folder
 
@@ -43,7 +43,7 @@ COLUMNS = (*(f"{unit}_r" for unit in UNITS), *(f"{unit}_c" for unit in UNITS))
 class Take(NamedTuple):
     """One take to draw: where its sound is, where its mp4 goes, and what its face did."""
 
-    sound: str
+    audio_path: str
     target: str
     intensities: np.ndarray
     """(units,) means over the take, 0 to 5."""
@@ -66,12 +66,13 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
         raise UserError(f"--size is {size}; it must be even and between 32 and 512.")
     require_range("seed", seed, 0)
     require_range("processes", processes, 1)
-    units, sounds = read_units(action_units), _sounds(sound)
-    names = sorted(set(units) & set(sounds))
+    units, audio_files = read_units(action_units), _audio_files(sound)
+    names = sorted(set(units) & set(audio_files))
     if not names:
         raise UserError(f"{sound}: holds the sound of none of the {len(units)} takes of {action_units}; --sound wants "
                         f"the folder of the same corpus.")
-    odd = {"without_sound": sorted(set(units) - set(sounds)), "without_units": sorted(set(sounds) - set(units))}
+    odd = {"without_sound": sorted(set(units) - set(audio_files)),
+           "without_units": sorted(set(audio_files) - set(units))}
     settings = {"remark": REMARK, "size": size, "seed": seed, "renderer": VERSION, "files": len(names)} | odd
     open_output_folder(root / REDRAWN, settings, CONTENT)
     console = Console(stderr=True)
@@ -79,7 +80,7 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
         if lacking:
             console.print(f"{len(lacking)} takes {side.replace('_', ' ')} are left out: {', '.join(lacking[:5])}"
                           + ", ..." * (len(lacking) > 5))
-    takes = [Take(sounds[name], str(root / f"Actor_{name[-2:]}" / f"01-{name}.mp4"), *units[name], size, seed)
+    takes = [Take(audio_files[name], str(root / f"Actor_{name[-2:]}" / f"01-{name}.mp4"), *units[name], size, seed)
              for name in names]
     missing = [take for take in takes if not os.path.exists(take.target)]
     for folder in {Path(take.target).parent for take in missing}:
@@ -91,17 +92,18 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
 
 def draw_take(take: Take) -> None:
     """Draw one take; it stands under its name once it is whole."""
-    facts = probe(take.sound)
-    if not facts.has_sound:
-        raise MediaError(take.sound, "has no sound, which redrawing keeps; name a folder of takes with their sound")
-    waveform = read_sound(take.sound, 0.0, facts.duration_s)
+    facts = probe(take.audio_path)
+    if not facts.has_audio:
+        raise MediaError(take.audio_path,
+                         "has no sound, which redrawing keeps; name a folder of takes with their sound")
+    waveform = read_waveform(take.audio_path, 0.0, facts.duration_s)
     target = Path(take.target)
     part = target.with_suffix(".part")
-    join(part, encode_frames(pictures(take, waveform), fps=FPS), encode_waveform(waveform, "flac"))
+    join(part, encode_frames(draw_frames(take, waveform), fps=FPS), encode_waveform(waveform, "flac"))
     part.replace(target)
 
 
-def pictures(take: Take, waveform: np.ndarray) -> np.ndarray:
+def draw_frames(take: Take, waveform: np.ndarray) -> np.ndarray:
     """The pictures of a take, (frames, size, size, 3) uint8, 25 a second, over its sound (samples,) at 16 kHz."""
     *_, intensity, statement, repetition, actor = map(int, Path(take.target).stem.split("-"))
     rng = np.random.default_rng((take.seed, actor, statement, intensity, repetition))
@@ -166,12 +168,12 @@ def _number(cell: str) -> float:
         return np.nan
 
 
-def _sounds(root: Path) -> dict[str, str]:
+def _audio_files(root: Path) -> dict[str, str]:
     """The file whose sound is that of a take, by the take's name without its modality: 03- before 01-, never 02-."""
     if not root.is_dir():
         raise UserError(f"{root}: there is no such folder; --sound wants the unpacked RAVDESS.")
     found: dict[str, str] = {}
-    for path in filter(is_recording, files_under(root)):
+    for path in filter(is_media_file, files_under(root)):
         match = re.match(NAME, os.path.basename(path))
         if match is not None and match[1] != "02":
             name = match[0][3:]

@@ -67,8 +67,8 @@ class Group(NamedTuple):
             codes = {(unit + 1, 1, self.take + 1): (unit, 0) for unit in range(len(RAISED))}
         else:
             orders = _orders(rng)
-            codes = {(orders[picture, slot] + 1, slot + 1, self.take + 1): (picture, slot)
-                     for picture in range(4) for slot in range(4)}
+            codes = {(orders[video, slot] + 1, slot + 1, self.take + 1): (video, slot)
+                     for video in range(4) for slot in range(4)}
         return {folder / f"01-01-{label:02d}-01-{second:02d}-{third:02d}-{self.speaker:02d}.mp4": streams
                 for (label, second, third), streams in codes.items()}
 
@@ -122,11 +122,11 @@ def each(work: Callable[[Job], Done], jobs: list[Job], processes: int | None) ->
 
 def render_group(group: Group) -> int:
     """Render all files of a group, and return how many; a file stands under its name once it is whole."""
-    films, voices = {"emotion": _emotion, "moment": _moment, "units": _units}[group.task](group, group.rng())
-    pictures, sounds = [encode_frames(film, fps=FPS) for film in films], [encode_waveform(voice) for voice in voices]
-    for path, (picture, sound) in group.files().items():
+    drawn, voices = {"emotion": _emotion, "moment": _moment, "units": _units}[group.task](group, group.rng())
+    videos, audios = [encode_frames(frames, fps=FPS) for frames in drawn], [encode_waveform(voice) for voice in voices]
+    for path, (video, audio) in group.files().items():
         part = path.with_suffix(".part")
-        join(part, pictures[picture], sounds[sound])
+        join(part, videos[video], audios[audio])
         part.replace(path)
     return len(group.files())
 
@@ -144,7 +144,7 @@ def _emotion(group: Group, rng: np.random.Generator) -> Streams:
     motion = Motion.make(rng, times, 5 * loudness(speech, times))
     throat = make_throat(group.speaker, group.seed)
     voices = (speak(speech, throat, manner, seed=group.seed) for manner in MANNERS.values())
-    return _film(group, faces, motion), voices
+    return _draw_video(group, faces, motion), voices
 
 
 def _moment(group: Group, rng: np.random.Generator) -> Streams:
@@ -161,21 +161,21 @@ def _moment(group: Group, rng: np.random.Generator) -> Streams:
     throat = make_throat(group.speaker, group.seed)
     voices = (speak(speech, throat, MANNERS["level"], seed=group.seed, raised_s=(slot * slot_s, (slot + 1) * slot_s))
               for slot in range(4))
-    return _film(group, faces, motion), voices
+    return _draw_video(group, faces, motion), voices
 
 
 def _units(group: Group, rng: np.random.Generator) -> Streams:
     """Fourteen short films, in each of which one unit stands above the others, and silence."""
     times = np.arange(8) / FPS
     base = rng.exponential(0.6, (len(RAISED), len(UNITS))) * (rng.uniform(size=(len(RAISED), len(UNITS))) < 0.4)
-    for film, unit in enumerate(map(UNITS.index, RAISED)):
-        others = np.delete(base[film], unit).max()
-        base[film, unit] = 0.8 * others + rng.uniform(1, 4)  # from hardly seen to plain: the plain ones start learning
+    for video, unit in enumerate(map(UNITS.index, RAISED)):
+        others = np.delete(base[video], unit).max()
+        base[video, unit] = 0.8 * others + rng.uniform(1, 4)  # from hardly seen to plain: the plain ones start learning
     faces = base.clip(0, 5)[:, None] * rng.uniform(0.8, 1.2, (1, len(times), 1))
     motion = Motion.make(rng, times, rng.uniform(0, 3, len(times)))
     for name in ("AU25", "AU26", "AU45"):
         faces[..., UNITS.index(name)] = 0
-    return _film(group, faces, motion), iter([np.zeros(len(times) * SAMPLE_RATE // FPS, np.float32)])
+    return _draw_video(group, faces, motion), iter([np.zeros(len(times) * SAMPLE_RATE // FPS, np.float32)])
 
 
 def _orders(rng: np.random.Generator) -> np.ndarray:
@@ -190,7 +190,7 @@ def patterns(rng: np.random.Generator) -> np.ndarray:
     return np.array([[units.get(name, 0.0) for name in UNITS] for units in EXPRESSIONS.values()]) * jitter
 
 
-def _film(group: Group, faces: np.ndarray, motion: Motion) -> Iterator[np.ndarray]:
+def _draw_video(group: Group, faces: np.ndarray, motion: Motion) -> Iterator[np.ndarray]:
     """One picture stream (frames, size, size, 3) a row of `faces` (streams, frames, units)."""
     who: Identity = make_identity(group.speaker, group.seed)
     for units in np.maximum(faces, motion.units):

@@ -87,10 +87,10 @@ def speak(speech: Speech, throat: Throat, manner: Manner, *, seed: int = 0,
     noise = rng.standard_normal(len(times))
     source = _buzz(pitch_hz, manner.slope) + manner.breath * rng.standard_normal(len(times))
     level = _syllables(speech, times).max(axis=0) * LEVEL * 10 ** (raised * 9 / 20)
-    sound = _formants(source, speech, throat, times)
+    waveform = _formants(source, speech, throat, times)
     for _ in range(3):  # each round comes closer to the level wanted
-        sound *= level / (_short_level(sound) + 1e-4)
-    return (sound + ROOM * noise).astype(np.float32)
+        waveform *= level / (_short_level(waveform) + 1e-4)
+    return (waveform + ROOM * noise).astype(np.float32)
 
 
 def _syllables(speech: Speech, times_s: np.ndarray) -> np.ndarray:
@@ -119,22 +119,22 @@ def _formants(source: np.ndarray, speech: Speech, throat: Throat, times_s: np.nd
     spectrum = np.fft.rfft(source)
     hz = np.fft.rfftfreq(len(source), 1 / SAMPLE_RATE)
     now = np.interp(times_s, speech.middles_s, np.arange(len(speech.vowels)))
-    sound = np.zeros_like(source)
+    waveform = np.zeros_like(source)
     for vowel in np.unique(speech.vowels):
         peaks = [height / (1 + ((hz - middle * throat.formants) / (60 + 0.05 * middle)) ** 2)
                  for middle, height in zip(VOWELS_HZ[vowel], (1.0, 0.6, 0.3), strict=True)]
-        heard = np.fft.irfft(spectrum * (np.sqrt(sum(peaks)) + 0.02), len(source))
+        voiced = np.fft.irfft(spectrum * (np.sqrt(sum(peaks)) + 0.02), len(source))
         weights = np.interp(now, np.arange(len(speech.vowels)), speech.vowels == vowel)
-        sound += weights * heard
-    return sound
+        waveform += weights * voiced
+    return waveform
 
 
-def _short_level(sound: np.ndarray, window_s: float = 0.03) -> np.ndarray:
+def _short_level(waveform: np.ndarray, window_s: float = 0.03) -> np.ndarray:
     """Root mean square around each sample, (samples,), under a triangle of twice `window_s`."""
     width = round(window_s * SAMPLE_RATE)
-    power = np.pad(sound * sound, width)
+    power = np.pad(waveform * waveform, width)
     for _ in range(2):  # a moving mean twice is a triangle
         sums = np.cumsum(np.concatenate(([0.0], power)))
         power = (sums[width:] - sums[:-width]) / width
-    start = (len(power) - len(sound)) // 2
-    return np.sqrt(np.maximum(power[start:start + len(sound)], 0))
+    start = (len(power) - len(waveform)) // 2
+    return np.sqrt(np.maximum(power[start:start + len(waveform)], 0))

@@ -46,7 +46,7 @@ def read_rows(words: list[str]) -> list[Row]:
     for word in words:
         name, text = _split_name(word)
         source = _read(text)
-        group = next((sources for told, sources in groups if _belongs(name, source, told, sources)), None)
+        group = next((sources for text, sources in groups if _belongs(name, source, text, sources)), None)
         if group is None:
             groups.append((name, [source]))
         else:
@@ -106,9 +106,9 @@ def _flat(name: str, content: Any) -> list[tuple[str, Any]]:
     return [pair for key, value in content.items() for pair in _flat(f"{name}.{key}".lstrip("."), value)]
 
 
-def _belongs(name: str, source: Source, told: str, sources: list[Source]) -> bool:
+def _belongs(name: str, source: Source, text: str, sources: list[Source]) -> bool:
     """Whether a source is of the row that holds `sources`; raises UserError where its name says so, and it is not."""
-    if name != told:
+    if name != text:
         return False
     first = sources[0]
     odd = _differing(first, source, OF_A_FOLD if name else OF_A_SEED)
@@ -133,11 +133,11 @@ def _differing(one: Source, other: Source, ignored: set[str]) -> list[str]:
     odd = []
     for mine, its in zip(one.settings, other.settings, strict=True):
         names = sorted({*(mine or {}), *(its or {})} - ignored) if mine is not None and its is not None else []
-        odd += [name for name in names if _told(name, mine) != _told(name, its)]
+        odd += [name for name in names if _setting_text(name, mine) != _setting_text(name, its)]
     return list(dict.fromkeys(odd))
 
 
-def _told(name: str, settings: dict[str, Any]) -> Any:
+def _setting_text(name: str, settings: dict[str, Any]) -> Any:
     """A setting; of weights that stand in folds, those of any fold are the same."""
     value = settings.get(name)
     return OWN_FOLD.sub("", value) if name in STARTS and isinstance(value, str) else value

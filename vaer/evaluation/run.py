@@ -11,8 +11,8 @@ from rich.progress import track
 from vaer.checks import require
 from vaer.config import Config
 from vaer.data.census import census, narrowing, require_speakers
-from vaer.data.cuts import count_cut, find_cuts, sentence
-from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.cuts import count_cut, describe_cuts, find_cuts
+from vaer.data.dataset import EvaluationClips, Modalities
 from vaer.data.loader import evaluation_batches
 from vaer.errors import as_text
 from vaer.evaluation import report
@@ -105,7 +105,7 @@ def _introduce(run: RunFolder, config: Config, learned: tuple[str, ...], tested:
     setting = tested.setting
     lines = [*narrowing(learned, tested.classes, setting["corpus"], setting.get("left_out", {})),
              *census(tested.classes, tested.split._replace(train=[])),
-             *filter(None, [sentence("test", find_cuts(tested.split.test, config.data), config.data)])]
+             *filter(None, [describe_cuts("test", find_cuts(tested.split.test, config.data), config.data)])]
     print("\n".join([f"{run}:", *lines]), flush=True)
 
 
@@ -113,7 +113,7 @@ def open_clips(items: list[Item], classes: tuple[str, ...], description: str, co
                options: Options) -> tuple[EvaluationClips, Iterable[Batch]]:
     """Clips, and their batches of this process under a progress bar."""
     clips = EvaluationClips(items, classes, config=config.data, views=config.evaluate.views,
-                            wanted=Wanted(config.model.video.enabled, config.model.audio.enabled))
+                            wanted=Modalities(config.model.video.enabled, config.model.audio.enabled))
     batches = evaluation_batches(clips, batch_size=options.batch_size, num_workers=options.num_workers,
                                  device=accelerator.device, rank=accelerator.process_index,
                                  world=accelerator.num_processes)

@@ -10,7 +10,7 @@ from accelerate.utils import send_to_device
 from torch import Tensor
 
 from vaer.data.collate import collate
-from vaer.data.dataset import Wanted
+from vaer.data.dataset import Modalities
 from vaer.evaluation.calibration import scale
 from vaer.inference.file_windows import WindowRow
 from vaer.inference.network import Trained
@@ -88,7 +88,7 @@ def _has_something(row: WindowRow) -> bool:
 
 def _forward(trained: Trained, rows: list[WindowRow]) -> tuple[Batch, Output]:
     network, clip = trained.network, trained.recipe.clip
-    wanted = Wanted(network.video is not None, network.audio is not None)
+    wanted = Modalities(network.video is not None, network.audio is not None)
     batch = collate([row.clip for row in rows], num_frames=clip.num_frames, size=clip.size, wanted=wanted)
     batch = send_to_device(batch, trained.device)
     return batch, network(batch)

@@ -139,7 +139,7 @@ class Predictor:
         return Timeline({
             "format": FORMAT,
             "recording": known | {"duration_s": round(float(facts.duration_s), 4), "frames": len(facts.frame_times),
-                                  "width": width, "height": height, "has_sound": facts.has_sound,
+                                  "width": width, "height": height, "has_sound": facts.has_audio,
                                   "levels": levels_of(source.audio(0.0), facts.duration_s)},
             "network": {"run": self.trained.name, "sha256": self.trained.sha256, "classes": list(classes),
                         "corpus": recipe.corpus, "temperature": recipe.temperature},

@@ -11,7 +11,7 @@ from av import VideoFrame
 from numpy.typing import NDArray
 
 from vaer.inference.plan import Plan, ShotWindows
-from vaer.media.encode import write_film
+from vaer.media.encode import write_mp4
 from vaer.media.media import nearest
 from vaer.prepare.clip import crop
 from vaer.prepare.faces import Face
@@ -133,9 +133,9 @@ class Shot:
 
     def _square(self, number: int, centre: np.ndarray, width: float, side: int) -> np.ndarray:
         """(side, side, 3): the face in a frame that is held, with its margin."""
-        picture = rgb(cast("VideoFrame", self.held[number]))
-        scale = picture.shape[1] / self.size[0]
-        return crop(picture, centre.clip(width / 2, np.array(self.size) - width / 2) * scale, width * scale, side)
+        image = rgb(cast("VideoFrame", self.held[number]))
+        scale = image.shape[1] / self.size[0]
+        return crop(image, centre.clip(width / 2, np.array(self.size) - width / 2) * scale, width * scale, side)
 
 
 def as_prepared(squares: Iterable[np.ndarray], times: np.ndarray, side: int, size: int, wanted: Collection[int],
@@ -148,8 +148,8 @@ def as_prepared(squares: Iterable[np.ndarray], times: np.ndarray, side: int, siz
     usual = PrepareConfig()
     with TemporaryDirectory(prefix="vaer-") as folder:
         path = Path(folder) / "faces.mp4"
-        write_film(path, squares, times - times[0], None, (side, side),
-                   quality=preparation.get("quality", usual.quality), gop=preparation.get("gop", usual.gop))
+        write_mp4(path, squares, times - times[0], None, (side, side),
+                  quality=preparation.get("quality", usual.quality), gop=preparation.get("gop", usual.gop))
         with av.open(str(path)) as clip:
             return {number: frame.to_ndarray(format="rgb24", width=size, height=size)
                     for number, frame in enumerate(clip.decode(video=0)) if number in wanted}

@@ -17,10 +17,10 @@ from vaer.inference.waveform_reader import WaveformReader
 from vaer.media import stills
 from vaer.media.encode import write_wav
 from vaer.media.frames import frames_of, numbered
-from vaer.media.media import sound_span
+from vaer.media.media import audio_span
 from vaer.media.probe import Probe, opened, probe, undecoded
 from vaer.media.shapes import Shape, canvas_of, placed, squared
-from vaer.media.streams import video_of
+from vaer.media.streams import video_stream
 from vaer.runs.recipe import PREPARED
 
 
@@ -63,7 +63,7 @@ class FileSource:
         canvas = canvas_of(facts.shapes) if count else (0, 0)
         plain = facts.shapes == (Shape(*canvas),)
         with opened(self.name) as container:
-            stream = video_of(container, facts.video_index)
+            stream = video_stream(container, facts.video_index)
             flow = frames_of(container, stream, self.name)
             for number, frame, shape in numbered(flow, facts.stamps):
                 if number != following:
@@ -78,11 +78,11 @@ class FileSource:
 
     def audio(self, longest_s: float) -> WaveformReader | None:
         """As `Source.audio`."""
-        return WaveformReader(self.name, self.facts, longest_s) if self.facts.has_sound else None
+        return WaveformReader(self.name, self.facts, longest_s) if self.facts.has_audio else None
 
     def span(self, trim_db: float) -> tuple[float, float] | None:
         """As `Source.span`."""
-        return sound_span(self.name, trim_db) if self.facts.has_sound else None
+        return audio_span(self.name, trim_db) if self.facts.has_audio else None
 
 
 class ArraySource:
@@ -95,8 +95,8 @@ class ArraySource:
         Raises UserError where they are not that.
         """
         self.name = "arrays"
-        self.pictures = _checked(frames)
-        times = _times(self.pictures, frame_times, fps)
+        self.array = _checked(frames)
+        times = _times(self.array, frame_times, fps)
         self.wave = None
         if waveform is not None:
             waveform, rate = _heard(waveform, sample_rate)
@@ -109,14 +109,14 @@ class ArraySource:
         end_s = max(sound_s, times[-1] + step_s if len(times) else 0.0)
         if not end_s > 0:
             raise UserError("frames and waveform: both are absent or empty; give one of them.")
-        height, width = self.pictures.shape[1:3] if len(times) else (0, 0)
-        self.facts = Probe(float(end_s), times, width, height, has_sound=self.wave is not None, num_hidden_after=0,
+        height, width = self.array.shape[1:3] if len(times) else (0, 0)
+        self.facts = Probe(float(end_s), times, width, height, has_audio=self.wave is not None, num_hidden_after=0,
                            seekable=False)
 
     def frames(self, square: int | None = None) -> Iterator[VideoFrame]:
         """As `Source.frames`."""
-        for picture in self.pictures:
-            yield VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        for image in self.array:
+            yield VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
 
     def audio(self, longest_s: float) -> WaveformReader | None:
         """As `Source.audio`."""
@@ -124,7 +124,7 @@ class ArraySource:
 
     def span(self, trim_db: float) -> tuple[float, float] | None:
         """As `Source.span`."""
-        return None if self.wave is None else sound_span(self.wave, trim_db)
+        return None if self.wave is None else audio_span(self.wave, trim_db)
 
 
 def is_prepared(path: str) -> bool:

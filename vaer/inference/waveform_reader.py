@@ -7,7 +7,7 @@ import numpy as np
 from vaer.config import SAMPLE_RATE
 from vaer.media.media import LEVEL_FRAME
 from vaer.media.probe import Probe
-from vaer.media.waveforms import read_sound
+from vaer.media.waveforms import read_waveform
 
 SILENCE_DB = -70.0  # dB of full scale: as preparation calls a clip silent unless it was told otherwise
 BLOCK_S = 60.0
@@ -26,7 +26,7 @@ class WaveformReader:
     def read(self, start_s: float, end_s: float) -> np.ndarray | None:
         """(samples,) of a window, as evaluation reads it; None where there is none any more. Raises MediaError."""
         if self.duration_s <= 2 * BLOCK_S:
-            waveform = read_sound(self.path, start_s, end_s)
+            waveform = read_waveform(self.path, start_s, end_s)
         else:
             number = int(start_s // BLOCK_S)
             first = round(number * BLOCK_S * SAMPLE_RATE)
@@ -38,7 +38,7 @@ class WaveformReader:
             self.blocks = {old: waveform for old, waveform in self.blocks.items() if old >= number - 1}
             start_s = number * BLOCK_S
             end_s = min(self.duration_s, start_s + BLOCK_S + self.longest_s)
-            self.blocks[number] = read_sound(self.path, start_s, end_s)
+            self.blocks[number] = read_waveform(self.path, start_s, end_s)
         return self.blocks[number]
 
 
@@ -57,7 +57,7 @@ def levels_of(reader: WaveformReader | None, duration_s: float) -> dict[str, Any
     peaks = np.zeros(count)
     for first in range(0, count, LEVELS_AT_ONCE):
         last = min(count, first + LEVELS_AT_ONCE)
-        waveform = np.abs(read_sound(reader.path, first * step_s, min(duration_s, last * step_s)))
+        waveform = np.abs(read_waveform(reader.path, first * step_s, min(duration_s, last * step_s)))
         for number in range(first, last):
             start, end = (round((edge - first) * step_s * SAMPLE_RATE) for edge in (number, number + 1))
             peaks[number] = waveform[start:end].max(initial=0.0)

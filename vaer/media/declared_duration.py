@@ -12,7 +12,7 @@ ASF_FIELDS = struct.Struct("<16sQ16sQQQQQQI")
 ASF_BROADCAST, ASF_HEAD = 1, 65_536
 
 
-def sound_end(container: av.container.InputContainer, stream: av.AudioStream, stamped_s: float | None) -> float | None:
+def audio_end(container: av.container.InputContainer, stream: av.AudioStream, stamped_s: float | None) -> float | None:
     """When a sound ends, seconds on the container's clock, of which its packets say `stamped_s`; None: nothing does.
 
     AVI has no stamps, and FFmpeg counts blocks of some codecs wrongly (E-AC-3 190 times too long), or its writers did
@@ -24,7 +24,7 @@ def sound_end(container: av.container.InputContainer, stream: av.AudioStream, st
     return min(named_s, stamped_s) if container.format.name == "avi" else stamped_s
 
 
-def promised(container: av.container.InputContainer, video: av.VideoStream | None) -> float:
+def declared(container: av.container.InputContainer, video: av.VideoStream | None) -> float:
     """The seconds that a file's header promises; 0 where it names none that can be relied on.
 
     An AVI promises its frames: its sound may be counted in blocks. FFmpeg takes back what the header of an AVI or of a

@@ -21,7 +21,7 @@ from vaer.media.frames import frames_of, numbered
 from vaer.media.probe import opened, probe, version
 from vaer.media.readers import READERS, RefusedError, Request
 from vaer.media.shapes import UPRIGHT
-from vaer.media.streams import video_of
+from vaer.media.streams import video_stream
 
 ALARM_S = 30.0  # of processor time for every ALARM_PIXELS up to the last one wanted
 ALARM_PIXELS = 1500 * 1280 * 720  # a minute of 25 frames of 720p a second
@@ -89,7 +89,7 @@ def _decodes_whole(path: str, num_bytes: int, modified_ns: int) -> bool:
     """Whether PyAV gets as many pictures out of a file as its packets promise."""
     try:
         with opened(path) as container:
-            frames = frames_of(container, video_of(container, probe(path).video_index), path)
+            frames = frames_of(container, video_stream(container, probe(path).video_index), path)
             return sum(1 for _ in numbered(frames, probe(path).stamps)) == len(probe(path).frame_times)
     except MediaError:
         return False

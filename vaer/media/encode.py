@@ -16,8 +16,8 @@ CLOCK = Fraction(1, 90_000)
 PIECE = SAMPLE_RATE  # frames and sound alternate in the file by the second
 
 
-def write_film(path: Path, frames: Iterable[np.ndarray], shown_s: np.ndarray, waveform: np.ndarray | None,
-               size: tuple[int, int], *, quality: int, gop: int) -> None:
+def write_mp4(path: Path, frames: Iterable[np.ndarray], shown_s: np.ndarray, waveform: np.ndarray | None,
+              size: tuple[int, int], *, quality: int, gop: int) -> None:
     """An mp4 of frames (height, width, 3) uint8, each shown at its time, with a waveform (samples,) or none as FLAC.
 
     `size` is width and height, `quality` the quantizer of H.264, `gop` the frames from one key frame to the next.
@@ -27,24 +27,24 @@ def write_film(path: Path, frames: Iterable[np.ndarray], shown_s: np.ndarray, wa
         # a twentieth.
         video = _add_video(output, size, 30, quality, gop, tune="fastdecode")
         video.codec_context.time_base = CLOCK
-        sound = None if waveform is None else _Sound(output, waveform)
+        audio = None if waveform is None else _AudioTrack(output, waveform)
         stamp = -1
         for frame, time_s in zip(frames, shown_s, strict=True):
-            if sound is not None:
-                sound.write_until(time_s)
+            if audio is not None:
+                audio.write_until(time_s)
             image = av.VideoFrame.from_ndarray(frame, format="rgb24")
             stamp = max(stamp + 1, round(time_s / CLOCK))  # an AVI may show two frames at one time, an mp4 may not
             image.pts, image.time_base = stamp, CLOCK
             output.mux(video.encode(image))
         output.mux(video.encode())
-        if sound is not None:
-            sound.finish()
+        if audio is not None:
+            audio.finish()
 
 
-def write_sound(path: Path, waveform: np.ndarray, kind: Literal["flac", "mp4"] = "flac") -> None:
+def write_audio(path: Path, waveform: np.ndarray, kind: Literal["flac", "mp4"] = "flac") -> None:
     """A FLAC of 16 bits, by itself or in an mp4 without frames, of (samples,) float32 at `SAMPLE_RATE`."""
     with av.open(str(path), "w", format=kind, options=BIT_EXACT) as output:
-        _Sound(output, waveform).finish()
+        _AudioTrack(output, waveform).finish()
 
 
 def write_wav(path: Path, waveform: np.ndarray, sample_rate: int) -> None:
@@ -73,7 +73,7 @@ def encode_waveform(waveform: np.ndarray, codec: Literal["aac", "flac"] = "aac")
     store = io.BytesIO()
     with av.open(store, "w", format="mp4", options=BIT_EXACT) as output:
         if codec == "flac":
-            _Sound(output, waveform).finish()
+            _AudioTrack(output, waveform).finish()
         else:
             audio = _add_audio(output, codec)
             audio.bit_rate = 64_000
@@ -84,9 +84,9 @@ def encode_waveform(waveform: np.ndarray, codec: Literal["aac", "flac"] = "aac")
 
 def join(path: Path, video: bytes, audio: bytes) -> None:
     """An mp4 that holds copies of the packets of two others: frames of the one, sound of the other."""
-    with (av.open(io.BytesIO(video), "r") as frames, av.open(io.BytesIO(audio), "r") as sound,
+    with (av.open(io.BytesIO(video), "r") as video_file, av.open(io.BytesIO(audio), "r") as audio_file,
           av.open(str(path), "w", format="mp4", options=BIT_EXACT) as output):
-        pairs = [(source, output.add_stream_from_template(source.streams[0])) for source in (frames, sound)]
+        pairs = [(source, output.add_stream_from_template(source.streams[0])) for source in (video_file, audio_file)]
         packets = []
         for source, stream in pairs:
             for packet in source.demux():
@@ -121,7 +121,7 @@ def _audio_frame(samples: np.ndarray, form: str, sample_rate: int, first: int) -
     return frame
 
 
-class _Sound:
+class _AudioTrack:
     """A waveform that goes into a file as FLAC of 16 bits, by the second."""
 
     def __init__(self, output: av.container.OutputContainer, waveform: np.ndarray) -> None:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 import av
 import numpy as np
 
-from vaer.media.packets import READERS, REORDER, Packets, through
+from vaer.media.packets import READERS, REORDER, Packets, iterate
 from vaer.media.shapes import NAMING_ASPECT, Shape, aspect_of, orientation_of
-from vaer.media.streams import tick, video_of
+from vaer.media.streams import tick, video_stream
 
 # Containers in which decord 0.6 and torchcodec 0.11 were seen to find the frame asked for. In MPEG program streams
 # both are wrong by a group of pictures although they count right (GRID: twelve); in AVI and transport streams decord.
@@ -93,7 +93,7 @@ def frames_of(container: av.container.InputContainer, stream: av.VideoStream,
     fixed = bool(NAMING_ASPECT.intersection(container.format.name.split(",")))
     aspects: list[tuple[int | None, float]] = [(None, aspect_of(stream))]  # each from a time stamp on
     orientation, rotation = None, 0.0
-    for packet in through(container.demux(stream), path):
+    for packet in iterate(container.demux(stream), path):
         frames = packet.decode()
         if not fixed and frames and (now := aspect_of(stream.codec_context)) != aspects[-1][1]:
             aspects.append((packet.pts, now))
@@ -158,7 +158,7 @@ def first_shape(packet: av.Packet, stream: av.VideoStream) -> Shape | None:
 def _decoded(path: str, container: av.container.InputContainer,
              index: int) -> Iterator[tuple[int | None, int | None, Shape]]:
     """Time stamp, decoding time stamp and shape of every frame."""
-    for frame, shape in frames_of(container, video_of(container, index), path):
+    for frame, shape in frames_of(container, video_stream(container, index), path):
         yield frame.pts, frame.dts, shape
 
 

@@ -13,19 +13,19 @@ from vaer.media import decoders, readers, stills
 from vaer.media.probe import probe, version
 from vaer.media.readers import Request
 from vaer.media.shapes import middle, upright
-from vaer.media.waveforms import SAMPLE_RATE, read_sound
+from vaer.media.waveforms import SAMPLE_RATE, read_waveform
 from vaer.records import Clip, Item, Window
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # loudness is measured over 20 ms
 CHOICES_SAID: set[str] = set()
 
 
-def sound_span(path: str, trim_db: float) -> tuple[float, float]:
+def audio_span(path: str, trim_db: float) -> tuple[float, float]:
     """Start and end in seconds of what is less than `trim_db` under the loudest 20 ms of a file's sound.
 
     The whole duration where the sound is silent throughout. Raises MediaError.
     """
-    return _sound_span(path, trim_db, *version(path))
+    return _audio_span(path, trim_db, *version(path))
 
 
 def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: bool = True,
@@ -37,24 +37,24 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
     (auto or a name of `readers.READERS`). Raises MediaError, also where the clip has nothing that is wanted, and
     UserError where that decoder cannot be had.
     """
-    frames = frame_times = sound = None
+    frames = frame_times = waveform = None
     if video and len(probe(item.path).frame_times):
-        _say_choice(item.path)
+        _log_choice(item.path)
         shown_s = probe(item.path).frame_times
         indices = nearest(shown_s, window.times)
         frames = read_frames(item.path, indices, size, device, decoder)
         frame_times = (shown_s[indices] - window.start_s) / window.speed
-    if audio and item.sound is not None and probe(item.sound).has_sound:
-        _say_choice(item.sound)
-        sound = read_sound(item.sound, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
-    if frames is None and sound is None:
+    if audio and item.audio_path is not None and probe(item.audio_path).has_audio:
+        _log_choice(item.audio_path)
+        waveform = read_waveform(item.audio_path, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
+    if frames is None and waveform is None:
         raise MediaError(item.path, f"has no {' and no '.join(['pictures'] * video + ['sound'] * audio)}, and that is "
                                     f"all that the network takes in; leave it out, or switch the other branch on")
     # Pictures may go on after the sound.
-    return Clip(frames, frame_times, sound if sound is not None and len(sound) else None)
+    return Clip(frames, frame_times, waveform if waveform is not None and len(waveform) else None)
 
 
-def _say_choice(path: str) -> None:
+def _log_choice(path: str) -> None:
     """Log which streams are taken of the first file of its kind: every file of a corpus may hold several."""
     choice = probe(path).choice
     if choice and choice not in CHOICES_SAID:
@@ -89,10 +89,10 @@ def read_frames(path: str, indices: np.ndarray, size: int, device: str = "cpu", 
 
 
 @lru_cache(maxsize=100_000)
-def _sound_span(path: str, trim_db: float, num_bytes: int, modified_ns: int) -> tuple[float, float]:
+def _audio_span(path: str, trim_db: float, num_bytes: int, modified_ns: int) -> tuple[float, float]:
     duration_s = probe(path).duration_s
-    sound = read_sound(path, 0.0, duration_s)
-    whole = sound[:len(sound) // LEVEL_FRAME * LEVEL_FRAME].reshape(-1, LEVEL_FRAME)
+    waveform = read_waveform(path, 0.0, duration_s)
+    whole = waveform[:len(waveform) // LEVEL_FRAME * LEVEL_FRAME].reshape(-1, LEVEL_FRAME)
     levels = np.sqrt((whole.astype(np.float64) ** 2).mean(axis=1))
     if not levels.any():
         return 0.0, duration_s

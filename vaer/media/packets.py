@@ -25,7 +25,7 @@ H264_HIGH = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}  # pr
 Flow = TypeVar("Flow")
 
 
-class Said(NamedTuple):
+class PacketFacts(NamedTuple):
     """What a packet says."""
 
     shown: int = 1
@@ -62,30 +62,30 @@ class Packets:
         """The next packet, which holds something."""
         self.num_packets += 1
         self.first_dts = packet.dts if self.first_dts is None else self.first_dts
-        said = self._say(packet)
-        self.peculiar = self.peculiar or said.peculiar or said.shown > 1 or packet.pts is None
+        parsed = self._parse(packet)
+        self.peculiar = self.peculiar or parsed.peculiar or parsed.shown > 1 or packet.pts is None
         if packet.is_keyframe:
-            self.refreshing = self.refreshing and said.refresh
-        if said.size is not None:
-            self.peculiar = self.peculiar or self._size not in (None, said.size)
-            self._size = said.size
+            self.refreshing = self.refreshing and parsed.refresh
+        if parsed.size is not None:
+            self.peculiar = self.peculiar or self._size not in (None, parsed.size)
+            self._size = parsed.size
         if packet.pts is not None:
             self.stamps.append(packet.pts)
-            self.hidden.append(packet.is_discard or not said.shown)
+            self.hidden.append(packet.is_discard or not parsed.shown)
             self.keys.append(packet.is_keyframe)
-            self.hides = self.hides or not said.shown
+            self.hides = self.hides or not parsed.shown
             if not packet.is_discard:
                 self.end = max(self.end or packet.pts, packet.pts + (packet.duration or 0))
 
-    def _say(self, packet: av.Packet) -> Said:
+    def _parse(self, packet: av.Packet) -> PacketFacts:
         if self._read is None or packet.is_corrupt:
-            return Said(peculiar=True)
+            return PacketFacts(peculiar=True)
         if any(data.data_type in PECULIAR_DATA for data in packet.iter_sidedata()):
-            return Said(peculiar=True)
+            return PacketFacts(peculiar=True)
         try:
             return self._read(bytes(packet))
         except IndexError:  # shorter than its own header
-            return Said(peculiar=True)
+            return PacketFacts(peculiar=True)
 
 
     def repeats(self) -> bool:
@@ -101,7 +101,7 @@ class Packets:
         return bool(divides[self.keys].all())
 
 
-def through(flow: Iterator[Flow], path: str) -> Iterator[Flow]:
+def iterate(flow: Iterator[Flow], path: str) -> Iterator[Flow]:
     """The packets or frames of a PyAV iterator, which fails by IndexError where a stream turns up late."""
     try:
         yield from flow
@@ -119,10 +119,10 @@ def _units(content: bytes, width: int) -> Iterator[bytes]:
         at = end
 
 
-def _h264(extra: bytes) -> Callable[[bytes], Said]:
+def _h264(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """Parameters that change, fields, packets without exactly one frame, and turns written beside the frames."""
     if len(extra) < 8 or extra[0] != 1:  # units are not led by their length: transport streams, Annex B
-        return lambda _: Said(peculiar=True, refresh=False)
+        return lambda _: PacketFacts(peculiar=True, refresh=False)
     width, known = (extra[4] & 3) + 1, set()
     at = 6
     for _ in range(extra[5] & 31):
@@ -131,7 +131,7 @@ def _h264(extra: bytes) -> Callable[[bytes], Said]:
         at += 2 + length
     peculiar = len(known) != 1 or not all(map(_holds_whole_frames, known))
 
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         odd, frames, refresh = peculiar, 0, False
         for unit in _units(content, width):
             kind = unit[0] & 31
@@ -139,27 +139,27 @@ def _h264(extra: bytes) -> Callable[[bytes], Said]:
             if kind in (1, H264_IDR):
                 frames += unit[1] >> 7  # of the first slice of a frame the address, 0, is written as one bit
             odd = odd or (kind == H264_SPS and unit not in known) or (kind == H264_SEI and _turns(unit[1:]))
-        return Said(peculiar=odd or frames != 1, refresh=refresh)
+        return PacketFacts(peculiar=odd or frames != 1, refresh=refresh)
 
-    return say
+    return parse
 
 
-def _hevc(extra: bytes) -> Callable[[bytes], Said]:
+def _hevc(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """As `_h264`; HEVC keeps fields as frames."""
     if len(extra) < 23 or extra[0] != 1:
-        return lambda _: Said(peculiar=True)
+        return lambda _: PacketFacts(peculiar=True)
     width = (extra[21] & 3) + 1
 
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         odd, frames = False, 0
         for unit in _units(content, width):
             kind = unit[0] >> 1 & 63
             if kind < 32 and not (unit[0] & 1 or unit[1] >> 3):  # of the first layer
                 frames += unit[2] >> 7
             odd = odd or (kind == HEVC_SPS and unit not in extra) or (kind in HEVC_SEI and _turns(unit[2:]))
-        return Said(peculiar=odd or frames != 1)
+        return PacketFacts(peculiar=odd or frames != 1)
 
-    return say
+    return parse
 
 
 def _turns(messages: bytes) -> bool:
@@ -231,63 +231,63 @@ def _holds_whole_frames(parameters: bytes) -> bool:
         return False
 
 
-def _mpeg(extra: bytes) -> Callable[[bytes], Said]:
+def _mpeg(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """Fields, packets without exactly one frame, and the size in sequence headers (ISO/IEC 13818-2, 6.2 and 6.3)."""
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         at, odd = content.find(MPEG_EXTENSION), content.count(MPEG_PICTURE) != 1
         while at >= 0:
             odd = odd or (content[at + 4] >> 4 == 8 and content[at + 6] & 3 != 3)  # of a picture; 3: a whole frame
             at = content.find(MPEG_EXTENSION, at + 4)
         at = content.find(MPEG_SEQUENCE)
-        return Said(size=content[at + 4:at + 8] if at >= 0 else None, peculiar=odd)
+        return PacketFacts(size=content[at + 4:at + 8] if at >= 0 else None, peculiar=odd)
 
-    return say
+    return parse
 
 
-def _vp8(extra: bytes) -> Callable[[bytes], Said]:
+def _vp8(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """Frames that are only referred to, and sizes of key frames (RFC 6386, 9.1)."""
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         key = not content[0] & 1
         size = content[6:10] if key else None
-        return Said(shown=content[0] >> 4 & 1, size=size, peculiar=key and len(content) < 10)
+        return PacketFacts(shown=content[0] >> 4 & 1, size=size, peculiar=key and len(content) < 10)
 
-    return say
+    return parse
 
 
-def _vp6(extra: bytes) -> Callable[[bytes], Said]:
+def _vp6(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """Sizes of key frames, in blocks: behind the offset of the coefficients, if there is one."""
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         if content[0] & 128:
-            return Said()
+            return PacketFacts()
         at = 2 + 2 * bool(content[0] & 1 or not content[1] & 6)
-        return Said(size=content[at:at + 2])
+        return PacketFacts(size=content[at:at + 2])
 
-    return say
+    return parse
 
 
-def _flv1(extra: bytes) -> Callable[[bytes], Said]:
+def _flv1(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """The size in the header of every frame: 17 + 5 + 8 bits, then a number of 3 bits and what that means."""
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         bits = _Bits(content[:9])
         bits.take(30)
         kind = bits.take(3)
-        return Said(size=kind + 8 * bits.take({0: 16, 1: 32}.get(kind, 0)))
+        return PacketFacts(size=kind + 8 * bits.take({0: 16, 1: 32}.get(kind, 0)))
 
-    return say
+    return parse
 
 
-def _vp9(extra: bytes) -> Callable[[bytes], Said]:
+def _vp9(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """Frames that are only referred to, alone or packed with one that is shown, and sizes (VP9 specification, 6.2)."""
-    def say(content: bytes) -> Said:
+    def parse(content: bytes) -> PacketFacts:
         shown, size, peculiar = 0, None, False
         for frame in _vp9_frames(content):
             seen = _vp9_frame(_Bits(frame[:24]))
             shown += seen.shown
             peculiar = peculiar or seen.peculiar or (size is not None and seen.size not in (None, size))
             size = seen.size if seen.size is not None else size
-        return Said(shown, size, peculiar)
+        return PacketFacts(shown, size, peculiar)
 
-    return say
+    return parse
 
 
 def _vp9_frames(content: bytes) -> list[bytes]:
@@ -308,14 +308,14 @@ def _vp9_frames(content: bytes) -> list[bytes]:
     return frames
 
 
-def _vp9_frame(bits: _Bits) -> Said:
+def _vp9_frame(bits: _Bits) -> PacketFacts:
     if bits.take(2) != 2:
-        return Said(peculiar=True)
+        return PacketFacts(peculiar=True)
     profile = bits.take(1) + 2 * bits.take(1)
     if profile == 3:
         bits.take(1)
     if bits.take(1):  # one that was kept is shown
-        return Said()
+        return PacketFacts()
     refers, shown, resilient = bits.take(1), bits.take(1), bits.take(1)
     if not refers:
         bits.take(24)
@@ -326,16 +326,16 @@ def _vp9_frame(bits: _Bits) -> Said:
             bits.take(1 + 3 * (profile in (1, 3)))
         elif profile in (1, 3):
             bits.take(1)
-        return Said(shown, size=bits.take(32))
+        return PacketFacts(shown, size=bits.take(32))
     intra_only = 0 if shown else bits.take(1)
     if not resilient:
         bits.take(2)
     if intra_only:  # its size is written, and hardly ever another
-        return Said(shown, peculiar=True)
+        return PacketFacts(shown, peculiar=True)
     bits.take(8 + 3 * 4)
-    return Said(shown, peculiar=not any(bits.take(1) for _ in range(3)))  # else as large as a frame before
+    return PacketFacts(shown, peculiar=not any(bits.take(1) for _ in range(3)))  # else as large as a frame before
 
 
-READERS: dict[str, Callable[[bytes], Callable[[bytes], Said]]] = {
+READERS: dict[str, Callable[[bytes], Callable[[bytes], PacketFacts]]] = {
     "h264": _h264, "hevc": _hevc, "mpeg1video": _mpeg, "mpeg2video": _mpeg, "vp8": _vp8, "vp9": _vp9,
     "vp6f": _vp6, "flv1": _flv1}

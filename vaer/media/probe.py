@@ -15,9 +15,9 @@ import av
 import numpy as np
 
 from vaer.errors import MediaError
-from vaer.media import frames, promises, stills, streams
+from vaer.media import declared_duration, frames, stills, streams
 from vaer.media.frames import first_shape
-from vaer.media.packets import Packets, through
+from vaer.media.packets import Packets, iterate
 from vaer.media.shapes import UPRIGHT, Orientation, Shape
 from vaer.media.streams import tick
 from vaer.placeholders import describe_placeholder
@@ -37,7 +37,7 @@ class Probe(NamedTuple):
     """(frames,) when each frame is shown, ascending; empty where there are no frames."""
     width: int
     height: int
-    has_sound: bool
+    has_audio: bool
     num_hidden_after: int
     """Frames behind the last one shown that an edit list hides: some decoders count them."""
     seekable: bool
@@ -51,8 +51,8 @@ class Probe(NamedTuple):
     origin_s: float = 0.0
     """The time stamp, in seconds, of the first thing that the file presents."""
     video_index: int | None = None
-    """The stream of the container that is the video; `sound_index` likewise."""
-    sound_index: int | None = None
+    """The stream of the container that is the video; `audio_index` likewise."""
+    audio_index: int | None = None
     choice: str = ""
     """Which streams are taken where the file has several of a kind."""
 
@@ -107,14 +107,14 @@ def _require_whole(path: str, container: av.container.InputContainer, video: Pac
     if video is not None and counted and video.num_packets < video.stream.frames:
         raise MediaError(path, f"is cut off: its header counts {video.stream.frames} pictures and {video.num_packets} "
                                f"are there; make or download it again")
-    promised_s = promises.promised(container, None if video is None else video.stream)
+    declared_s = declared_duration.declared(container, None if video is None else video.stream)
     start_s = (container.start_time or 0) / av.time_base
     there_s = last_stamp_s - start_s
     # Some writers of Matroska and ASF count from the zero of a clock on which the file starts late: then it ends after.
-    if {"matroska", "asf"} & set(container.format.name.split(",")) and promised_s > start_s > 0:
+    if {"matroska", "asf"} & set(container.format.name.split(",")) and declared_s > start_s > 0:
         there_s = last_stamp_s
-    if promised_s - there_s > MISSING_S and _names_duration(path, container):
-        raise MediaError(path, f"is cut off: its header promises {promised_s:.1f} s and {max(there_s, 0):.1f} s are "
+    if declared_s - there_s > MISSING_S and _names_duration(path, container):
+        raise MediaError(path, f"is cut off: its header promises {declared_s:.1f} s and {max(there_s, 0):.1f} s are "
                                f"there; make or download it again")
 
 
@@ -139,21 +139,21 @@ class _Read(NamedTuple):
     videos: dict[int, Packets]
     firsts: dict[int, Shape | None]
     """By stream: the shape of its first frame, where that decodes by itself."""
-    num_sounds: dict[int, int]
+    num_audio_packets: dict[int, int]
     """By stream: how many packets of sound there are."""
-    sound_ends: dict[int, float]
+    audio_ends: dict[int, float]
     last_stamp_s: float
     unstamped: bool
     """Whether a packet says nothing of when it is shown or heard."""
 
 
 def _read(container: av.container.InputContainer, path: str) -> _Read:
-    videos = {stream.index: Packets(stream) for stream in streams.of_video(container)}
+    videos = {stream.index: Packets(stream) for stream in streams.video_streams(container)}
     firsts: dict[int, Shape | None] = {}
-    num_sounds: dict[int, int] = {}
-    sound_ends: dict[int, float] = {}
+    num_audio_packets: dict[int, int] = {}
+    audio_ends: dict[int, float] = {}
     last_stamp_s, unstamped = 0.0, False
-    for packet in through(container.demux(), path):
+    for packet in iterate(container.demux(), path):
         index = packet.stream_index
         if not packet.size and packet.pts is None:  # what PyAV ends every stream with
             continue
@@ -165,22 +165,22 @@ def _read(container: av.container.InputContainer, path: str) -> _Read:
             if packet.is_keyframe and firsts.get(index) is None and packet.stream.codec_context is not None:
                 firsts[index] = first_shape(packet, videos[index].stream)
         elif packet.stream.type == "audio":
-            num_sounds[index] = num_sounds.get(index, 0) + 1
+            num_audio_packets[index] = num_audio_packets.get(index, 0) + 1
             if end_s is not None and not packet.is_discard:
-                sound_ends[index] = max(sound_ends.get(index, end_s), end_s)
-    return _Read(videos, firsts, num_sounds, sound_ends, last_stamp_s, unstamped)
+                audio_ends[index] = max(audio_ends.get(index, end_s), end_s)
+    return _Read(videos, firsts, num_audio_packets, audio_ends, last_stamp_s, unstamped)
 
 
-def _sound_end(container: av.container.InputContainer, read: _Read, sound: av.AudioStream | None) -> float | None:
+def _audio_end(container: av.container.InputContainer, read: _Read, audio: av.AudioStream | None) -> float | None:
     """When the sound ends, on the clock of the container; None where nothing says so."""
-    if sound is None or (sound.index not in read.sound_ends and not read.unstamped):
+    if audio is None or (audio.index not in read.audio_ends and not read.unstamped):
         return None
-    return promises.sound_end(container, sound, read.sound_ends.get(sound.index))
+    return declared_duration.audio_end(container, audio, read.audio_ends.get(audio.index))
 
 
-def _end_of(frame_times: np.ndarray, video: Packets | None, sound_end_s: float | None, origin_s: float) -> float:
+def _end_of(frame_times: np.ndarray, video: Packets | None, audio_end_s: float | None, origin_s: float) -> float:
     """When the last thing ends that the file presents, seconds from the first; `video` are packets to be trusted."""
-    end_s = max(0.0, (sound_end_s or origin_s) - origin_s)
+    end_s = max(0.0, (audio_end_s or origin_s) - origin_s)
     if video is not None and video.end is not None:
         end_s = max(end_s, float(video.end * tick(video.stream)) - origin_s)
     if len(frame_times) > 1:  # the last frame is shown as long as the others, whatever its packet says
@@ -195,13 +195,14 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
         raise MediaError(path, placeholder)
     if stills.is_still(path):
         width, height = stills.size_of(path)
-        return Probe(stills.STILL_S, np.zeros(1), width, height, has_sound=False, num_hidden_after=0, seekable=False,
+        return Probe(stills.STILL_S, np.zeros(1), width, height, has_audio=False, num_hidden_after=0, seekable=False,
                      shapes=(Shape(width, height),))
     with opened(path) as container:
-        read, sounds = _read(container, path), list(container.streams.audio)
-        video_index, sound_index = streams.choose_video(read.videos), streams.choose_sound(sounds, read.num_sounds)
+        read, audio_streams = _read(container, path), list(container.streams.audio)
+        video_index, audio_index = streams.choose_video(read.videos), streams.choose_audio(audio_streams,
+                                                                                           read.num_audio_packets)
         packets = None if video_index is None else read.videos[video_index]
-        taken = [container.streams[index] for index in (video_index, sound_index) if index is not None]
+        taken = [container.streams[index] for index in (video_index, audio_index) if index is not None]
         _require_sense(path, taken)
         if read.last_stamp_s or not read.unstamped:
             _require_whole(path, container, packets, read.last_stamp_s)
@@ -216,17 +217,17 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
             raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
                                    f"its true frame rate")
         trusted = packets if found.stamps is not None or len(frame_times) < 2 else None
-        sound = None if sound_index is None else streams.sound_of(container, sound_index)
-        end_s = _end_of(frame_times, trusted, _sound_end(container, read, sound), origin_s)
+        audio = None if audio_index is None else streams.audio_stream(container, audio_index)
+        end_s = _end_of(frame_times, trusted, _audio_end(container, read, audio), origin_s)
         if not end_s > 0:
             raise MediaError(path, NOTHING_SHOWN)
         width, height = found.shapes[0][:2] if found.shapes else (0, 0)
-        return Probe(end_s, frame_times, width, height, has_sound=sound_index is not None,
+        return Probe(end_s, frame_times, width, height, has_audio=audio_index is not None,
                      num_hidden_after=found.num_hidden_after,
                      seekable=found.seekable and len(container.streams.video) == 1, shapes=found.shapes,
-                     stamps=found.stamps, origin_s=origin_s, video_index=video_index, sound_index=sound_index,
-                     choice=streams.describe(video_index, [one.stream for one in read.videos.values()], sound_index,
-                                             sounds))
+                     stamps=found.stamps, origin_s=origin_s, video_index=video_index, audio_index=audio_index,
+                     choice=streams.describe(video_index, [one.stream for one in read.videos.values()], audio_index,
+                                             audio_streams))
 
 
 def _require_sense(path: str, taken: list[av.stream.Stream]) -> None:

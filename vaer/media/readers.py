@@ -13,7 +13,7 @@ from av import VideoFrame
 from vaer.media.frames import frames_of, numbered
 from vaer.media.probe import opened, probe, undecoded
 from vaer.media.shapes import Shape, rgb, squared
-from vaer.media.streams import video_of
+from vaer.media.streams import video_stream
 
 if TYPE_CHECKING:  # costs torch
     from torch import Tensor
@@ -94,18 +94,18 @@ def read_squares(path: str, indices: np.ndarray, size: int) -> np.ndarray:
 def _in_order(path: str, indices: np.ndarray, convert: Callable[[VideoFrame, Shape], np.ndarray]) -> np.ndarray:
     """The frames number `indices`, converted; raises MediaError where one does not decode."""
     wanted, facts = set(indices.tolist()), probe(path)
-    pictures: dict[int, np.ndarray] = {}
+    images: dict[int, np.ndarray] = {}
     with opened(path) as container:
-        flow = frames_of(container, video_of(container, facts.video_index), path)
+        flow = frames_of(container, video_stream(container, facts.video_index), path)
         for number, frame, shape in numbered(flow, facts.stamps):
             if number in wanted:
-                pictures[number] = convert(frame, shape)
-                if len(pictures) == len(wanted):
+                images[number] = convert(frame, shape)
+                if len(images) == len(wanted):
                     break
-    missing = sorted(wanted - set(pictures))
+    missing = sorted(wanted - set(images))
     if missing:
         raise undecoded(path, missing[0], len(facts.frame_times))
-    return np.stack([pictures[number] for number in indices.tolist()])
+    return np.stack([images[number] for number in indices.tolist()])
 
 
 # In order of speed far from the start of a file: of the last second alone, relative to decord, 1 : 0.67 : 0.46 raw and

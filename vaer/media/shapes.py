@@ -79,15 +79,15 @@ def aspect_of(owner: av.VideoStream | av.VideoCodecContext) -> float:
     return float(ratio)
 
 
-def upright(pictures: np.ndarray, orientation: Orientation) -> np.ndarray:
+def upright(images: np.ndarray, orientation: Orientation) -> np.ndarray:
     """(..., height, width, channels) as a player turns and mirrors them."""
     if orientation.transposed:
-        pictures = pictures.swapaxes(-3, -2)
+        images = images.swapaxes(-3, -2)
     if orientation.flipped_x:
-        pictures = pictures[..., ::-1, :]
+        images = images[..., ::-1, :]
     if orientation.flipped_y:
-        pictures = pictures[..., ::-1, :, :]
-    return np.ascontiguousarray(pictures)
+        images = images[..., ::-1, :, :]
+    return np.ascontiguousarray(images)
 
 
 def rgb(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
@@ -105,10 +105,10 @@ def squared(frame: av.VideoFrame, shape: Shape, size: int) -> np.ndarray:
     return upright(middle(rgb(frame, width, height), size), shape.orientation)
 
 
-def middle(pictures: np.ndarray, size: int) -> np.ndarray:
+def middle(images: np.ndarray, size: int) -> np.ndarray:
     """(..., size, size, channels): the middle square."""
-    top, left = (pictures.shape[-3] - size) // 2, (pictures.shape[-2] - size) // 2
-    return pictures[..., top:top + size, left:left + size, :]
+    top, left = (images.shape[-3] - size) // 2, (images.shape[-2] - size) // 2
+    return images[..., top:top + size, left:left + size, :]
 
 
 def canvas_of(shapes: Iterable[Shape]) -> tuple[int, int]:
@@ -128,10 +128,10 @@ def placed(frame: av.VideoFrame, shape: Shape, canvas: tuple[int, int]) -> np.nd
     """(height, width, 3): a frame upright, in true proportions, in the middle of a `canvas`; around it is black."""
     width, height = _fitted(shape.true_size(), max(canvas))
     coded = (height, width) if shape.orientation.transposed else (width, height)
-    picture = upright(rgb(frame, *coded), shape.orientation)
+    image = upright(rgb(frame, *coded), shape.orientation)
     if (width, height) == canvas:
-        return picture
+        return image
     whole = np.zeros((canvas[1], canvas[0], 3), dtype=np.uint8)
     top, left = (canvas[1] - height) // 2, (canvas[0] - width) // 2
-    whole[top:top + height, left:left + width] = picture
+    whole[top:top + height, left:left + width] = image
     return whole

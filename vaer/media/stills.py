@@ -43,14 +43,14 @@ def read_still(path: str) -> np.ndarray:
 
 def read_square(path: str, size: int) -> np.ndarray:
     """(size, size, 3) uint8: the middle square of a still, scaled as frames of films are."""
-    picture = read_still(path)
-    height, width = picture.shape[:2]
-    return squared(frame_of(picture), Shape(width, height), size)
+    image = read_still(path)
+    height, width = image.shape[:2]
+    return squared(frame_of(image), Shape(width, height), size)
 
 
-def frame_of(picture: np.ndarray) -> VideoFrame:
+def frame_of(image: np.ndarray) -> VideoFrame:
     """A picture as decoders give it."""
-    return VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    return VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
 
 
 def _in_rgb(image: Image.Image) -> Image.Image:

@@ -14,17 +14,17 @@ ASIDE = Flag.hearing_impaired | Flag.visual_impaired | Flag.comment | Flag.karao
     | Flag.descriptions | Flag.non_diegetic
 
 
-def of_video(container: av.container.InputContainer) -> list[av.VideoStream]:
+def video_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
     """The streams that may be the video: a cover or the pictures of chapters are not."""
     return [stream for stream in container.streams.video if not stream.disposition & NO_VIDEO]
 
 
-def video_of(container: av.container.InputContainer, index: int | None) -> av.VideoStream:
+def video_stream(container: av.container.InputContainer, index: int | None) -> av.VideoStream:
     """The stream of frames number `index`, which is there."""
     return cast("av.VideoStream", container.streams[cast("int", index)])
 
 
-def sound_of(container: av.container.InputContainer, index: int | None) -> av.AudioStream:
+def audio_stream(container: av.container.InputContainer, index: int | None) -> av.AudioStream:
     """The stream of sound number `index`, which is there."""
     return cast("av.AudioStream", container.streams[cast("int", index)])
 
@@ -42,7 +42,7 @@ def choose_video(streams: dict[int, Packets]) -> int | None:
     return _best([streams[index].stream for index in moving])
 
 
-def choose_sound(streams: list[av.AudioStream], num_packets: dict[int, int]) -> int | None:
+def choose_audio(streams: list[av.AudioStream], num_packets: dict[int, int]) -> int | None:
     """The index of the sound that is taken: of those that hold some the default one, else the first."""
     there = [stream for stream in streams if num_packets.get(stream.index)] or streams
     return _best([stream for stream in there if makes_sense(stream)] or there)
@@ -63,9 +63,10 @@ def makes_sense(stream: av.stream.Stream) -> bool:
     return video.width * video.height > 0
 
 
-def describe(video: int | None, videos: list[av.VideoStream], sound: int | None,
-             sounds: list[av.AudioStream]) -> str:
+def describe(video: int | None, videos: list[av.VideoStream], audio: int | None,
+             audio_streams: list[av.AudioStream]) -> str:
     """Which streams are taken, and of which; empty where there is no choice."""
     parts = [f"takes {kind} stream {taken} of {', '.join(str(stream.index) for stream in streams)}"
-             for kind, taken, streams in (("video", video, videos), ("sound", sound, sounds)) if len(streams) > 1]
+             for kind, taken,
+             streams in (("video", video, videos), ("sound", audio, audio_streams)) if len(streams) > 1]
     return "; ".join(parts)

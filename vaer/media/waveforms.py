@@ -15,9 +15,9 @@ import numpy as np
 from av.filter import Graph
 
 from vaer.errors import MediaError, warn_once
-from vaer.media.packets import through
+from vaer.media.packets import iterate
 from vaer.media.probe import opened, probe
-from vaer.media.streams import sound_of, tick
+from vaer.media.streams import audio_stream, tick
 
 SAMPLE_RATE = 16_000
 RUN_UP_S = 1.0  # lets codecs with memory settle
@@ -37,7 +37,7 @@ CANCELS = ("its channels cancel out where they are mixed (antiphase), so that ne
            "over, or take it alone: `ffmpeg -i IN -af 'pan=mono|c0=c0' OUT.wav`")
 
 
-class Heard(NamedTuple):
+class DecodedWaveform(NamedTuple):
     """What a window of a file sounds like."""
 
     waveform: np.ndarray
@@ -46,43 +46,43 @@ class Heard(NamedTuple):
     """Whether the channels are in antiphase, so that mixing them leaves next to nothing."""
 
 
-def read_sound(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """The waveform of `hear`; channels that cancel out are said once a file."""
-    heard = hear(path, start_s, end_s, sample_rate)
-    if heard.cancels:
+def read_waveform(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The waveform of `decode_waveform`; channels that cancel out are said once a file."""
+    decoded = decode_waveform(path, start_s, end_s, sample_rate)
+    if decoded.cancels:
         warn_once(f"{path}: {CANCELS}.")
-    return heard.waveform
+    return decoded.waveform
 
 
-def hear(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE) -> Heard:
+def decode_waveform(path: str, start_s: float, end_s: float, sample_rate: int = SAMPLE_RATE) -> DecodedWaveform:
     """The mono waveform of [start_s, end_s).
 
     Silence before a late start and where the stream has a gap, short after an early end. Raises MediaError, also for
     samples that are no numbers.
     """
     start, end = round(start_s * sample_rate), round(end_s * sample_rate)
-    spells: list[_Spell] = []
+    segments: list[_Segment] = []
     num_frames = 0
     for frame, stamp_s in _frames(path, start_s):
         num_frames += 1
-        time_s = stamp_s if stamp_s is not None else spells[-1].due_s if spells else 0.0
-        if not _goes_on(spells, frame, time_s):
-            spells.append(_Spell(path, frame, time_s, sample_rate))
-        if spells[-1].end >= end:
+        time_s = stamp_s if stamp_s is not None else segments[-1].due_s if segments else 0.0
+        if not _continues(segments, frame, time_s):
+            segments.append(_Segment(path, frame, time_s, sample_rate))
+        if segments[-1].end >= end:
             break
-        spells[-1].add(frame)
-    for spell in spells:
-        spell.add(None)
-    if not spells:
+        segments[-1].add(frame)
+    for segment in segments:
+        segment.add(None)
+    if not segments:
         raise MediaError(path, "its sound stream holds no sound that decodes; make the file again or leave it out")
-    if len(spells) > max(SCATTERED, num_frames / 2):
+    if len(segments) > max(SCATTERED, num_frames / 2):
         raise MediaError(path, "the time stamps of its sound do not fit its samples: every piece stands apart; convert "
                                "it, for example `ffmpeg -i IN OUT.wav`")
-    waveform = np.zeros(max(0, min(max(spell.end for spell in spells), end) - start), dtype=np.float32)
-    for spell in spells:
-        spell.write(waveform, start)
-    kept, whole = np.sum([spell.levels.powers for spell in spells], axis=0)
-    return Heard(waveform, bool(kept < CANCELLING * whole))
+    waveform = np.zeros(max(0, min(max(segment.end for segment in segments), end) - start), dtype=np.float32)
+    for segment in segments:
+        segment.write(waveform, start)
+    kept, whole = np.sum([segment.levels.powers for segment in segments], axis=0)
+    return DecodedWaveform(waveform, bool(kept < CANCELLING * whole))
 
 
 def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | None]]:
@@ -90,12 +90,12 @@ def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | 
     facts = probe(path)
     for may_jump in (True, False):
         with opened(path) as container:
-            stream, origin_s = sound_of(container, facts.sound_index), facts.origin_s
+            stream, origin_s = audio_stream(container, facts.audio_index), facts.origin_s
             _require_known(path, stream)
             jumps = may_jump and start_s > RUN_UP_S and _may_be_entered(container, stream)
             flow = _decoded(container, stream, start_s + origin_s - RUN_UP_S if jumps else None)
             number = -1
-            for number, frame in enumerate(through(flow, path)):
+            for number, frame in enumerate(iterate(flow, path)):
                 if jumps and number == 0 and frame.pts is None:
                     break  # where the jump led to is not known: from the start then
                 stamp = None if number > 0 and _counts_blocks(container, stream) else frame.pts
@@ -143,7 +143,7 @@ def _counts_blocks(container: av.container.InputContainer, stream: av.AudioStrea
     return container.format.name == "avi" and AVI_TIMED.match(stream.codec_context.name) is None
 
 
-class _Spell:
+class _Segment:
     """A waveform without a gap, which begins with a frame that is heard at `time_s`; sample 0 is heard at 0 s."""
 
     def __init__(self, path: str, frame: av.AudioFrame, time_s: float, sample_rate: int) -> None:
@@ -171,10 +171,10 @@ class _Spell:
         """Put what is heard where it belongs in a `waveform` whose first sample is number `start`."""
         if not self.pieces:
             return
-        heard = np.concatenate(self.pieces)[max(0, start - self.first):]
+        decoded = np.concatenate(self.pieces)[max(0, start - self.first):]
         place = max(0, self.first - start)
-        heard = heard[:max(0, len(waveform) - place)]
-        waveform[place:place + len(heard)] = heard
+        decoded = decoded[:max(0, len(waveform) - place)]
+        waveform[place:place + len(decoded)] = decoded
 
 
 class _Levels:
@@ -296,12 +296,12 @@ def _scaled(values: np.ndarray, kind: str) -> np.ndarray:
     return (values.astype(np.float64) - 128.0 * (kind == "u8")) / SCALES.get(kind, 1.0)
 
 
-def _goes_on(spells: list[_Spell], frame: av.AudioFrame, time_s: float) -> bool:
+def _continues(segments: list[_Segment], frame: av.AudioFrame, time_s: float) -> bool:
     """Whether a frame belongs to the last spell: so behind a clock that starts again, not behind one wrong stamp."""
-    if not spells or _kind(frame) != spells[-1].kind or time_s - spells[-1].due_s > GAP_S:
+    if not segments or _kind(frame) != segments[-1].kind or time_s - segments[-1].due_s > GAP_S:
         return False
-    back = spells[-1].due_s - time_s > GAP_S
-    return not (back and len(spells) > 1 and time_s > spells[-2].due_s - GAP_S)
+    back = segments[-1].due_s - time_s > GAP_S
+    return not (back and len(segments) > 1 and time_s > segments[-2].due_s - GAP_S)
 
 
 def _kind(frame: av.AudioFrame) -> tuple[str, str, int]:

@@ -10,7 +10,7 @@ from vaer.data.files import clips_among, files_under
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
 from vaer.media import media
 from vaer.media.probe import probe
-from vaer.media.waveforms import CANCELS, hear
+from vaer.media.waveforms import CANCELS, decode_waveform
 from vaer.prepare import limits
 from vaer.prepare.isolated import each_isolated
 from vaer.prepare.progress import FolderProgress
@@ -63,5 +63,5 @@ def check_one(path: str) -> str:
     for first in range(0, len(facts.frame_times), AT_ONCE):
         media.read_frames(path, np.arange(first, min(first + AT_ONCE, len(facts.frame_times))), SIZE)
         limits.reached(first / len(facts.frame_times))
-    cancels = facts.has_sound and hear(path, 0.0, facts.duration_s).cancels
+    cancels = facts.has_audio and decode_waveform(path, 0.0, facts.duration_s).cancels
     return "; ".join(filter(None, [facts.choice, CANCELS if cancels else ""]))

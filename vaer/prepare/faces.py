@@ -27,27 +27,27 @@ class Face(NamedTuple):
     """Margin of the detector's linear classifier, from 0 up on no fixed scale; a frontal face has 1 to 4."""
 
 
-def detect(picture: np.ndarray) -> list[Face]:
+def detect(image: np.ndarray) -> list[Face]:
     """The faces in a (height, width, 3) uint8 RGB picture, the surest first; none: an empty list.
 
     The boxes are squares from the forehead to the chin. The same picture gives the same faces, on one core.
     """
-    seen = shrunk(picture)
+    seen = shrunk(image)
     boxes, confidences, _ = _detector().run(seen, 0, THRESHOLD)
-    x, y = picture.shape[1] / seen.shape[1], picture.shape[0] / seen.shape[0]
+    x, y = image.shape[1] / seen.shape[1], image.shape[0] / seen.shape[0]
     faces = [Face(box.left() * x, box.top() * y, (box.right() + 1) * x, (box.bottom() + 1) * y, confidence)
              for box, confidence in zip(boxes, confidences, strict=True)]
     return sorted(faces, key=lambda face: -face.confidence)
 
 
-def shrunk(picture: np.ndarray) -> np.ndarray:
+def shrunk(image: np.ndarray) -> np.ndarray:
     """The (height, width, 3) uint8 picture as the detector sees it; smaller ones are not made larger."""
-    picture = np.ascontiguousarray(picture)
-    scale = SHORT_SIDE / min(picture.shape[:2])
+    image = np.ascontiguousarray(image)
+    scale = SHORT_SIDE / min(image.shape[:2])
     if scale >= 1:
-        return picture
-    height, width = (round(side * scale) for side in picture.shape[:2])
-    frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+        return image
+    height, width = (round(side * scale) for side in image.shape[:2])
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24")
     seen = frame.reformat(width=width, height=height, interpolation="AREA").to_ndarray(format="rgb24")
     return np.ascontiguousarray(seen)  # dlib reads rows that are padded, as FFmpeg leaves them, at wrong places
 

@@ -47,7 +47,7 @@ def write_report(root: Path, rows: list[Facts], *, others: list[str], litter: li
     text += [f"![doubtful and broken recordings]({name})" for name in pages]
     text += [f"The last {unseen} of the table are not in the pictures.", ""] if unseen > 0 else [""]
     text += ["![a sample of the others](sample.png)", ""] if sample else []
-    text += ["| recording | what |", "|---|---|", *(f"| {row.source} | {_told(row)} |" for row in doubtful)]
+    text += ["| recording | what |", "|---|---|", *(f"| {row.source} | {_description(row)} |" for row in doubtful)]
     (folder / "report.md").write_text("\n".join(text) + "\n", encoding="utf-8")
     console = Console(stderr=True)
     for line in [f"{root}: {prepared} of {len(rows)} recordings prepared now", *lines,
@@ -78,7 +78,7 @@ def _kind(row: Facts) -> str:
     return BROKEN if row.reason else row.notes
 
 
-def _told(row: Facts) -> str:
+def _description(row: Facts) -> str:
     return row.reason or row.notes
 
 
@@ -105,8 +105,8 @@ def _tile(root: Path, row: Facts, axes: object) -> None:
         axes.imshow(read_frames(path, np.array([middle]), TILE, decoder="pyav")[0])
     else:
         axes.text(0.5, 0.5, "sound" if row.path else "no picture", ha="center", va="center", fontsize=7, color="grey")
-    said = _told(row) or (f"face in {row.detected:.0%} of pictures" if row.frames else "")
-    axes.set_title(f"{_short(row.source, 34)}\n{_short(said, 40)}", fontsize=5.5)
+    text = _description(row) or (f"face in {row.detected:.0%} of pictures" if row.frames else "")
+    axes.set_title(f"{_short(row.source, 34)}\n{_short(text, 40)}", fontsize=5.5)
 
 
 def _short(text: str, length: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vaer.data.encoding import read_text
-from vaer.data.files import MEDIA_ENDINGS, SOUND_ENDINGS, clips_among, slashed, walk
+from vaer.data.files import AUDIO_ENDINGS, MEDIA_ENDINGS, clips_among, slashed, walk
 from vaer.data.rows import layout_of
 from vaer.errors import UserError, as_text
 from vaer.media.stills import is_still
@@ -41,7 +41,7 @@ def find(root: Path) -> Sources:
     for path in names:
         stem, ending = os.path.splitext(path)
         if path in clips:
-            kind = ".png" if is_still(path) else ".flac" if ending.lower() in SOUND_ENDINGS else ".mp4"
+            kind = ".png" if is_still(path) else ".flac" if ending.lower() in AUDIO_ENDINGS else ".mp4"
             target = as_text(stem) + kind
             if target in taken:
                 raise UserError(f"{root / path}: would be prepared as {target}, like {root / taken[target]}; rename "

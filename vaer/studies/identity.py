@@ -77,7 +77,7 @@ def _read_digest(settings: str) -> str:
     if known.is_file():
         found.update(known.read_bytes())
     else:
-        for path in sorted({path for item in items for path in (item.path, item.sound) if path is not None}):
+        for path in sorted({path for item in items for path in (item.path, item.audio_path) if path is not None}):
             status = _status(path)
             found.update(f"{os.path.relpath(path, folder)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode(
                 "utf-8", "surrogateescape"))

@@ -14,7 +14,7 @@ from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, of_fold
 from vaer.studies.assign import assign
 from vaer.studies.identity import code_digest, digest, identity
-from vaer.studies.reading import Written, WrittenRow, read_study, refused
+from vaer.studies.reading import StudyFile, StudyFileRow, read_study, refused
 
 BEGUN = "begun.json"
 """What a study keeps of how it was begun: the digest of its code, the threads of a run."""
@@ -109,7 +109,7 @@ def plan(path: Path, output: str | None = None, *, keep_code: bool = False) -> P
     return Plan(path, written.output, rows, written.parts, planner.runs, planner.code)
 
 
-def _in_order(written: Written, places: dict[str, list[Place]]) -> Iterator[tuple[Place, WrittenRow]]:
+def _in_order(written: StudyFile, places: dict[str, list[Place]]) -> Iterator[tuple[Place, StudyFileRow]]:
     """All rows of a seed and fold before the next: they are compared with each other."""
     for place in sorted({place for own in places.values() for place in own}, key=lambda one: (one.seed, one.fold)):
         for name, row in written.rows.items():
@@ -120,7 +120,7 @@ def _in_order(written: Written, places: dict[str, list[Place]]) -> Iterator[tupl
 class Planner:
     """Runs as they are found, each once."""
 
-    def __init__(self, written: Written, code: str) -> None:
+    def __init__(self, written: StudyFile, code: str) -> None:
         self.written, self.code = written, code
         self.runs: dict[str, Run] = {}
         self.keys: dict[str, dict[Place, str]] = {name: {} for name in written.rows}
@@ -128,7 +128,7 @@ class Planner:
         self.places = {name: [Place(fold, seed) for seed in row.seeds for fold in self._folds(row)]
                        for name, row in written.rows.items()}
 
-    def run(self, row: WrittenRow, place: Place, waiting: tuple[str, ...]) -> str:
+    def run(self, row: StudyFileRow, place: Place, waiting: tuple[str, ...]) -> str:
         """The key of a run, made with those that it starts from; `waiting` are the rows that start from this one."""
         if place in self.keys[row.name]:
             return self.keys[row.name][place]
@@ -145,7 +145,7 @@ class Planner:
         self.keys[row.name][place] = key
         return key
 
-    def _source(self, where: str, flag: str, name: str, place: Place) -> tuple[WrittenRow, Place]:
+    def _source(self, where: str, flag: str, name: str, place: Place) -> tuple[StudyFileRow, Place]:
         """The run of another row that one at `place` starts from: at the same place, or the only one."""
         if name not in self.written.rows:
             raise UserError(f"{where}: {flag} starts from {name!r}, and no row is called so; name one of "
@@ -156,7 +156,7 @@ class Planner:
                             f"{place.seed}; give both the same folds and seeds, or that one a single run.")
         return self.written.rows[name], place if place in there else there[0]
 
-    def _add(self, row: WrittenRow, place: Place, starts: dict[str, str]) -> str:
+    def _add(self, row: StudyFileRow, place: Place, starts: dict[str, str]) -> str:
         runs = self.written.output / "runs"
         config = assign(row.config, {"seed": place.seed, "data.fold": place.fold, "train.resume": True}
                         | {flag: str(runs / key) for flag, key in starts.items()})
@@ -174,7 +174,7 @@ class Planner:
             self.runs[key] = Run(key, RunFolder(runs / key), config, content, tuple(starts.values()))
         return key
 
-    def _folds(self, row: WrittenRow) -> list[int]:
+    def _folds(self, row: StudyFileRow) -> list[int]:
         try:
             return list(range(num_folds(row.config.data.protocol))) if row.folds == "all" else row.folds
         except UserError as error:

@@ -25,7 +25,7 @@ OF_THE_STUDY = {"output": "output", "seed": "seeds", "data.fold": "folds"}
 """Settings that a study says by keys of its own."""
 
 
-class WrittenRow(NamedTuple):
+class StudyFileRow(NamedTuple):
     """A row with its settings, before it is spread over folds and seeds."""
 
     name: str
@@ -40,18 +40,18 @@ class WrittenRow(NamedTuple):
     in_table: bool
 
 
-class Written(NamedTuple):
+class StudyFile(NamedTuple):
     """A study as its file says it."""
 
     path: Path
     output: Path
-    rows: dict[str, WrittenRow]
+    rows: dict[str, StudyFileRow]
     """Those that are always there first."""
     parts: dict[str, str]
     """By whole, video and audio the name of the row that plays this part."""
 
 
-def read_study(path: Path, output: str | None = None) -> Written:
+def read_study(path: Path, output: str | None = None) -> StudyFile:
     """The study in a file; `output` overrides the folder that it names. Raises UserError with the row's name."""
     content = _mapping(path)
     with_names(content, KEYS, f"{path}")
@@ -62,7 +62,7 @@ def read_study(path: Path, output: str | None = None) -> Written:
     folder = output if output is not None else content.get("output", f"runs/studies/{path.stem}")
     if not isinstance(folder, str) or not folder:
         raise UserError(f"{path}: output is {folder!r}; it must be the path of a folder.")
-    return Written(path, Path(folder), first | rows, parts)
+    return StudyFile(path, Path(folder), first | rows, parts)
 
 
 def with_names(content: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
@@ -151,16 +151,16 @@ def _grid(path: Path, grid: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     short = [str(name).rpartition(".")[2] for name in grid]
     names = [one if short.count(one) == 1 else name for name, one in zip(grid, short, strict=True)]
     for values in itertools.product(*grid.values()):
-        told = ", ".join(f"{name} {_told(value)}" for name, value in zip(names, values, strict=True))
-        yield told, dict(zip(grid, values, strict=True))
+        text = ", ".join(f"{name} {_as_yaml(value)}" for name, value in zip(names, values, strict=True))
+        yield text, dict(zip(grid, values, strict=True))
 
 
-def _told(value: Any) -> str:
+def _as_yaml(value: Any) -> str:
     """A value as YAML spells it."""
     return {None: "null", True: "true", False: "false"}[value] if isinstance(value, bool | None) else f"{value}"
 
 
-def _row(path: Path, name: str, content: dict[str, Any], base: Config, study: Mapping[str, Any]) -> WrittenRow:
+def _row(path: Path, name: str, content: dict[str, Any], base: Config, study: Mapping[str, Any]) -> StudyFileRow:
     where = f"{path}: row {name!r}"
     own = {key: content.pop(key) for key in ROW_KEYS if key in content}
     shared = {key: study.get(key) for key in ("settings", "corpus")} if own.get("base") is not None else {}
@@ -176,9 +176,9 @@ def _row(path: Path, name: str, content: dict[str, Any], base: Config, study: Ma
     in_table = own.get("in_table", True)
     if not isinstance(in_table, bool):
         raise UserError(f"{where}: in_table is {in_table!r}; it must be true or false.")
-    return WrittenRow(name, config, _folds(where, own.get("folds", study.get("folds")), config),
-                      _seeds(where, own.get("seeds", study.get("seeds")), config), dict(starts),
-                      _modalities(where, own.get("modalities") or [], config), in_table)
+    return StudyFileRow(name, config, _folds(where, own.get("folds", study.get("folds")), config),
+                        _seeds(where, own.get("seeds", study.get("seeds")), config), dict(starts),
+                        _modalities(where, own.get("modalities") or [], config), in_table)
 
 
 def _require_of_a_row(where: str, content: Mapping[str, Any]) -> None:
@@ -218,7 +218,7 @@ def _numbers(where: str, key: str, values: Any) -> list[int]:
     return numbers
 
 
-def _parts(path: Path, study: Mapping[str, Any], rows: dict[str, WrittenRow], base: Config) -> dict[str, str]:
+def _parts(path: Path, study: Mapping[str, Any], rows: dict[str, StudyFileRow], base: Config) -> dict[str, str]:
     """Who plays the parts that are always there; those that no row plays are added to `rows`."""
     parts = study.get("parts") or {}
     if not isinstance(parts, Mapping):
@@ -247,7 +247,7 @@ def _parts(path: Path, study: Mapping[str, Any], rows: dict[str, WrittenRow], ba
     return {part: found[part] for part in PARTS if part in found}
 
 
-def _require_free(path: Path, rows: dict[str, WrittenRow], part: str) -> None:
+def _require_free(path: Path, rows: dict[str, StudyFileRow], part: str) -> None:
     if NAMES[part] in rows:
         raise UserError(f"{path}: row {NAMES[part]!r}: a row of that name is always there; call it otherwise, or write "
                         f"`parts: {{{part}: {NAMES[part]}}}` to let it play that part.")

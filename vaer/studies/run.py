@@ -21,7 +21,7 @@ from vaer.studies.children import Step, perform
 from vaer.studies.folder import StudyRun
 from vaer.studies.identity import code_digest
 from vaer.studies.plan import BEGUN, Plan, plan
-from vaer.studies.schedule import UNKNOWN, Slots, slots, time_left, told
+from vaer.studies.schedule import UNKNOWN, Slots, describe_seconds, slots, time_left
 from vaer.training.lock import Lock
 
 LOOK_S = 0.5
@@ -53,7 +53,7 @@ def study(path: Path, output: str | None, options: StudyOptions) -> None:
         require(0 <= options.index < len(made.runs), f"--index {options.index}: {path} has {len(made.runs)} runs, "
                                                      f"from 0 on.")
     if options.dry_run:
-        tell(made, options.jobs)
+        print_progress(made, options.jobs)
         return
     single = options.measure or options.index is not None
     with alone(made.output):
@@ -62,7 +62,7 @@ def study(path: Path, output: str | None, options: StudyOptions) -> None:
     keys = list(made.runs)
     if options.measure:
         measure(made, found)
-        tell(made, options.jobs)
+        print_progress(made, options.jobs)
     elif options.index is not None:
         keys = _needed(made, keys[options.index])
         _train(made, keys, Local(found))
@@ -216,7 +216,7 @@ def _train(made: Plan, keys: list[str], workers: Local) -> None:
         for folders in workers.do("train", ([folder] for folder in names)):
             done += 1
             print(f"[{done}/{len(keys)}] {_result(made, names[folders[0]])}, "
-                  f"{told(time.perf_counter() - started)} since the start", flush=True)
+                  f"{describe_seconds(time.perf_counter() - started)} since the start", flush=True)
 
 
 def _waves(made: Plan, keys: list[str]) -> list[list[str]]:
@@ -298,7 +298,7 @@ def _first_epoch(folder: StudyRun, workers: Local) -> None:
         watch.join()
 
 
-def tell(made: Plan, jobs: int | None) -> None:
+def print_progress(made: Plan, jobs: int | None) -> None:
     """Print every run with its number, its state and how long it will take."""
     left = time_left(made)
     width = max(len(made.described(key)) for key in made.runs)
@@ -307,17 +307,17 @@ def tell(made: Plan, jobs: int | None) -> None:
         state, reason = folder.state(), folder.reason()
         seconds, basis = left[key]
         time_told = "" if state == "finished" else (
-            "time unknown" if seconds is None else f"{told(seconds)} by {basis}")
+            "time unknown" if seconds is None else f"{describe_seconds(seconds)} by {basis}")
         print(f"{number:4d}  {made.described(key):{width}}  {key}  {state:8}  {time_told}".rstrip()
               + f"  ({reason})" * (reason is not None))
     todo = [one for key, one in left.items() if made.runs[key].folder.is_finished() is False]
     known = [one.seconds for one in todo if one.seconds is not None]
     print(f"{made.path}: {len(made.rows)} rows, {len(made.runs)} runs in {made.output}, {len(todo)} of them to do"
-          + _told_total(known, len(todo) - len(known), jobs))
+          + _describe_total(known, len(todo) - len(known), jobs))
 
 
-def _told_total(known: list[float], unknown: int, jobs: int | None) -> str:
-    text = f"; {told(sum(known) / (jobs or 1))} with {jobs or 1} at once" if known else ""
+def _describe_total(known: list[float], unknown: int, jobs: int | None) -> str:
+    text = f"; {describe_seconds(sum(known) / (jobs or 1))} with {jobs or 1} at once" if known else ""
     if unknown:
         text += (f"; the time of {unknown} is unknown: --measure true begins a run of each row for one epoch, which it "
                  f"keeps")

@@ -36,7 +36,7 @@ class Slots(NamedTuple):
         return found | ({"CUDA_VISIBLE_DEVICES": self.devices[slot % len(self.devices)]} if self.devices else {})
 
 
-class Left(NamedTuple):
+class TimeLeft(NamedTuple):
     """What is left of a run."""
 
     seconds: float | None
@@ -91,7 +91,7 @@ def visible_gpus() -> list[str]:
     return [str(number) for number, line in enumerate(said.stdout.splitlines()) if line.startswith("GPU ")]
 
 
-def time_left(plan: Plan) -> dict[str, Left]:
+def time_left(plan: Plan) -> dict[str, TimeLeft]:
     """How long each run will still take, by the epochs of begun and finished runs of its rows."""
     folders = {key: _folder(plan, key) for key in plan.runs}
     epochs_s = {key: folder.epoch_s() for key, folder in folders.items()}
@@ -99,14 +99,14 @@ def time_left(plan: Plan) -> dict[str, Left]:
     found = {}
     for key, run in plan.runs.items():
         if folders[key].state() == "finished":
-            found[key] = Left(0.0, OWN)
+            found[key] = TimeLeft(0.0, OWN)
             continue
         done = folders[key].run.facts().get("epochs", 0) if epochs_s[key] is not None else 0
         own = epochs_s[key]
         alike = [seconds for other in _of_its_rows(plan, key) if (seconds := epochs_s[other]) is not None]
         epoch_s = own if own is not None else median(alike) if alike else None
         left = None if epoch_s is None else factor * epoch_s * max(0, planned_epochs(run.config) - done)
-        found[key] = Left(left, UNKNOWN if left is None else OWN if own is not None else ROW)
+        found[key] = TimeLeft(left, UNKNOWN if left is None else OWN if own is not None else ROW)
     return found
 
 
@@ -130,7 +130,7 @@ def planned_epochs(config: Config) -> int:
     return config.train.stop_epoch or config.train.epochs
 
 
-def told(seconds: float) -> str:
+def describe_seconds(seconds: float) -> str:
     """A time in words."""
     minutes = seconds / 60
     return f"{seconds:.0f} s" if seconds < 90 else f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

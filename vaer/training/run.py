@@ -23,8 +23,8 @@ from vaer.config import Config, dotted, resolve, write_config
 from vaer.cores import usable_cores
 from vaer.data.buckets import window_seconds
 from vaer.data.census import census, require_classes, require_speakers
-from vaer.data.cuts import afterwards, count_cut, find_cuts, sentence
-from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
+from vaer.data.cuts import count_cut, describe_counted_cuts, describe_cuts, find_cuts
+from vaer.data.dataset import EvaluationClips, Modalities, TrainingClips
 from vaer.data.guard import ordered
 from vaer.data.lengths import window_lengths
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
@@ -104,7 +104,7 @@ class Run:
             network = synchronised(network)
         self.parts = parts(network, config.train)
         self.parameters = sum(parameter.numel() for parameter in network.parameters())
-        self._build_data(split, classes, Wanted(config.model.video.enabled, config.model.audio.enabled))
+        self._build_data(split, classes, Modalities(config.model.video.enabled, config.model.audio.enabled))
         self.speakers = {side: ordered({item.speaker for item in getattr(split, side)} - {UNKNOWN_SPEAKER})
                          for side in ("train", "validation")}
         if self.state is not None:
@@ -113,8 +113,8 @@ class Run:
         self.cuts = find_cuts(split.train, config.data) if accelerator.is_main_process else None
         if self.cuts is not None:
             selects = find_cuts(split.validation, config.data)
-            self.census += filter(None, (sentence("training", self.cuts, config.data),
-                                         sentence("validation", selects, config.data)))
+            self.census += filter(None, (describe_cuts("training", self.cuts, config.data),
+                                         describe_cuts("validation", selects, config.data)))
         self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
@@ -133,7 +133,7 @@ class Run:
         accelerator.register_for_checkpointing(self.scheduler, self.progress, *(norm.memory for norm in norms), *kept)
         set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not
 
-    def _build_data(self, split: Split, classes: tuple[str, ...], wanted: Wanted) -> None:
+    def _build_data(self, split: Split, classes: tuple[str, ...], wanted: Modalities) -> None:
         config, accelerator = self.config, self.accelerator
         ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
         loading = {"num_workers": config.data.num_workers, "device": accelerator.device}
@@ -260,7 +260,7 @@ class Run:
         count = count_cut(self.batches.clips).to(self.accelerator.device)
         cut, read = self.accelerator.reduce(count, reduction="sum").tolist()
         if self.cuts is not None and (self.cuts.unknown or (read == self.cuts.clips and cut != self.cuts.cut)):
-            log.say(afterwards("training", cut, read, self.config.data))
+            log.say(describe_counted_cuts("training", cut, read, self.config.data))
 
     def _padding(self) -> dict[str, float]:
         """The share of the epoch's sound, over all processes, that was padding; nothing where no branch hears."""

@@ -11,7 +11,7 @@ from vaer.runs.folder import best_of
 
 HUB = "https://huggingface.co"
 SETTINGS = "config.json"
-SOUND_SETTINGS = "preprocessor_config.json"
+PREPROCESSOR_SETTINGS = "preprocessor_config.json"
 INDEX = ".index.json"
 FILE_ENDINGS = (".pth", ".pyth", ".pt", ".bin", ".safetensors", ".pkl")
 DESCRIPTIVE = ("_name_or_path", "architectures", "id2label", "label2id", "transformers_version", "dtype", "torch_dtype",
@@ -47,7 +47,7 @@ def read_json(path: Path) -> dict[str, Any]:
 def settings_folder(source: str) -> Path | None:
     """The folder with a checkpoint's config.json, fetched where `source` is a hub name; None for anything else."""
     if is_hub_name(source):
-        return fetch(source, [SETTINGS, SOUND_SETTINGS])
+        return fetch(source, [SETTINGS, PREPROCESSOR_SETTINGS])
     return Path(source) if is_checkpoint_folder(Path(source)) else None
 
 
@@ -57,7 +57,7 @@ def whole_folder(source: str) -> Path | None:
     if not is_hub_name(source):
         return folder
     for kind in ("model*.safetensors", "pytorch_model*.bin"):
-        folder = fetch(source, [SETTINGS, SOUND_SETTINGS, kind, f"{kind}{INDEX}"])
+        folder = fetch(source, [SETTINGS, PREPROCESSOR_SETTINGS, kind, f"{kind}{INDEX}"])
         if any(folder.glob(kind)):
             break
     return folder
@@ -76,7 +76,7 @@ def fetch(name: str, patterns: list[str]) -> Path:
     except (HfHubHTTPError, HFValidationError, OSError) as error:
         reason = first_line(error)
         raise UserError(f"{name}: is no file or folder here, and {HUB}/{name} could not be fetched ({reason}); check "
-                        f"the name, or download {SETTINGS}, {SOUND_SETTINGS} and model.safetensors or "
+                        f"the name, or download {SETTINGS}, {PREPROCESSOR_SETTINGS} and model.safetensors or "
                         f"pytorch_model.bin from {HUB}/{name}/tree/main into a folder and give its path.") from error
 
 
@@ -111,7 +111,7 @@ def branch_settings(source: str, kind: str) -> dict[str, Any]:
 
 def does_normalize(folder: Path) -> bool | None:
     """Whether the checkpoint wants waveforms of mean 0 and variance 1; None where it does not say."""
-    path = folder / SOUND_SETTINGS
+    path = folder / PREPROCESSOR_SETTINGS
     return read_json(path).get("do_normalize") if path.is_file() else None
 
 

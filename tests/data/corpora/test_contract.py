@@ -14,7 +14,7 @@ from vaer.data.corpora import CORPORA, name_of, read_corpus
 from vaer.data.corpora.kind import CorpusKind, OwnSettings
 from vaer.data.corpora.relabel import NO_CLASSES
 from vaer.data.corpora.settings import CorpusSettings
-from vaer.data.dataset import EvaluationClips, TrainingClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities, TrainingClips
 from vaer.data.protocols import read_split
 from vaer.records import UNKNOWN_SPEAKER
 
@@ -70,7 +70,7 @@ def test_labels_and_clips_are_those_that_were_written(config):
         assert item.label in classes
         assert item.speaker not in (UNKNOWN_SPEAKER, None)
         assert Path(item.path).is_file()
-        assert item.sound is None or Path(item.sound).is_file()
+        assert item.audio_path is None or Path(item.audio_path).is_file()
         assert {type(part) for part in (item.id, item.take, *item.attributes, *item.attributes.values())} == {str}
         assert kind.take_of(Path(item.path).stem) in (None, item.take)
     assert kind.take_of("no such name") is None
@@ -107,8 +107,9 @@ def test_rows_of_a_file_of_sides_find_clips_by_id_and_by_file(config, tmp_path):
 
 def test_a_clip_is_decoded_with_its_label(config):
     corpus = read_corpus(config)
-    for clips, key in ((TrainingClips(corpus.items, corpus.classes, config=config, wanted=Wanted(), seed=0), (0, 5)),
-                       (EvaluationClips(corpus.items, corpus.classes, config=config, wanted=Wanted()), (0, 5))):
+    for clips, key in ((TrainingClips(corpus.items, corpus.classes, config=config, wanted=Modalities(), seed=0),
+                        (0, 5)),
+                       (EvaluationClips(corpus.items, corpus.classes, config=config, wanted=Modalities()), (0, 5))):
         clip = clips[key]
         assert corpus.classes[clip.label] == corpus.items[5].label
         assert clip.index == 5

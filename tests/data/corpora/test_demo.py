@@ -47,7 +47,7 @@ def test_scan_reads_names(root):
     assert len(items) == 9
     item = items[-1]
     assert item.id == "01-01-03-01-01-02-02"
-    assert item.path == item.sound == str(root / "Actor_02" / "01-01-03-01-01-02-02.mp4")
+    assert item.path == item.audio_path == str(root / "Actor_02" / "01-01-03-01-01-02-02.mp4")
     assert (item.label, item.speaker, item.duration_s) == ("scowl", "2", None)
     assert item.attributes == {"intensity": "01", "statement": "01", "repetition": "2"}
     assert {item.speaker for item in items} == {"2", "11"}

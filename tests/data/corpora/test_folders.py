@@ -32,7 +32,7 @@ def test_a_folder_is_a_label_and_a_file_a_clip(tmp_path, caplog):
     assert classes == ("01", "happy")
     assert [(item.id, item.label, item.speaker) for item in items] == [
         ("01/deep/er/c", "01", ""), ("happy/a", "happy", ""), ("happy/S1/b \u00e9", "happy", "")]
-    assert all(item.take == item.id and item.sound == item.path for item in items)
+    assert all(item.take == item.id and item.audio_path == item.path for item in items)
     assert items[2].path == str(tmp_path / "happy/S1/b \u00e9.mp4")
     assert left_out == {}
     assert caplog.text == ""

@@ -31,7 +31,7 @@ def test_the_whole_name_is_read(tmp_path):
     [item] = ravdess.scan(tmp_path, CONFIG)
     assert item.id == "01-01-06-02-01-02-12"
     assert (item.label, item.speaker, item.take) == ("fearful", "12", "01-06-02-01-02-12")
-    assert item.sound == item.path
+    assert item.audio_path == item.path
     assert item.attributes == {"channel": "01", "intensity": "strong", "repetition": "2", "sex": "female",
                                "statement": "Kids are talking by the door"}
     assert item.duration_s is None
@@ -45,11 +45,11 @@ def test_one_clip_a_take_and_its_sound_from_where_there_is_some(tmp_path):
     items = {item.take[3:5]: item for item in ravdess.scan(tmp_path, CONFIG)}
     assert len(items) == 4
     assert items["01"].id.startswith("01-")
-    assert items["01"].sound == items["01"].path
+    assert items["01"].audio_path == items["01"].path
     assert items["02"].path.endswith("02-01-02-01-01-01-01.mp4")
-    assert items["02"].sound.endswith("03-01-02-01-01-01-01.flac")
-    assert items["03"].sound is None  # its own track is silent by design
-    assert items["04"].path == items["04"].sound
+    assert items["02"].audio_path.endswith("03-01-02-01-01-01-01.flac")
+    assert items["03"].audio_path is None  # its own track is silent by design
+    assert items["04"].path == items["04"].audio_path
 
 
 def test_song_and_copies_are_left_out_and_strangers_are_named(tmp_path, caplog):
@@ -134,4 +134,4 @@ def test_the_real_corpora_are_whole():
     assert sum(item.label == "calm" for item in sounds) == 160
     originals = ravdess.scan(shared("ravdess_original"), CONFIG)
     assert len(originals) == 6  # seven files, two of them twins of one take
-    assert sum(item.sound is not None for item in originals) == 4
+    assert sum(item.audio_path is not None for item in originals) == 4

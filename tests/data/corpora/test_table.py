@@ -42,10 +42,10 @@ def test_a_row_is_a_clip_and_further_columns_are_attributes(tmp_path):
           head=f"{HEAD},take,duration_s,text code")
     sound, film = scan(tmp_path)
     assert (sound.id, sound.label, sound.speaker, sound.take) == ("a b/\u00e9", "sad", "EB0", "t1")
-    assert sound.path == sound.sound == str(tmp_path / "a b/\u00e9.wav")
+    assert sound.path == sound.audio_path == str(tmp_path / "a b/\u00e9.wav")
     assert (sound.duration_s, film.duration_s) == (1.5, None)
     assert (sound.attributes, film.attributes) == ({"text code": "x"}, {"text code": ""})
-    assert film.sound == film.path  # whether it has any is seen when it is opened
+    assert film.audio_path == film.path  # whether it has any is seen when it is opened
 
 
 def test_speakers_need_not_be_known(tmp_path):

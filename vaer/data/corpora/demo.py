@@ -66,6 +66,6 @@ def _item(path: Path, classes: list[str]) -> Item:
                         f"(Actor_AA/01-01-LABEL-01-STATEMENT-REPETITION-AA.mp4, LABEL 01 to {len(classes):02d}); "
                         "move it elsewhere.")
     _, label, intensity, statement, repetition, speaker = match.groups()
-    return Item(id=path.stem, path=str(path), sound=str(path), label=classes[int(label) - 1], speaker=str(int(speaker)),
-                take=take_of(path.stem),
+    return Item(id=path.stem, path=str(path), audio_path=str(path), label=classes[int(label) - 1],
+                speaker=str(int(speaker)), take=take_of(path.stem),
                 attributes={"intensity": intensity, "statement": statement, "repetition": str(int(repetition))})

@@ -8,7 +8,7 @@ from pathlib import Path
 from vaer.checks import require
 from vaer.data.corpora.kind import lacks_nothing, names_no_take
 from vaer.data.corpora.relabel import LabelSettings, classes_of, relabel
-from vaer.data.files import clips_among, files_under, is_recording
+from vaer.data.files import clips_among, files_under, is_media_file
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
 
@@ -62,7 +62,7 @@ def scan(root: Path, config: Settings) -> list[Item]:
             if name in items:
                 raise UserError(f"{path}: differs from {items[name].path} in its ending alone; move one of the two "
                                 f"elsewhere, or rename it.")
-            items[name] = Item(id=name, path=path, sound=path, label=renamed[label] or label, take=name,
+            items[name] = Item(id=name, path=path, audio_path=path, label=renamed[label] or label, take=name,
                                speaker=_speaker(path, os.path.relpath(path, root / label), config))
     return list(items.values())
 
@@ -76,7 +76,7 @@ def _files(root: Path) -> dict[str, list[str]]:
     under = {name: files_under(root / name) for name in folders}
     taken = set(clips_among([path for name, paths in under.items() if name != REPORT for path in paths]))
     files = {name: [path for path in paths if path in taken] for name, paths in under.items()}
-    beside = sorted(name for name in os.listdir(root) if is_recording(name) and (root / name).is_file())
+    beside = sorted(name for name in os.listdir(root) if is_media_file(name) and (root / name).is_file())
     if beside:
         warn_once(f"{root}: {len(beside)} recordings lie in no folder of a label and are left out: "
                   f"{', '.join(beside[:NAMED])}{' and more' * (len(beside) > NAMED)}")

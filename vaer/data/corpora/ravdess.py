@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vaer.data.corpora.kind import OwnSettings
-from vaer.data.files import files_under, is_recording
+from vaer.data.files import files_under, is_media_file
 from vaer.errors import UserError, warn_once
 from vaer.records import Item
 
@@ -60,7 +60,7 @@ def scan(root: Path, config: Settings) -> list[Item]:
         raise UserError(f"{root}: there is no such folder; set --data.root to the unpacked RAVDESS (Actor_01, ...).")
     takes: dict[str, dict[str, str]] = defaultdict(dict)
     strangers = []
-    for path in filter(is_recording, files_under(root)):
+    for path in filter(is_media_file, files_under(root)):
         stem = os.path.basename(path).rpartition(".")[0]
         if NAME.fullmatch(stem) is None:
             strangers.append(path)
@@ -118,9 +118,10 @@ def _item(take: str, files: dict[str, str], config: Settings) -> Item:
     """`take` is the name without its modality, `files` the paths of the modalities that are there."""
     channel, emotion, intensity, statement, repetition, actor = take.split("-")
     modality = next(code for code in (AUDIO_VIDEO, VIDEO_ONLY, AUDIO_ONLY) if code in files)
-    sound = files[AUDIO_VIDEO] if modality == AUDIO_VIDEO else files.get(AUDIO_ONLY)
+    audio_path = files[AUDIO_VIDEO] if modality == AUDIO_VIDEO else files.get(AUDIO_ONLY)
     label = LABEL_SETS[config.labels].get(EMOTIONS[emotion], EMOTIONS[emotion])
     return Item(
-        id=f"{modality}-{take}", path=files[modality], sound=sound, label=label, speaker=str(int(actor)), take=take,
+        id=f"{modality}-{take}", path=files[modality], audio_path=audio_path, label=label, speaker=str(int(actor)),
+                take=take,
         attributes={"channel": channel, "intensity": INTENSITIES[intensity], "statement": STATEMENTS[statement],
                     "repetition": str(int(repetition)), "sex": "male" if int(actor) % 2 else "female"})

@@ -83,7 +83,7 @@ def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | N
         raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
                         f"of pictures or sound, such as .mp4 or .wav, or a still image, such as .png.")
     name, place = os.path.splitext(file)[0].replace(os.sep, "/"), on_disk(os.path.join(path.parent, file))
-    return Item(id=name, path=place, sound=place, label=renamed[row["label"]] or row["label"],
+    return Item(id=name, path=place, audio_path=place, label=renamed[row["label"]] or row["label"],
                 speaker=row.get("speaker", UNKNOWN_SPEAKER),
                 take=row.get("take", name), duration_s=_seconds(path, line, row.get("duration_s")),
                 attributes={column: cell for column, cell in row.items() if column not in OF_ITS_OWN})
