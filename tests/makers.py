@@ -42,25 +42,25 @@ SHARED = Path(os.environ.get("VAER_SHARED", Path(__file__).parents[2] / "shared"
 
 
 def shared(name: str) -> Path:
-    """A folder of real recordings; skips the test, saying so, where it is absent."""
+    """A folder of real files; skips the test, saying so, where it is absent."""
     if not (SHARED / name).is_dir():
-        pytest.skip(f"real recordings are absent: {SHARED / name} (set VAER_SHARED)")
+        pytest.skip(f"real files are absent: {SHARED / name} (set VAER_SHARED)")
     return SHARED / name
 
 
 def grey(number: int, height: int, width: int) -> np.ndarray:
-    """A picture that tells its number: number * 8 grey levels everywhere."""
+    """A frame that tells its number: number * 8 grey levels everywhere."""
     return np.full((height, width, 3), number * 8, dtype=np.uint8)
 
 
 def bar_code(number: int, height: int, width: int) -> np.ndarray:
-    """A picture that tells its number up to 255: eight upright bars, white for 1, the lowest bit on the left."""
+    """A frame that tells its number up to 255: eight upright bars, white for 1, the lowest bit on the left."""
     bits = number >> np.arange(8) & 1
     return np.broadcast_to(np.repeat(bits * 255, width // 8)[None, :, None], (height, width, 3)).astype(np.uint8)
 
 
 def bar_codes(pictures: np.ndarray) -> list[int]:
-    """The numbers that (pictures, height, width, 3) tell, whatever they were scaled to."""
+    """The numbers that (frames, height, width, 3) tell, whatever they were scaled to."""
     bars = pictures.reshape(len(pictures), pictures.shape[1], 8, -1).mean(axis=(1, 3))
     return ((bars > 127) << np.arange(8)).sum(axis=1).tolist()
 
@@ -73,7 +73,7 @@ def numbers_of(pictures: np.ndarray) -> list[int]:
 
 
 def write_bar_codes(path: Path, *, codec: str = "libx264", frames: int = 100, hidden: int = 0, **options: str) -> Path:
-    """A video of 128 x 96 pixels and 25 pictures a second whose pictures tell their number; `options` of the codec.
+    """A video of 128 x 96 pixels and 25 frames a second whose frames tell their number; `options` of the codec.
 
     The first `hidden` ones are hidden by an edit list (mp4).
     """
@@ -127,9 +127,9 @@ def write_video(path: Path, *, fps: int = 10, frames: int = 20, size: tuple[int,
                 times: list[int] | None = None, sound: np.ndarray | None = None, rate: int = 48_000,
                 layout: str = "mono", sound_start_s: float = 0.0, pix_fmt: str = "yuv420p", turn: int = 0,
                 options: dict[str, str] | None = None) -> Path:
-    """An mp4 of grey pictures that tell their number; `times` in ms instead of `fps`, `sound` (channels, samples).
+    """An mp4 of grey frames that tell their number; `times` in ms instead of `fps`, `sound` (channels, samples).
 
-    `turn` degrees counterclockwise are written beside the pictures, the upper left quarter of which is then white.
+    `turn` degrees counterclockwise are written beside the frames, the upper left quarter of which is then white.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options or {}) as container:
@@ -241,7 +241,7 @@ def tone(seconds: float, rate: int = 16_000, hertz: float = 440.0, level: float 
 
 
 def make_recordings(root: Path, films: int = 3) -> Path:
-    """Some films with sound, one broken, one silent sound file, a table and something else."""
+    """Some films with audio, one broken, one silent audio file, a table and something else."""
     for number in range(films):
         write_video(root / f"Actor_{number % 2:02d}/{number:02d} \u00e9.mp4", frames=8 + number % 20, size=(48, 48),
                     sound=tone(1.0, 48_000)[None])
@@ -267,7 +267,7 @@ def write_clips(root: Path, names: list[str]) -> Path:
 def contents(root: Path) -> dict[str, str]:
     """Every file of a folder with the digest of its bytes."""
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".png"}  # pictures hold a date
+            for path in sorted(root.rglob("*")) if path.is_file() and path.suffix != ".png"}  # frames hold a date
 
 
 def make_item(path: Path | str, label: str = "happy", speaker: str = "1", audio_path: str | None = "same",
@@ -344,7 +344,7 @@ def make_timeline(**changes) -> Timeline:
 
 
 def make_batch(seconds: list[float], *, video: list[bool] | None = None, seed: int = 0) -> Batch:
-    """A random batch for `tiny_network`: sound of these lengths (0 = absent), pictures where `video` says so."""
+    """A random batch for `tiny_network`: audio of these lengths (0 = absent), frames where `video` says so."""
     generator = torch.Generator().manual_seed(seed)
     size = len(seconds)
     has_video = torch.tensor(video if video is not None else [True] * size)
@@ -383,7 +383,7 @@ def make_scored(folder: Path | str = "runs/a", *, speakers: int = 2, clips: int 
 
 
 def leave_scored(scored: Scored, suffix: str = "", settings: dict | None = None) -> Path:
-    """Write what an evaluation leaves in the folder of a run, without its pictures; the settings of the run, too."""
+    """Write what an evaluation leaves in the folder of a run, without its frames; the settings of the run, too."""
     folder = RunFolder(scored.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.metrics_path(suffix).write_text(json.dumps(scored.facts))

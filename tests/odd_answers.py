@@ -36,9 +36,9 @@ class Answer(NamedTuple):
     reason: str
     """The sentence of a refusal; what is wrong."""
     lag_ms: float = 0.0
-    """How much later than it should the sound comes, where it differs most."""
+    """How much later than it should the audio comes, where it differs most."""
     likeness: float = 1.0
-    """Least correlation with the sound that was made."""
+    """Least correlation with the audio that was made."""
 
 
 def answer(odd: Odd, path: str, decoder: str) -> Answer:
@@ -90,7 +90,7 @@ def duration_s(odd: Odd) -> float:
 
 
 def delay_s(odd: Odd, window: Window, clip: Clip) -> float:
-    """How much later the first frames are said to stand than they were made, where sound may have such a delay."""
+    """How much later the first frames are said to stand than they were made, where audio may have such a delay."""
     film, sound = odd.film(), odd.sound()
     if film is None or sound is None or clip.frames is None or sound.codec.startswith(LOSSLESS):
         return 0.0
@@ -136,13 +136,13 @@ def numbers_of(frames: np.ndarray, film: Film) -> tuple[list[int | None], float]
 
 def sound_faults(odd: Odd, window: Window, waveform: np.ndarray | None,
                  late_s: float = 0.0) -> tuple[list[str], float, float]:
-    """What is wrong with the sound of a window, how late it is, ms, and its correlation with what was made."""
+    """What is wrong with the audio of a window, how late it is, ms, and its correlation with what was made."""
     sound = odd.sound()
     if sound is None:
-        return ["sound where there is none"] * (waveform is not None), 0.0, 1.0
+        return ["audio where there is none"] * (waveform is not None), 0.0, 1.0
     start, end = round(window.start_s * TRUTH_RATE), round(window.end_s * TRUTH_RATE)
     moment = round((sound.start_s - origin_s(odd) + late_s) * TRUTH_RATE)
-    if waveform is None:  # right where frames go on after the sound
+    if waveform is None:  # right where frames go on after the audio
         return ["no sound"] * (start < moment + len(heard(sound)) - LOSSY_END_MS * TRUTH_RATE / 1000), 0.0, 1.0
     truth = np.zeros(TRUTH_RATE + max(end, moment + len(heard(sound))) + TRUTH_RATE, dtype=np.float32)
     truth[TRUTH_RATE + moment:TRUTH_RATE + moment + len(heard(sound))] = heard(sound)  # a second of silence before
@@ -151,20 +151,20 @@ def sound_faults(odd: Odd, window: Window, waveform: np.ndarray | None,
     faults = []
     here = min(end, moment + len(heard(sound))) - start
     if not here - (slack_ms if lossless else LOSSY_END_MS) * 16 - 16 <= len(waveform) <= end - start:
-        faults.append(f"{len(waveform)} samples of sound where {here} are right")
+        faults.append(f"{len(waveform)} samples of audio where {here} are right")
     if not np.isfinite(waveform).all():
-        return [*faults, "sound that is no number"], 0.0, 0.0
+        return [*faults, "audio that is no number"], 0.0, 0.0
     if np.sqrt((truth[TRUTH_RATE + start:TRUTH_RATE + end] ** 2).mean()) < QUIET:  # silence before or behind it
         loud = np.sqrt((waveform**2).mean()) if len(waveform) else 0.0
         return faults + [f"a level of {loud:.2f} where silence is right"] * bool(loud > QUIET), 0.0, 1.0
     lag, likeness, gain = placed(waveform, truth, TRUTH_RATE + start)
     lag_ms = 1000 * lag / TRUTH_RATE
     if likeness < (odd.likeness or (LIKE if lossless else LOSSY_LIKE)):
-        faults.append(f"at {window.start_s:.2f} s sound that resembles none that was made ({likeness:.2f})")
+        faults.append(f"at {window.start_s:.2f} s audio that resembles none that was made ({likeness:.2f})")
     elif abs(lag_ms) > slack_ms:
-        faults.append(f"at {window.start_s:.2f} s the sound is {lag_ms:.0f} ms late")
+        faults.append(f"at {window.start_s:.2f} s the audio is {lag_ms:.0f} ms late")
     elif abs(gain - 1) > (GAIN if lossless else LOSSY_GAIN):
-        faults.append(f"the sound is {gain:.2f} times as loud")
+        faults.append(f"the audio is {gain:.2f} times as loud")
     return faults, lag_ms, likeness
 
 

@@ -281,7 +281,7 @@ def _groups() -> list[Odd]:
 
 
 def _sounds() -> list[Odd]:
-    """Files of sound: containers x codecs x rates x channels."""
+    """Files of audio: containers x codecs x rates x channels."""
     found = []
     for codec in ("pcm_u8", "pcm_s16le", "pcm_s24le", "pcm_s32le", "pcm_f32le", "pcm_f64le", "pcm_alaw", "pcm_mulaw",
                   "adpcm_ms", "adpcm_ima_wav", "adpcm_yamaha", "libmp3lame", "ac3", "mp2", "aac"):

@@ -1,4 +1,4 @@
-"""Media files of every kind, made by FFmpeg, whose frames tell their number and whose sound tells its moment."""
+"""Media files of every kind, made by FFmpeg, whose frames tell their number and whose audio tells its moment."""
 
 import heapq
 import math
@@ -89,9 +89,9 @@ class Odd(NamedTuple):
     patch: Callable[[bytes], bytes] | None = None
     """What is changed in the bytes of the finished file."""
     lag_ms: float | None = None
-    """How late or early sound may be where it is not usual for its codec."""
+    """How late or early audio may be where it is not usual for its codec."""
     likeness: float | None = None
-    """Least correlation of sound where it is not usual for its codec."""
+    """Least correlation of audio where it is not usual for its codec."""
     quick: bool = False
     """Whether the file belongs to the reduced set."""
 
@@ -104,7 +104,7 @@ class Odd(NamedTuple):
         return next((stream for stream in self.streams if isinstance(stream, Sound) and not stream.decoy), None)
 
     def shortened(self, frames: int = 75) -> "Odd":
-        """The same with at most so many frames and as much sound."""
+        """The same with at most so many frames and as much audio."""
         def shorter(stream: Film | Sound) -> Film | Sound:
             if isinstance(stream, Film):
                 return stream._replace(frames=min(stream.frames, frames))
@@ -248,7 +248,7 @@ def _flag(stream: av.stream.Stream, default: bool | None) -> None:
 
 
 def _cover(container: av.container.OutputContainer) -> Iterator[Timed]:
-    """A picture that players show beside the sound."""
+    """A frame that players show beside the audio."""
     stream = container.add_stream("mjpeg", rate=25)
     stream.height, stream.width, stream.pix_fmt = 64, 64, "yuvj420p"
     stream.disposition = av.stream.Disposition.attached_pic

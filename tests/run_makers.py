@@ -11,7 +11,7 @@ from vaer.config import Config, TrainConfig
 
 
 def write_takes(root: Path) -> Path:
-    """Six takes of speaker 1, sound alone and pictures without sound among them, in two repetitions."""
+    """Six takes of speaker 1, audio alone and frames without audio among them, in two repetitions."""
     for emotion, hertz in (("01", 300), ("03", 500), ("05", 800)):
         for repetition in "12":
             name = f"{emotion}-01-01-0{repetition}-01"

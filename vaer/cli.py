@@ -178,7 +178,7 @@ def _fill_compare(parser: ArgumentParser) -> None:
     parser.add_argument("--by", nargs="+", type=str, default=[],
                         help="Attributes of the clips, such as intensity, sex or statement, by which to score as well.")
     parser.add_argument("--out", type=str | None, default=None,
-                        help="The folder for the table (.md, .csv, .tex) and its picture (.png, .pdf).")
+                        help="The folder for the table (.md, .csv, .tex) and its figure (.png, .pdf).")
     parser.add_argument("--errors", type=bool, default=False,
                         help="Write errors.csv into --out: the clips that each row answers wrongly, the surest first.")
 
@@ -293,10 +293,10 @@ def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
 
 def _fill_redraw(parser: ArgumentParser) -> None:
     parser.add_argument("root", type=str, help="The folder to write to: mp4 files with the names of RAVDESS.")
-    parser.add_argument("--sound", type=str, required=True, help="The folder of RAVDESS whose sound is kept.")
+    parser.add_argument("--sound", type=str, required=True, help="The folder of RAVDESS whose audio is kept.")
     parser.add_argument("--action_units", "--action-units", type=str, required=True,
                         help="A CSV with a row a take: file, and the means of OpenFace's AUxx_r and AUxx_c.")
-    parser.add_argument("--size", type=int, default=96, help="Width and height of the pictures, pixels.")
+    parser.add_argument("--size", type=int, default=96, help="Width and height of the frames, pixels.")
     parser.add_argument("--seed", type=int, default=1, help="What looks and motion are drawn from; the demo's is 0.")
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that draw; none takes one for each core that it may use.")
@@ -312,9 +312,9 @@ def _redraw(parser: ArgumentParser, parsed: Namespace) -> None:
 def _fill_prepare(parser: ArgumentParser) -> None:
     from vaer.prepare.settings import PrepareConfig
 
-    parser.add_argument("source", type=str, help="The folder of the raw recordings, at any depth.")
-    parser.add_argument("target", type=str, help="The folder to write to: the same names, mp4 for pictures, flac for "
-                                                 "sound, with manifest.csv and report/.")
+    parser.add_argument("source", type=str, help="The folder of the raw files, at any depth.")
+    parser.add_argument("target", type=str, help="The folder to write to: the same names, mp4 for frames, flac for "
+                                                 "audio, with manifest.csv and report/.")
     add_flags(parser, PrepareConfig)
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that work; none takes one for each core that it may use.")
@@ -331,7 +331,7 @@ def _prepare(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 def _fill_check(parser: ArgumentParser) -> None:
-    parser.add_argument("root", type=str, help="The folder of the recordings, at any depth, or one file.")
+    parser.add_argument("root", type=str, help="The folder of the files, at any depth, or one file.")
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that decode; none takes one for each core that it may use.")
     parser.add_argument("--timeout_s", type=float, default=600.0,
@@ -385,16 +385,16 @@ COMMANDS = {
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
-    "compare": Command("Compare evaluated runs: intervals, paired differences, tables and pictures.", _fill_compare,
+    "compare": Command("Compare evaluated runs: intervals, paired differences, tables and figures.", _fill_compare,
                        _compare),
     "curves": Command("Draw what runs learned, epoch by epoch; seeds and folds as a band.", _fill_curves, _curves),
     "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict,
                        arrange=_files_before_renderings),
     "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
-    "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded sound.", _fill_redraw,
+    "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded audio.", _fill_redraw,
                       _redraw),
-    "prepare": Command("Turn raw recordings into checked, compact clips of a face.", _fill_prepare, _prepare),
-    "check": Command("Decode every recording of a folder to its end and name the broken ones.", _fill_check, _check),
+    "prepare": Command("Turn raw files into checked, compact clips of a face.", _fill_prepare, _prepare),
+    "check": Command("Decode every file of a folder to its end and name the broken ones.", _fill_check, _check),
     "weights": Command("Say what a file of weights is and which settings fit it.", _fill_weights, _weights),
     "doctor": Command("Say what this machine has for training and what is missing.", _fill_doctor, _doctor),
 }

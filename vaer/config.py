@@ -41,15 +41,15 @@ class AugmentConfig:
     """What is changed at random in training clips."""
 
     flip: float = 0.5
-    """Probability of mirroring the pictures, 0 to 1."""
+    """Probability of mirroring the frames, 0 to 1."""
     zoom: float = 1.0
-    """Largest random enlargement before the pictures are cropped at a random place; 1 takes the middle as it is."""
+    """Largest random enlargement before the frames are cropped at a random place; 1 takes the middle as it is."""
     brightness: float = 0.0
-    """Largest relative change of brightness and of contrast, 0 to 1, the same for all pictures of a clip."""
+    """Largest relative change of brightness and of contrast, 0 to 1, the same for all frames of a clip."""
     color: float = 0.0
-    """Largest relative change of each colour channel by itself, 0 to 1, the same for all pictures of a clip."""
+    """Largest relative change of each colour channel by itself, 0 to 1, the same for all frames of a clip."""
     speed: float = 0.0
-    """Largest relative change of playing speed (pitch follows), 0 to 0.5; pictures and sound stay together."""
+    """Largest relative change of playing speed (pitch follows), 0 to 0.5; frames and audio stay together."""
     gain_db: float = 0.0
     """Largest change of loudness in either direction, dB."""
     noise_db: float | None = None
@@ -73,9 +73,9 @@ class ClipConfig:
     """How a clip is cut from a file: all that windows, decoding and prediction must know; `best/` keeps it."""
 
     num_frames: int = 32
-    """Pictures of a window."""
+    """Frames of a window."""
     size: int = 224
-    """Height and width of the pictures, pixels."""
+    """Height and width of the frames, pixels."""
     window_s: float | None = None
     """Length of a window in seconds (training: at a random place); none takes the whole clip."""
     max_seconds: float = 10.0
@@ -117,14 +117,14 @@ class DataConfig(CorpusSettings, ClipConfig):
     lift_guard: bool = False
     """Train although a speaker, a take or a file stands on two sides of the split; every score says so."""
     bucketing: bool = False
-    """Steps hold clips of like length, so that less of the sound is padding."""
+    """Steps hold clips of like length, so that less of the audio is padding."""
     num_workers: int = 2
     """Processes that decode, for each process that trains; 0 decodes in between."""
     decoder: DecoderName = "auto"
-    """What decodes pictures; auto takes what is fast: decord or, near the start of a file, pyav; torchcodec, if it is
+    """What decodes frames; auto takes what is fast: decord or, near the start of a file, pyav; torchcodec, if it is
     there, where decord is not."""
     decode_device: DecodeDevice = "cpu"
-    """Where pictures are decoded; cuda wants decord built with CUDA, or torchcodec and NVDEC, and starts the decoding
+    """Where frames are decoded; cuda wants decord built with CUDA, or torchcodec and NVDEC, and starts the decoding
     processes anew instead of forking them."""
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 

@@ -26,7 +26,7 @@ class RunError(RuntimeError):
 
 
 class MediaError(UserError):
-    """A file that cannot be read as pictures or sound; keeps `path` and `reason`."""
+    """A file that cannot be read as frames or audio; keeps `path` and `reason`."""
 
     def __init__(self, path: str | Path, reason: str) -> None:
         super().__init__(f"{as_text(path)}: {reason}")

@@ -49,7 +49,7 @@ class VideoConfig:
     fast_temporal_blocks: int | None = None
     """How many blocks of the fast pathway's third stage (res4) convolve over time."""
     standardize: bool = False
-    """Give each colour of a clip mean 0 and deviation 1 over all its pictures, so that skin, light and walls differ
+    """Give each colour of a clip mean 0 and deviation 1 over all its frames, so that skin, light and walls differ
     less; published weights are not used to it."""
     freeze: bool = False
     """Keep the branch's weights and statistics as they are; its head still learns."""

@@ -24,9 +24,9 @@ class Item(NamedTuple):
     id: str
     """Unique in its corpus."""
     path: str
-    """The file that stands for the clip; its pictures come from here where it has any."""
+    """The file that stands for the clip; its frames come from here where it has any."""
     audio_path: str | None
-    """The file whose sound is heard: `path` itself, a sibling, or None where the clip has no sound."""
+    """The file whose audio is heard: `path` itself, a sibling, or None where the clip has no audio."""
     label: str
     speaker: str
     take: str
@@ -54,7 +54,7 @@ class Window(NamedTuple):
     end_s: float
     """Half open: [start_s, end_s)."""
     times: "np.ndarray"
-    """(frames,) seconds on the clip's clock at which a picture is wanted."""
+    """(frames,) seconds on the clip's clock at which a frame is wanted."""
     speed: float = 1.0
     """The window is played this many times as fast; the clock of its Clip runs in played seconds."""
 

@@ -49,7 +49,7 @@ def test_every_frame_of_a_clip_changes_alike_and_as_drawn():
         rng = np.random.default_rng(seed)
         changed = augment_frames(frames, 5, config, rng)
         np.testing.assert_array_equal(changed, np.stack([table[c][cut[..., c]] for c in range(3)], axis=-1))
-        assert rng.uniform() == by_hand.uniform()  # what is drawn next, for the sound, stays the same
+        assert rng.uniform() == by_hand.uniform()  # what is drawn next, for the audio, stays the same
         assert changed.flags.c_contiguous
         assert changed.flags.writeable
 

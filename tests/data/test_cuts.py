@@ -22,7 +22,7 @@ def test_what_is_longer_is_counted_before_anything_is_read(sounds):
     cuts = find_cuts(sounds, CONFIG)
     assert cuts == Cuts(clips=3, cut=2, longest_s=3.0, unknown=0)
     assert describe_cuts("test", cuts, CONFIG) == (
-        "2 of 3 test clips are longer than data.max_seconds 1 (up to 3.0 s): cut to their middle")
+        "2 of 3 test clips longer than data.max_seconds 1 (up to 3.0 s): cut to the middle")
     assert find_cuts(sounds, DataConfig(window_s=0.5, max_seconds=1.0)) == Cuts(3, 0, 0.0, 0)
     assert find_cuts(sounds, DataConfig(max_seconds=3.0)).cut == 0
     assert describe_cuts("test", Cuts(3, 0, 0.0, 0), CONFIG) == ""
@@ -41,7 +41,7 @@ def test_files_that_nobody_waits_for_are_said(sounds):
         "cut to its middle")
     assert find_cuts(sounds, CONFIG, most_s=-1.0) == Cuts(3, 0, 0.0, 3)
     assert describe_counted_cuts("training", 2, 3, CONFIG) == (
-        "2 of 3 training clips are longer than data.max_seconds 1 and were cut to their middle")
+        "2 of 3 training clips longer than data.max_seconds 1, cut to the middle")
 
 
 def test_clips_that_are_trimmed_to_less_stay_whole(sounds):

@@ -16,7 +16,7 @@ from vaer.errors import MediaError
 
 @pytest.fixture
 def sound(tmp_path, monkeypatch):
-    """A sound of two seconds, before anything was warned of."""
+    """A waveform of two seconds, before anything was warned of."""
     monkeypatch.setattr(durations, "_warned", [])
     return write_wav(tmp_path / "a.wav", tone(2.0))
 

@@ -1,4 +1,4 @@
-"""Recordings by their names, at any depth."""
+"""Files by their names, at any depth."""
 
 import os
 
@@ -73,7 +73,7 @@ def test_what_an_operating_system_leaves_is_passed_over_and_counted(tmp_path, mo
     assert under(tmp_path) == [".hidden.mp4", "a.mp4", "b/__MACOSX.mp4"]
     assert sorted(os.path.relpath(path, tmp_path) for path in walk(tmp_path).litter) == [
         "._a.mp4", "@eaDir", "__MACOSX", "b/.DS_Store", "b/._table.csv", "b/Thumbs.db", "b/desktop.ini"]
-    assert said == [f"{tmp_path}: 7 files or folders that an operating system left there are passed over: ._a.mp4, "
+    assert said == [f"{tmp_path}: passed over 7 items that an operating system left there: ._a.mp4, "
                     f"@eaDir, __MACOSX and 4 more."]
     assert walk(tmp_path / "__MACOSX").files == []
     assert [os.path.basename(path) for path in walk(tmp_path / "@eaDir").files] == ["x.jpg"]  # named itself

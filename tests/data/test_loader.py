@@ -112,7 +112,7 @@ def test_two_processes_have_the_clips_of_one(items):
 def test_pictures_come_as_bytes_and_the_share_of_padding_is_known(items):
     batches = batches_of(items, num_workers=0)
     assert all(batch.frames.dtype == torch.uint8 for batch in batches)
-    lengths = [1.2, 1.3, 1.4, 1.5]  # pictures at 10 a second; the sound is shorter: 1, 1.1, 1.2, 1.3 s
+    lengths = [1.2, 1.3, 1.4, 1.5]  # frames at 10 a second; the audio is shorter: 1, 1.1, 1.2, 1.3 s
     real, padded = batches.samples.tolist()
     assert real < padded < 2 * 16_000 * (lengths[1] + lengths[3])
     assert 1 - real / padded == pytest.approx(1 - (1 + 1.1 + 1.2 + 1.3) / (2 * 1.1 + 2 * 1.3), abs=0.02)

@@ -169,7 +169,7 @@ def test_a_file_of_sides_is_followed(tmp_path):
                      "Actor_02/01-01-03-01-01-01-02.mp4,validation", "03-01-03-01-01-01-03,test")
     parts = read_split(DataConfig(root=str(tmp_path), protocol=path))[1]
     assert [item.speaker for item in parts.train + parts.validation + parts.test] == ["1", "1", "2", "3"]
-    assert "20 clips take no part" in parts.verdict
+    assert "20 clips left out" in parts.verdict
     folds = write_csv(tmp_path / "folds.csv", "03-01-03-01-01-01-01,train,0", "03-01-03-01-01-01-02,train,1",
                       "03-01-03-01-01-01-01,test,1", head="id,side,fold")
     assert num_folds(folds) == 2

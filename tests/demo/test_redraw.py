@@ -113,7 +113,7 @@ def test_units_keep_their_means_over_the_take():
     intensities, presences = np.full(len(UNITS), 0.3), np.linspace(0, 0.3, len(UNITS))  # nothing reaches 5
     units = unfold(intensities, presences, np.linspace(0.2, 1, 100), np.random.default_rng(0))
     wanted = np.array([GAIN.get(unit, 1.0) for unit in UNITS]) * (intensities + PRESENCE * presences)
-    for unit in ("AU25", "AU26", "AU45"):  # presence adds nothing where sound and blinks lead
+    for unit in ("AU25", "AU26", "AU45"):  # presence adds nothing where audio and blinks lead
         wanted[UNITS.index(unit)] = 0.3
     assert np.allclose(units.mean(axis=0), wanted)
     assert units.min() >= 0
@@ -140,7 +140,7 @@ def test_takes_that_one_side_lacks_are_named(source, tmp_path, capsys):
     write_units(tmp_path / "units.csv", {**rows(), "01-01-01-01-01-07": np.ones(2 * len(UNITS))})
     assert redraw(tmp_path / "new", sound=source / "sound", action_units=tmp_path / "units.csv", size=32,
                   processes=1) == 2
-    assert "1 takes without sound are left out: 01-01-01-01-01-07" in capsys.readouterr().err
+    assert "1 take without audio left out: 01-01-01-01-01-07" in capsys.readouterr().err
     facts = json.loads((tmp_path / "new/redrawn.json").read_text())
     assert facts["without_sound"] == ["01-01-01-01-01-07"]
     assert facts["remark"] == "redrawn faces, recorded voices"
@@ -186,6 +186,6 @@ def test_sound_comes_from_the_sound_file_of_a_take_and_a_silent_one_is_named(sou
 
 def test_units_and_sound_of_different_takes_are_refused(source, tmp_path):
     write_units(tmp_path / "units.csv", {"01-01-01-01-01-07": np.ones(2 * len(UNITS))})
-    with pytest.raises(UserError, match="holds the sound of none of the 1 takes"):
+    with pytest.raises(UserError, match="holds the audio of none of the 1 take"):
         redraw(tmp_path / "new", sound=Path(source / "sound"), action_units=tmp_path / "units.csv")
     assert not (tmp_path / "new").exists()

@@ -27,7 +27,7 @@ def digest(array):
 
 
 def streams(root):
-    """By decoded content: label, hash of the pictures and hash of the sound of every file."""
+    """By decoded content: label, hash of the frames and hash of the audio of every file."""
     found = []
     for path in sorted(root.glob("Actor_*/*.mp4")):
         codes = re.fullmatch(r"01-01-(\d\d)-01-\d\d-\d\d-\d\d", path.stem)
@@ -82,13 +82,13 @@ def test_moment_needs_both_modalities(moment):
 
 
 def test_moment_label_is_the_face_under_the_raised_voice(moment):
-    """A slot's pictures look alike in every file whose label is seen there, and the slot's sound is the loudest."""
+    """A slot's frames look alike in every file whose label is seen there, and the slot's audio is the loudest."""
     shown = defaultdict(list)
     for path in sorted(moment.glob("*/01-01-*-01-*-01-01.mp4")):
         codes = path.stem.split("-")
         slot, label = int(codes[4]) - 1, int(codes[2]) - 1
         film, wave = pictures(path).astype(int), sound(path)
-        slot_samples = len(film) * 640 // 4  # a picture lasts 16000 / 25 samples
+        slot_samples = len(film) * 640 // 4  # a frame lasts 16000 / 25 samples
         slots = wave[:4 * slot_samples].reshape(4, slot_samples)
         assert slots.std(axis=1).argmax() == slot
         middle = len(film) // 4 * slot + len(film) // 8
@@ -101,7 +101,7 @@ def test_moment_label_is_the_face_under_the_raised_voice(moment):
 
 def test_moment_pictures_do_not_follow_the_raised_voice(moment):
     films = {digest(pictures(path)) for path in moment.glob("*/01-01-*-01-*-01-01.mp4")}
-    assert len(films) == 4  # sixteen files, four raised slots: the pictures are the same in all four
+    assert len(films) == 4  # sixteen files, four raised slots: the frames are the same in all four
 
 
 def test_the_voices_of_a_take_are_equally_loud_at_every_time(emotion):

@@ -17,7 +17,7 @@ def test_a_row_without_anything_special_has_none():
     ({"leaks": ["speaker 3 in train and test"]}, "GUARD LIFTED: speaker 3 in train and test"),
     ({"warnings": ["x was trained on them"]}, "may have seen the test: x was trained on them"),
     ({"speaker_norm": True}, "adapted to each test speaker over its 6 unlabelled clips"),
-    ({"remark": "redrawn faces"}, "redrawn faces"), ({"clips_cut": 2}, "2 clips were cut to their middle"),
+    ({"remark": "redrawn faces"}, "redrawn faces"), ({"clips_cut": 2}, "2 clips cut to the middle"),
     ({"speakers": 7}, "no interval: 7 test speakers, 8 are needed"),
     ({"seeds": 1}, "one seed: the interval is over speakers alone"),
     ({"product_of": ["a:video", "a:audio"]}, "product of the calibrated posteriors of a:video and a:audio"),
@@ -35,7 +35,7 @@ def test_unknown_speakers_are_told():
 def test_each_mark_stands_once_however_many_folds_have_it():
     parts = [make_scored(speakers=8, fold=fold, warnings=["seen"], clips_cut=1) for fold in (0, 1)]
     assert caveats_of([part.facts for part in parts], parts[0].predicted, 2) == [
-        "may have seen the test: seen", "2 clips were cut to their middle"]
+        "may have seen the test: seen", "2 clips cut to the middle"]
 
 
 def test_files_of_an_older_vaer_lack_facts():

@@ -119,7 +119,7 @@ def test_few_or_unknown_speakers_have_differences_without_intervals():
 
 
 @pytest.mark.parametrize(("parts", "message"), [
-    ([{"seed": 0}, {"seed": 0}], r"x: 72 clips are scored more than once for seed 0 \(0-0, \.\.\.\) by runs/a, runs/a"),
+    ([{"seed": 0}, {"seed": 0}], r"x: 72 clips scored more than once for seed 0 \(0-0, \.\.\.\) by runs/a, runs/a"),
     ([{"seed": 0}, {"seed": 1, "fold": 1}], r"x: seeds 0 and 1 have other clips .*; name the same folds of every seed"),
     ([{"seed": 0}, {"seed": 0, "fold": 1}, {"seed": 1}], r"x: seeds 0 and 1 have other clips \(144 and 72")])
 def test_parts_that_do_not_belong_together_are_refused(parts, message):

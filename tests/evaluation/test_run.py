@@ -262,9 +262,9 @@ def test_what_is_not_seen_whole_is_said_first_and_with_the_scores(run, tmp_path,
     (short / "config.yaml").write_text(text.replace("max_seconds: 10.0", "max_seconds: 0.5"))
     evaluate([short], OPTIONS)
     shown = capsys.readouterr().out
-    assert "3 of 3 test clips are longer than data.max_seconds 0.5 (up to 0.8 s): cut to their middle" in shown.split(
+    assert "3 of 3 test clips longer than data.max_seconds 0.5 (up to 0.8 s): cut to the middle" in shown.split(
         "\ntest clips\n")[0]
-    assert "3 of 3 clips are longer than data.max_seconds 0.5 and were cut to their middle" in shown
+    assert "3 of 3 clips longer than data.max_seconds 0.5, cut to the middle" in shown
     assert (read(short)[0]["clips_cut"], read(short)[0]["max_seconds"]) == (3, 0.5)
 
 

@@ -92,7 +92,7 @@ def test_what_is_there_instead_is_told(tmp_path):
     (lambda text: text.replace(",b,b,", ",b,,"), "the prediction '' of 0-"),
     (lambda text: text + text.splitlines()[1] + "\n", "has 0-0 twice"),
     (lambda text: text.replace("0.1", "much", 1), "holds a probability that is no number"),
-    (lambda text: text.replace("0.1", "nan", 1), "1 clips have NaN or infinite probabilities, first 0-0"),
+    (lambda text: text.replace("0.1", "nan", 1), "NaN or infinite probabilities in 1 clip, first 0-0"),
     (lambda text: text.replace("0.1", "", 1), "probabilit"),
     (lambda text: text[:text.rindex(",")], "probabilit"),
     (lambda text: text + "1,2,3,4,5,6,7,8,9,10,11,12,13,14\n", "is no table of predictions")])

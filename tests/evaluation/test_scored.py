@@ -65,7 +65,7 @@ def test_the_networks_of_several_folds_answer_to_another_corpus_by_their_mean():
 @pytest.mark.parametrize(("setting", "message"), [
     ({"protocol": "q"}, r"differ in protocol \(p, q\)"), ({"modality": "audio"}, r"differ in modality"),
     ({"adapt_clips": 4}, r"differ in adapt_clips"), ({"speaker_norm": True}, r"differ in speaker_norm"),
-    ({"fold": 0}, r"12 clips are scored in more than one of them \(0-0, 0-1, 0-2\)")])
+    ({"fold": 0}, r"12 clips scored in more than one of them \(0-0, 0-1, 0-2\)")])
 def test_what_cannot_be_pooled_is_refused(setting, message):
     other = make_scored("b", **{"fold": 1} | setting)
     with pytest.raises(UserError, match=message):
@@ -126,5 +126,5 @@ def test_unknown_speakers_leave_scores_without_intervals():
 def test_probabilities_that_are_no_numbers_are_not_scored(value):
     predicted = make_scored().predicted
     predicted.table.loc[3, "b"] = value
-    with pytest.raises(RunError, match="1 clips have NaN or infinite probabilities, first 0-3: they cannot"):
+    with pytest.raises(RunError, match="NaN or infinite probabilities in 1 clip, first 0-3: they cannot"):
         facts_of(predicted)

@@ -61,7 +61,7 @@ def test_seeds_alone_give_the_interval_of_student():
 
 
 def test_seeds_that_are_the_same_networks_are_paired():
-    # Every seed loses the same without its sound, however much seeds differ.
+    # Every seed loses the same without its audio, however much seeds differ.
     whole = [predicted(seed, right) for seed, right in enumerate((0.5, 0.7, 0.9))]
     deaf = [one.copy() for one in whole]
     for one in deaf:

@@ -28,7 +28,7 @@ def test_what_stands_for_nothing_is_refused(folder, tmp_path):
         with pytest.raises(UserError, match="there is no such file or folder, and the pattern fits none"):
             find_inputs([str(folder / name)])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no recording"):
+    with pytest.raises(UserError, match="holds no media file"):
         find_inputs([str(tmp_path / "empty")])
     (folder / "list.txt").write_text("\n")
     with pytest.raises(UserError, match="lists no file"):

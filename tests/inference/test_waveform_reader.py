@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from makers import tone, write_wav
 
-from vaer.inference import audio as sound_module
+from vaer.inference import waveform_reader as module
 from vaer.inference.waveform_reader import WaveformReader, is_silent, levels_of
 from vaer.media.probe import probe
 from vaer.media.waveforms import read_waveform
@@ -11,7 +11,7 @@ from vaer.media.waveforms import read_waveform
 def test_the_sound_of_a_window_is_that_of_evaluation_in_long_files_too(tmp_path, monkeypatch):
     waveform = np.random.default_rng(0).uniform(-0.5, 0.5, 7 * 16_000)
     path = str(write_wav(tmp_path / "a.wav", waveform))
-    monkeypatch.setattr(sound_module, "BLOCK_S", 2.0)  # of seven seconds: a long file
+    monkeypatch.setattr(module, "BLOCK_S", 2.0)  # of seven seconds: a long file
     audio = WaveformReader(path, probe(path), 1.5)
     for start_s in (0.0, 0.9, 1.8, 2.0, 3.7, 5.5):
         expected = read_waveform(path, start_s, start_s + 1.5)

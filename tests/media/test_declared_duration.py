@@ -1,4 +1,4 @@
-"""How long a sound lasts where header and packets contradict each other; files that do stand in test_waveforms."""
+"""How long audio lasts where header and packets contradict each other; files that do stand in test_waveforms."""
 
 from fractions import Fraction
 from types import SimpleNamespace
@@ -31,7 +31,7 @@ def test_the_end_of_a_sound(name, named_s, start_s, stamped_s, end_s):
     assert declared_duration.audio_end(container(name), stream(named_s, start_s), stamped_s) == end_s
 
 
-@pytest.mark.parametrize(("name", "promised_s"), [("avi", 8), ("matroska,webm", 12)])
+@pytest.mark.parametrize(("name", "declared_s"), [("avi", 8), ("matroska,webm", 12)])
 def test_an_avi_promises_its_frames(name, declared_s):
     assert declared_duration.declared(container(name, 12), stream(8)) == declared_s
     assert declared_duration.declared(container(name, 12), None) == (0 if name == "avi" else 12)

@@ -51,7 +51,7 @@ def test_the_same_film_is_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("gop", [1, 3])
 def test_a_key_frame_begins_every_group_of_pictures(tmp_path, gop):
-    still = (grey(9, 48, 64) for _ in range(6))  # where pictures differ as from scene to scene, more of them are keys
+    still = (grey(9, 48, 64) for _ in range(6))  # where frames differ as from scene to scene, more of them are keys
     write_mp4(tmp_path / "a.mp4", still, np.arange(6) / 10, None, (64, 48), quality=23, gop=gop)
     with av.open(str(tmp_path / "a.mp4")) as container:
         keys = [packet.is_keyframe for packet in container.demux(video=0) if packet.size]

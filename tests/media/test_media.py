@@ -26,7 +26,7 @@ def window(start_s, end_s, times, speed=1.0):
 
 
 def numbers(frames):
-    """The number that each grey picture tells; encoding may move a grey by a level or two."""
+    """The number that each grey frame tells; encoding may move a grey by a level or two."""
     return (frames.reshape(len(frames), -1).mean(axis=1) / 8).round().astype(int).tolist()
 
 
@@ -38,7 +38,7 @@ def test_nearest_takes_the_earlier_of_two():
 
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_pictures_are_chosen_by_time_not_by_number(tmp_path, decoder):
-    # ten pictures in the first second, then one every 500 ms: number 10 is shown at 1.0 s, 12 at 2.0 s
+    # ten frames in the first second, then one every 500 ms: number 10 is shown at 1.0 s, 12 at 2.0 s
     times = [*range(0, 1000, 100), 1000, 1500, 2000, 2500]
     path = write_video(tmp_path / "variable.mp4", frames=14, times=times)
     clip = media.decode(make_item(path), window(0, 3, [0.0, 0.52, 1.1, 1.9, 2.4]), size=32, decoder=decoder)
@@ -242,7 +242,7 @@ def test_pictures_that_start_late_keep_their_time(tmp_path, decoder):
     clip = media.decode(make_item(path), window(0, 1.4, [0.0, 0.61, 1.3]), size=32, decoder=decoder)
     assert numbers(clip.frames) == [0, 2, 9]
     np.testing.assert_allclose(clip.frame_times, [0.4, 0.6, 1.3], atol=0.03)
-    assert np.abs(clip.waveform[800:3200]).max() > 0.4  # the sound is there from the start
+    assert np.abs(clip.waveform[800:3200]).max() > 0.4  # the audio is there from the start
 
 
 # What a player shows of a frame that is white in its upper left and grey in its upper right quarter, by the nine

@@ -48,12 +48,12 @@ def read_as_worker(path, answer):
 @pytest.mark.parametrize("tenths", range(1, 10))
 @pytest.mark.parametrize("faststart", [False, True])
 def test_a_cut_off_mp4(tmp_path, tenths, faststart, in_worker):
-    """With its index at the end nothing is left to read; with it in front decord would look for pictures for long."""
+    """With its index at the end nothing is left to read; with it in front decord would look for frames for long."""
     options = {"movflags": "faststart"} if faststart else None
     path = write_sound_video(tmp_path / "cut \u00e9.mp4", options=options)
     whole = path.read_bytes()
     path.write_bytes(whole[:len(whole) * tenths // 10])
-    reason = r"is cut off: its header counts 30 pictures and \d+ are there|cannot be decoded"
+    reason = r"is cut off: its header counts 30 frames and \d+ are there|cannot be decoded"
     if not in_worker:
         refused(path, reason)
         return
@@ -69,7 +69,7 @@ def test_a_cut_off_mp4(tmp_path, tenths, faststart, in_worker):
     *[(f"empty{ending}", b"", "is empty") for ending in MEDIA_ENDINGS],
     *[(f"pointer{ending}", LFS, "is a git-lfs pointer, .*git lfs pull") for ending in MEDIA_ENDINGS],
     ("page.mp4", b"<!DOCTYPE html><html>", "is a web page"),
-    ("text.mp4", b"not a recording at all, whatever the ending says\n" * 9, "cannot be decoded"),
+    ("text.mp4", b"not a file at all, whatever the ending says\n" * 9, "cannot be decoded"),
     ("zeros.wav", bytes(4096), "cannot be decoded"), ("noise.mkv", bytes(range(256)) * 20, "cannot be decoded")])
 def test_what_is_no_recording(tmp_path, name, content, reason):
     (tmp_path / name).write_bytes(content)
@@ -84,7 +84,7 @@ def test_a_wrong_ending_does_not_matter_where_the_content_is_sound(tmp_path):
 
 
 def test_zero_frames_a_second(tmp_path):
-    """The table of durations says 0 for every picture: all are shown at once."""
+    """The table of durations says 0 for every frame: all are shown at once."""
     path = write_video(tmp_path / "zero.mp4", frames=30)
     content = bytearray(path.read_bytes())
     at = content.index(b"stts") + 8
@@ -93,7 +93,7 @@ def test_zero_frames_a_second(tmp_path):
         struct.pack_into(">I", content, at + 4 + 8 * entry + 4, 0)
     content[content.index(b"ctts"):content.index(b"ctts") + 4] = b"free"  # the order of display as well
     path.write_bytes(content)
-    refused(path, r"shows all of its 30 pictures at one time|presents nothing for any length of time")
+    refused(path, r"shows all of its 30 frames at one time|presents nothing for any length of time")
 
 
 def test_every_hundredth_byte_flipped(tmp_path):
@@ -111,7 +111,7 @@ SOURCES = {"mp4": None, "ravdess_facecrop": "Actor_01/*.mp4", "cremad_video": "*
 
 @pytest.mark.parametrize("folder", SOURCES)
 def test_flipped_bytes_are_read_or_refused_and_nothing_else(tmp_path, folder):
-    """A codec hides damage inside of a picture, so not every flip can be seen; but none may crash or take long."""
+    """A codec hides damage inside of a frame, so not every flip can be seen; but none may crash or take long."""
     source = write_sound_video(tmp_path / "whole.mp4")
     if SOURCES[folder] is not None:
         source = sorted(shared(folder).glob(SOURCES[folder]))[0]

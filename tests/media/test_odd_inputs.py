@@ -40,8 +40,8 @@ def test_the_files_are_many_and_named_apart():
 
 @pytest.mark.parametrize(("made", "taken_for", "reason"), [
     ((FILM._replace(start_s=0.4), SOUND), (FILM, SOUND), "frame 0 where 2 is right"),  # 0.08 s is before the first one
-    ((FILM, SOUND._replace(start_s=0.04)), (FILM, SOUND), "the sound is 40 ms late"),
-    ((FILM, SOUND._replace(decoy=True)), (FILM, SOUND), "sound that resembles none that was made"),
+    ((FILM, SOUND._replace(start_s=0.04)), (FILM, SOUND), "the audio is 40 ms late"),
+    ((FILM, SOUND._replace(decoy=True)), (FILM, SOUND), "audio that resembles none that was made"),
     ((FILM._replace(decoy=True), SOUND), (FILM, SOUND), "frame 253 where 2 is right"),
     ((Film("png", "gray", frames=50), SOUND), (FILM, SOUND), "colours are off by"),
     ((FILM._replace(frames=40), SOUND._replace(seconds=1.6)), (FILM, SOUND), "lasts 1.60 s where 2.00 s are right"),

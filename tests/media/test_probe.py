@@ -38,7 +38,7 @@ def test_every_real_recording_is_whole():
 
 
 def test_where_decoding_may_begin(tmp_path):
-    """Not where pictures are shown across a key picture, or lead up to it, or lie in a container without an index."""
+    """Not where frames are shown across a key frame, or lead up to it, or lie in a container without an index."""
     closed = {"g": "12", "bf": "3"}
     assert probe(str(write_bar_codes(tmp_path / "closed.mp4", **closed))).seekable
     assert not probe(str(write_bar_codes(tmp_path / "closed.avi", **closed))).seekable

@@ -23,7 +23,7 @@ def test_settings_name_every_reader():
 @pytest.mark.parametrize("options", [{"g": "12", "bf": "3"}, {"g": "12", "bf": "0"}, {"g": "250"}, {"g": "1"}],
                          ids=["b-frames", "no-b-frames", "one-key", "all-keys"])
 def test_the_picture_asked_for(tmp_path, decoder, ending, options):
-    """In any order, more than once, and from the middle: wherever a jump begins the right picture comes."""
+    """In any order, more than once, and from the middle: wherever a jump begins the right frame comes."""
     path = str(write_bar_codes(tmp_path / f"codes.{ending}", **options))
     rng = np.random.default_rng(0)
     for indices in [range(100), [50], [13, 11, 99, 0, 0], *np.sort(rng.integers(0, 100, (8, 6)))]:
@@ -55,7 +55,7 @@ def test_real_pictures_are_those_of_pyav(decoder, folder, pattern):
         difference = np.abs(pictures - expected).mean(axis=(1, 2, 3))
         assert difference.max() <= 2
         between = np.abs(np.diff(expected, axis=0)).mean(axis=(1, 2, 3))
-        assert folder == "cremad_video" or between.min() > 0  # another picture would not be the same
+        assert folder == "cremad_video" or between.min() > 0  # another frame would not be the same
 
 
 @pytest.mark.parametrize("decoder", DECODERS[:2])
@@ -63,7 +63,7 @@ def test_another_count_is_refused(tmp_path, monkeypatch, decoder):
     path = str(write_bar_codes(tmp_path / "codes.mp4", frames=20))
     fewer = probe(path)._replace(frame_times=probe(path).frame_times[:-1])
     monkeypatch.setattr(readers, "probe", lambda _: fewer)
-    with pytest.raises(RefusedError, match="20 pictures where the packets are 19"):
+    with pytest.raises(RefusedError, match="20 frames where the packets are 19"):
         READERS[decoder](Request(path, np.array([0]), 64, 48))
     monkeypatch.setattr(readers, "probe", lambda _: fewer._replace(num_hidden_after=1))  # an edit list hides the last
     assert bar_codes(READERS[decoder](Request(path, np.array([7]), 64, 48))) == [7]
@@ -78,7 +78,7 @@ def test_what_is_no_video_is_refused(tmp_path, decoder):
 
 def test_pyav_names_the_picture_that_is_not_there(tmp_path):
     path = str(write_bar_codes(tmp_path / "codes.mp4", frames=20))
-    with pytest.raises(MediaError, match="picture 25 of 20 does not decode"):
+    with pytest.raises(MediaError, match="frame 25 of 20 does not decode"):
         READERS["pyav"](Request(path, np.array([3, 25]), 64, 48))
 
 

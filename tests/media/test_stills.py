@@ -18,14 +18,14 @@ RED, GREEN = (200, 20, 30), (10, 180, 40)
 
 
 def halves(width=64, height=48, left=RED, right=GREEN):
-    """A picture whose left half has one colour and its right half another."""
+    """A frame whose left half has one colour and its right half another."""
     picture = np.empty((height, width, 3), np.uint8)
     picture[:, :width // 2], picture[:, width // 2:] = left, right
     return picture
 
 
 def corner(picture, row, column):
-    """Mean colour of the corner of a picture: 0 for top and left, -1 for bottom and right."""
+    """Mean colour of the corner of a frame: 0 for top and left, -1 for bottom and right."""
     height, width = picture.shape[:2]
     rows, columns = ((slice(0, side // 4) if end == 0 else slice(-(side // 4), None))
                      for side, end in ((height, row), (width, column)))

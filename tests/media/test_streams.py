@@ -50,7 +50,7 @@ def test_the_sound_is_the_default_of_those_that_hold_some(made, counts, expected
 @pytest.mark.parametrize(("name", "taken", "choice"), [
     ("two_pictures_equal_count.mp4", (0, 2), "takes video stream 0 of 0, 1"),
     ("thumbnail_track_first.mp4", (1, 2), "takes video stream 1 of 0, 1"),
-    ("second_sound_is_default.mkv", (0, 2), "takes sound stream 2 of 1, 2"), ("plain_h264.mp4", (0, 1), "")])
+    ("second_sound_is_default.mkv", (0, 2), "takes audio stream 2 of 1, 2"), ("plain_h264.mp4", (0, 1), "")])
 def test_the_choice_is_known_of_a_file(name, taken, choice):
     facts = probe(str(shared("faults") / name))
     assert (facts.video_index, facts.audio_index) == taken

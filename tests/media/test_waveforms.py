@@ -191,7 +191,7 @@ def test_sound_of_an_avi_is_counted_where_its_stamps_are_wrong(tmp_path, codec, 
 def test_stamps_that_do_not_fit_the_samples_are_refused(tmp_path, monkeypatch):
     path = str(write_encoded(tmp_path / "a.avi", noise(4.0), 16_000, "g722"))
     monkeypatch.setattr(waveforms, "_counts_blocks", lambda *_: False)
-    with pytest.raises(MediaError, match="the time stamps of its sound do not fit its samples"):
+    with pytest.raises(MediaError, match="the time stamps of its audio do not fit its samples"):
         read_waveform(path, 0, 24)
 
 

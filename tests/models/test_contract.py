@@ -14,7 +14,7 @@ from vaer.models.video import VIDEO_BRANCHES
 
 KINDS = list(product(sorted(VIDEO_BRANCHES), sorted(AUDIO_BRANCHES), sorted(FUSIONS)))
 BATCH = make_batch([0.9, 0.03, 0.0, 0.4], video=[True, True, True, False])
-"""A clip of both, a short one, one without sound, one without frames."""
+"""A clip of both, a short one, one without audio, one without frames."""
 
 
 def tiny_speech(kind):

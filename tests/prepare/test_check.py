@@ -1,4 +1,4 @@
-"""`vaer check`: a line for every broken recording, and on it goes."""
+"""`vaer check`: a line for every broken file, and on it goes."""
 
 import os
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_whole_recordings_have_no_line(tmp_path, capsys):
     check(tmp_path, processes=1)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.endswith(f"{tmp_path}: 2 of 2 recordings decode to their end\n")
+    assert err.endswith(f"{tmp_path}: 2 of 2 files decoded to the end\n")
 
 
 def test_every_truncation_many_flips_and_absurd_headers(tmp_path, capsys):
@@ -37,11 +37,11 @@ def test_every_truncation_many_flips_and_absurd_headers(tmp_path, capsys):
         (tmp_path / f"{name}.mp4").write_bytes(whole[:place] + b"\xff\xff" + whole[place + 2:])
     times = whole.index(b"stts")
     (tmp_path / "long.mp4").write_bytes(whole[:times + 12] + b"\x7f\xff\xff\xff" * 2 + whole[times + 20:])
-    with pytest.raises(RunError, match=r"\d+ of 213 recordings are broken, named above"):
+    with pytest.raises(RunError, match=r"\d+ of 213 files broken, named above"):
         check(tmp_path, processes=2, timeout_s=20.0)
     lines = capsys.readouterr().out.splitlines()
     named = {line.split(": ")[0] for line in lines}
-    assert len(named) == len(lines), "one line a recording"
+    assert len(named) == len(lines), "one line a file"
     assert {str(tmp_path / f"cut{tenth}.mp4") for tenth in range(1, 10)} <= named
     assert str(path) not in named
     assert all(len(line.split(": ", 1)[1]) > 10 for line in lines)
@@ -52,7 +52,7 @@ def test_one_file_and_none(tmp_path):
     with pytest.raises(UserError, match="there is no such file or folder"):
         check(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="holds no recording"):
+    with pytest.raises(UserError, match="holds no media file"):
         check(tmp_path / "empty")
     for settings, message in (({"processes": 0}, "--processes is 0"), ({"timeout_s": -1}, "--timeout_s is -1")):
         with pytest.raises(UserError, match=message):
@@ -68,14 +68,14 @@ def test_any_name_is_a_file(tmp_path, monkeypatch, capsys):
         write_wav(tmp_path / name, tone(0.2))
         assert check_one(name) == ""
     (tmp_path / os.fsdecode(b"\xff:broken.wav")).write_bytes(b"")
-    with pytest.raises(RunError, match="1 of 9 recordings are broken"):
+    with pytest.raises(RunError, match="1 of 9 files broken"):
         check(Path(), processes=2)
     assert capsys.readouterr().out == "./\\xff:broken.wav: is empty; make or download the file again\n"
 
 
 def test_what_is_no_file_is_not_waited_for(tmp_path, capsys):
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(RunError, match="1 of 1 recordings"):
+    with pytest.raises(RunError, match="1 of 1 file broken"):
         check(tmp_path, processes=1, timeout_s=20)
     assert capsys.readouterr().out == f"{tmp_path}/pipe.mp4: is no file; name one, or take it out of the folder\n"
 
@@ -85,7 +85,7 @@ def test_sound_that_cancels_out_is_said(tmp_path, capsys):
     check(tmp_path, processes=1)
     out, err = capsys.readouterr()
     assert out == f"{tmp_path}/a.wav: {CANCELS}\n"
-    assert err.endswith(f"{tmp_path}: 1 of 1 recordings decode to their end, 1 has something to say\n")
+    assert err.endswith(f"{tmp_path}: 1 of 1 file decoded to the end, 1 has something to say\n")
 
 
 def test_what_was_given_up_is_not_called_broken(tmp_path, capsys, monkeypatch):
@@ -94,7 +94,7 @@ def test_what_was_given_up_is_not_called_broken(tmp_path, capsys, monkeypatch):
     results = [GivenUpError("a.wav", "takes longer"), MediaError("b.wav", "is broken"), ""]
     monkeypatch.setattr(check_module, "each_isolated",
                         lambda function, jobs, **_: zip([path for path, _ in jobs], results, strict=True))
-    with pytest.raises(RunError, match=r"1 of 3 recordings were given up, named above; raise --timeout_s \(now 9\) and "
+    with pytest.raises(RunError, match=r"1 of 3 files given up, named above; raise --timeout_s \(now 9\) and "
                                        r"check them again \(1 others are broken\)"):
         check(tmp_path, processes=1, timeout_s=9)
     assert capsys.readouterr().out == "a.wav: takes longer\nb.wav: is broken\n"

@@ -1,4 +1,4 @@
-"""One recording as a prepared clip."""
+"""One file as a prepared clip."""
 
 import dataclasses
 import shutil
@@ -23,7 +23,7 @@ from vaer.prepare.settings import PrepareConfig
 
 
 def prepared(source, target="out/clip.mp4", **settings):
-    """The facts and the path of one recording's clip."""
+    """The facts and the path of one file's clip."""
     source, root = Path(source), Path(source).parent
     facts = Facts(*prepare_one(str(root), source.name, str(root / "to"), target,
                                dataclasses.asdict(PrepareConfig(**settings))))
@@ -49,7 +49,7 @@ def test_fewer_pictures_a_second_are_the_nearest_ones_at_even_times(tmp_path):
     facts, path = prepared(write_video(tmp_path / "a.mp4", fps=20, frames=30), fps=5)
     assert (facts.frames, facts.fps) == (8, 5.0)  # of 1.5 s
     np.testing.assert_allclose(np.diff(probe(path).frame_times), 0.2, atol=1e-4)
-    told = read_frames(path, np.arange(8), 32).mean(axis=(1, 2, 3)) / 8  # a picture tells its number
+    told = read_frames(path, np.arange(8), 32).mean(axis=(1, 2, 3)) / 8  # a frame tells its number
     np.testing.assert_allclose(told, np.arange(8) * 4, atol=0.5)
 
 

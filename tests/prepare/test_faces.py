@@ -1,4 +1,4 @@
-"""The detector on real pictures, and what it does without any."""
+"""The detector on real frames, and what it does without any."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from vaer.prepare.track import find_tracks
 
 
 def pictures(path, every=1):
-    """Every n-th picture of a file, (height, width, 3) uint8."""
+    """Every n-th frame of a file, (height, width, 3) uint8."""
     with opened(str(path)) as container:
         flow = frames_of(container, container.streams.video[0], str(path))
         return [frame.to_ndarray(format="rgb24") for number, (frame, _) in enumerate(flow) if number % every == 0]

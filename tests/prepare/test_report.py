@@ -16,9 +16,9 @@ def rows(root, good=2, broken=1):
 
 def test_a_summary_counts_every_kind(tmp_path):
     assert summary(rows(tmp_path), ["a.zip"], ["__MACOSX", "._a.mp4"], []) == [
-        "2 recordings without anything to say", "1 cannot be prepared", "1 no face", "1 silent",
+        "2 files without anything to say", "1 cannot be prepared", "1 no face", "1 silent",
         "1 other files were not taken over: a.zip",
-        "2 files or folders that an operating system left were passed over: __MACOSX, ._a.mp4"]
+        "passed over 2 items that an operating system left: __MACOSX, ._a.mp4"]
 
 
 @pytest.mark.parametrize(("broken", "pages"), [(1, 1), (COLUMNS * ROWS, 2)])
@@ -29,8 +29,8 @@ def test_everything_doubtful_is_on_a_page(tmp_path, capsys, broken, pages):
     text = (tmp_path / "report/report.md").read_text()
     assert "| odd.mp4 | no face; silent |" in text
     assert text.count("is empty; make it again |") == broken
-    assert "1 recordings are no longer there, their clips are: old.mp4" in text
-    assert f"7 of {broken + 3} recordings prepared now" in capsys.readouterr().err
+    assert "1 clip whose file is gone: old.mp4" in text
+    assert f"7 of {broken + 3} files prepared now" in capsys.readouterr().err
 
 
 def test_pages_of_an_earlier_report_go(tmp_path):

@@ -54,7 +54,7 @@ def test_names_that_are_not_utf8_are_prepared_once(tmp_path):
     assert (tmp_path / "to" / r"caf\xe9.flac").stat().st_mtime_ns < before, "not done a second time"
     report = (tmp_path / "to/report/report.md").read_text()
     assert r"1 other files were not taken over: \xe9.zip" in report
-    assert "1 files or folders that an operating system left were passed over: ._a.wav" in report
+    assert "passed over 1 item that an operating system left: ._a.wav" in report
 
 
 def test_what_was_given_up_is_tried_again(tmp_path):
@@ -62,7 +62,7 @@ def test_what_was_given_up_is_tried_again(tmp_path):
     (tmp_path / "from").mkdir()
     write_bar_codes(tmp_path / "from/a.mp4", frames=1500)
     write_wav(tmp_path / "from/b.wav", tone(0.2))
-    with pytest.raises(RunError, match=r"1 of 2 recordings were given up, .* raise --timeout_s \(now 0\.1\)"):
+    with pytest.raises(RunError, match=r"1 of 2 files given up, .* raise --timeout_s \(now 0\.1\)"):
         prepare(tmp_path / "from", tmp_path / "to", PrepareConfig(size=32, timeout_s=0.1), processes=1)
     assert "a.mp4 | takes longer than --timeout_s 0.1 allows" in (tmp_path / "to/report/report.md").read_text()
     before = (tmp_path / "to/b.flac").stat().st_mtime_ns
@@ -96,7 +96,7 @@ def test_a_second_time_nothing_is_done_and_new_or_changed_recordings_alone_later
     assert rows["Actor_00/00 \u00e9.mp4"].frames == 5
     (source / "new.mp4").unlink()
     prepare(source, target, SMALL, processes=1)
-    assert "1 recordings are no longer there, their clips are: new.mp4" in (target / "report/report.md").read_text()
+    assert "1 clip whose file is gone: new.mp4" in (target / "report/report.md").read_text()
 
 
 def test_a_prepared_corpus_is_read_like_the_raw_one(tmp_path):
@@ -172,5 +172,5 @@ def test_a_folder_with_other_settings_or_other_content_is_refused(tmp_path):
 @pytest.mark.parametrize("target", ["from", "from/prepared", "."])
 def test_recordings_and_clips_do_not_mix(tmp_path, target):
     source = make_recordings(tmp_path / "from", films=1)
-    with pytest.raises(UserError, match="lies in the folder of the recordings, or holds it"):
+    with pytest.raises(UserError, match="lies in the folder of the files, or holds it"):
         prepare(source, tmp_path / target, SMALL)

@@ -1,4 +1,4 @@
-"""Recordings, tables and other files of a folder."""
+"""Files, tables and other files of a folder."""
 
 import os
 
@@ -33,7 +33,7 @@ def test_no_folder_and_no_recording(tmp_path):
     with pytest.raises(UserError, match="there is no such folder"):
         find(tmp_path / "nowhere")
     touch(tmp_path, "notes.txt")
-    with pytest.raises(UserError, match="holds no recording"):
+    with pytest.raises(UserError, match="holds no media file"):
         find(tmp_path)
 
 

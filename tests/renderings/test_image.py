@@ -5,7 +5,7 @@ import pytest
 from makers import make_timeline
 from PIL import Image
 
-from vaer.renderings import picture
+from vaer.renderings import image
 from vaer.renderings.image import render_image
 
 
@@ -19,7 +19,7 @@ def test_the_picture_is_grey_and_has_a_band_a_track(tmp_path, monkeypatch):
     levels = pixels(tmp_path / "a.png")
     assert np.ptp(levels, axis=2).max() == 0  # the same in black and white
     assert (levels < 60).any()
-    monkeypatch.setattr(picture, "MOST_TRACKS", 1)
+    monkeypatch.setattr(image, "MOST_TRACKS", 1)
     render_image(make_timeline(), tmp_path / "b.png")
     assert len(pixels(tmp_path / "b.png")) < len(levels)
 

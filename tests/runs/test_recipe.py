@@ -48,7 +48,7 @@ def test_recipes_that_cannot_be_followed_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"an older vaer, which did not note how the clips were prepared"):
         read_recipe(old)
     clip = dataclasses.asdict(make_recipe().clip) | {"sample_rate": 48_000}
-    with pytest.raises(UserError, match=r"wants sound at 48000 Hz, and this vaer gives 16000"):
+    with pytest.raises(UserError, match=r"wants audio at 48000 Hz, and this vaer gives 16000"):
         read_recipe(write_best(tmp_path / "fast", make_recipe(), clip=clip))
     best = write_best(tmp_path / "short", make_recipe())
     content = json.loads(best.config_path.read_text())

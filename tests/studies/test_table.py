@@ -124,7 +124,7 @@ def test_a_failed_run_is_a_failed_row_and_what_is_finished_is_not_done_again(tmp
     with pytest.raises(RunError, match=r"2 of 6 runs failed; the first is bad, fold 0, seed 0: the loss is not finite"):
         study(path, str(output), StudyOptions(jobs=2))
     table = (output / "table.md").read_text()
-    assert "failed: 1 of 1 runs, first fold 0, seed 0: the loss is not finite in epoch 1" in table
+    assert "failed: 1 of 1 run, first fold 0, seed 0: the loss is not finite in epoch 1" in table
     assert "starts from bad, fold 0, seed 0, which failed" in table
     assert "gate, voice alone at test time" in table
     runs = json.loads((output / "study.json").read_text())["runs"]
@@ -136,7 +136,7 @@ def test_a_failed_run_is_a_failed_row_and_what_is_finished_is_not_done_again(tmp
     path.write_text(path.read_text().replace("label_smoothing: 0.5", "label_smoothing: 0.2"))
     capsys.readouterr()
     study(path, str(output), StudyOptions(jobs=2))
-    assert "4 of 6 runs are finished already" in capsys.readouterr().out
+    assert "4 of 6 runs finished already" in capsys.readouterr().out
     assert {log: log.stat().st_mtime_ns for log in stamps} == stamps
     assert {one: one.stat().st_mtime_ns for one in scores} == scores
     assert contents(output) != before

@@ -113,7 +113,7 @@ def test_runs_are_pooled_on_demand_and_foreign_ones_refused(corpus, tmp_path):
         AcceleratorState._reset_state(reset_partial_state=True)
     evaluate([tmp_path / "run0", tmp_path / "run1"], OPTIONS, tmp_path / "both")
     assert json.loads((tmp_path / "both" / "metrics.json").read_text())["clips"] == 8
-    with pytest.raises(UserError, match=r"4 clips are scored in more than one of them"):
+    with pytest.raises(UserError, match=r"4 clips scored in more than one of them"):
         evaluate([tmp_path / "run0", tmp_path / "run0"], OPTIONS, tmp_path / "twice")
     other = settings(corpus, tmp_path / "other", fold=0)
     train_folds(dataclasses.replace(other, data=dataclasses.replace(other.data, protocol="repetition")))

@@ -52,7 +52,7 @@ def largest_difference(one, other):
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("batch", ["mixed", "split"])
 def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch):
-    """`mixed`: unequal lengths, missing modalities; `split`: one process sees pictures only, the other sound only."""
+    """`mixed`: unequal lengths, missing modalities; `split`: one process sees frames only, the other audio only."""
     one, two = (outcomes[processes][f"{optimizer} {batch}"] for processes in (1, 2))
     assert largest_difference(two["gradients"], one["gradients"]) < 1e-5
     if optimizer == "sgd":  # AdamW divides by the gradient's size, and so makes rounding visible
@@ -74,7 +74,7 @@ def test_two_processes_know_of_speakers_what_one_does(outcomes):
     """
     one, two = (outcomes[processes]["speakers"] for processes in (1, 2))
     nudged = outcomes[1]["speakers nudged"]
-    assert one["known"]["0"][:, 0].tolist() == [5, 6]  # in each step one of the first speaker's clips has no pictures
+    assert one["known"]["0"][:, 0].tolist() == [5, 6]  # in each step one of the first speaker's clips has no frames
     assert one["known"]["2"][:, 0].tolist() == [6, 6]
     for part in ("known", "parameters", "answers"):
         rounding = largest_difference(nudged[part], one[part])

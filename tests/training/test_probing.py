@@ -47,7 +47,7 @@ def fit(network, batches, branches=("video", "audio"), stopped=lambda: False):
 
 @pytest.mark.usefixtures("fresh_accelerator")
 def test_heads_answer_as_the_regression_on_their_own_embeddings():
-    """Seven clips of which two lack frames and one lacks sound: each head learns from those that have its modality."""
+    """Seven clips of which two lack frames and one lacks audio: each head learns from those that have its modality."""
     network = tiny_network()
     batches = [make_batch([0.3, 0.2, 0.25, 0.0], video=[True, False, True, True]),
                make_batch([0.35, 0.3, 0.4], video=[True, True, False], seed=1)]

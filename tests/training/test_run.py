@@ -35,7 +35,7 @@ def test_clips_that_are_cut_are_counted_first_and_exactly_after_an_epoch(corpus,
     train(settings)
     said = capsys.readouterr().out
     assert "how long 3 of 3 training clips are is seen when they are read" in said.split("epoch")[0]
-    assert "2 of 3 training clips are longer than data.max_seconds 0.75 and were cut to their middle" in said
+    assert "2 of 3 training clips longer than data.max_seconds 0.75, cut to the middle" in said
 
 
 def test_a_network_that_adapts_to_speakers_wants_to_know_them(tmp_path):
@@ -278,7 +278,7 @@ def test_either_branch_alone_trains(corpus, tmp_path, off):
 
 
 def test_a_clip_that_holds_nothing_for_the_network_is_named(corpus, tmp_path):
-    with pytest.raises(MediaError, match=r"03-01-05.*\.wav: has no pictures, and that is all that the network"):
+    with pytest.raises(MediaError, match=r"03-01-05.*\.wav: has no frames, and that is all that the network"):
         train(config(corpus, tmp_path / "run", audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1,
                                                                  enabled=False)))
 

@@ -42,7 +42,7 @@ def picture(size=64):
 
 
 def answer_2d(network, picture, scale=IMAGENET, *, padding=None):
-    """Pooled features of timm's network, (2048,); `padding` is the colour outside of the picture, 0 to 1."""
+    """Pooled features of timm's network, (2048,); `padding` is the colour outside of the frame, 0 to 1."""
     colours = picture.permute(2, 0, 1)[None] / 255  # (1, 3, height, width)
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in scale)
     if padding is None:

@@ -10,7 +10,7 @@ from vaer.config import AugmentConfig
 
 
 def draw_size(size: int, config: AugmentConfig, rng: Generator) -> int:
-    """The size, pixels, at which pictures are decoded before `augment_frames` cuts `size` out of them."""
+    """The size, pixels, at which frames are decoded before `augment_frames` cuts `size` out of them."""
     return round(size * rng.uniform(1, config.zoom))
 
 

@@ -1,4 +1,4 @@
-"""Steps of clips of like length, so that less of the sound is padding."""
+"""Steps of clips of like length, so that less of the audio is padding."""
 
 from functools import partial
 from multiprocessing.pool import ThreadPool
@@ -35,7 +35,7 @@ def window_seconds(items: list[Item], config: DataConfig, *, rank: int, world: i
     """(items,) seconds of the window that each clip gives, equal on all processes.
 
     What neither the corpus nor its manifest tells is measured, each process a share: a probe of the file, with
-    `config.trim_db` its sound from end to end. Raises the MediaError of a file that cannot be read, on all processes.
+    `config.trim_db` its audio from end to end. Raises the MediaError of a file that cannot be read, on all processes.
     """
     if config.trim_db is None and all(item.duration_s is not None for item in items):
         return np.array([_seconds(item, config) for item in items])

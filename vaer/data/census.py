@@ -21,7 +21,7 @@ def census(classes: tuple[str, ...], split: Split) -> list[str]:
     """Lines of at most 80 characters: clips of each class and side, and speakers of each side with their clips."""
     sides = {side: getattr(split, side) for side in SIDES if getattr(split, side)}
     counts = [Counter(item.label for item in items) for items in sides.values()]
-    lines = _listed(f"{len(classes)} classes, clips that {' + '.join(VERBS[side] for side in sides)}:",
+    lines = _listed(f"{counted(len(classes), 'class')}, clips that {' + '.join(VERBS[side] for side in sides)}:",
                     [f"{name} {'+'.join(str(count[name]) for count in counts)}" for name in classes])
     for side, items in sides.items():
         lines += _speakers(f"speakers that {VERBS[side]}", Counter(item.speaker for item in items))
@@ -32,7 +32,8 @@ def narrowing(learned: tuple[str, ...], classes: tuple[str, ...], corpus: str, l
     """Lines of at most 80 characters: which classes of a network another corpus has not, which clips are not scored."""
     lines = []
     if dropped := [name for name in learned if name not in classes]:
-        lines += _listed(f"answers among {len(classes)} of {len(learned)} classes: {corpus} has no clips of", dropped)
+        lines += _listed(f"answers among {len(classes)} of {counted(len(learned), 'class')}: {corpus} has no clips of",
+                         dropped)
     if left_out:
         lines += _listed(f"{counted(sum(left_out.values()), 'clip')} of {corpus} left out:",
                          [f"{name} {count}" for name, count in left_out.items()])
@@ -69,7 +70,8 @@ def _listed(head: str, parts: Iterable[str]) -> list[str]:
 def warn_of_spellings(root: str, classes: tuple[str, ...], items: list[Item]) -> None:
     """Warn, once, of labels and of speakers that are spelled in two ways, as those count as two."""
     for group in alike(classes)[:NAMED]:
-        warn_once(f"{root}: the labels {shown(group)} are spellings of one name and count as {len(group)} classes; if "
+        warn_once(f"{root}: the labels {shown(group)} are spellings of one name and count as "
+                  f"{counted(len(group), 'class')}; if "
                   f"they are one, give both one name, by the label map or in the corpus.")
     people = alike({item.speaker for item in items} - {UNKNOWN_SPEAKER})
     if people:

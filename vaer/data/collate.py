@@ -10,7 +10,7 @@ from vaer.records import Batch, Clip
 def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities) -> Batch:
     """Stack clips into a Batch; an absent modality is zeros, one that is not wanted is None.
 
-    Rows of sound are as long as the longest one, at least one sample.
+    Rows of audio are as long as the longest one, at least one sample.
     """
     has_video = torch.tensor([clip.frames is not None for clip in clips])
     has_audio = torch.tensor([clip.waveform is not None for clip in clips])

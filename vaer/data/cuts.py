@@ -12,6 +12,7 @@ from vaer.data.dataset import EvaluationClips, TrainingClips, span
 from vaer.errors import MediaError
 from vaer.media.probe import probe
 from vaer.records import Item
+from vaer.words import counted
 
 MOST_S = 3.0
 """Seconds that a run spends on files whose length nobody tells before it says its first lines."""
@@ -43,7 +44,7 @@ def find_cuts(items: Sequence[Item], config: ClipConfig, most_s: float = MOST_S)
         else:
             try:
                 limits = (0.0, probe(item.path).duration_s) if item.duration_s is None else (0.0, item.duration_s)
-                if windows.is_cut(limits, config) and config.trim_db is not None:  # whose sound is decoded for it
+                if windows.is_cut(limits, config) and config.trim_db is not None:  # whose audio is decoded for it
                     limits = span(item, config)
             except MediaError:  # whoever reads it says so
                 unknown += 1
@@ -57,8 +58,8 @@ def describe_cuts(kind: str, cuts: Cuts, config: ClipConfig) -> str:
     """What the first lines of a run say of it; nothing where all clips of this `kind` are known to be whole."""
     said = []
     if cuts.cut:
-        said.append(f"{cuts.cut} of {cuts.clips} {kind} clips are longer than data.max_seconds {config.max_seconds:g} "
-                    f"(up to {cuts.longest_s:.1f} s): cut to their middle")
+        said.append(f"{cuts.cut} of {counted(cuts.clips, f'{kind} clip')} longer than data.max_seconds "
+                    f"{config.max_seconds:g} (up to {cuts.longest_s:.1f} s): cut to the middle")
     if cuts.unknown:
         said.append(f"how long {cuts.unknown} of {cuts.clips} {kind} clips are is seen when they are read; what is "
                     f"longer than data.max_seconds {config.max_seconds:g} is cut to its middle")
@@ -72,5 +73,5 @@ def count_cut(clips: TrainingClips | EvaluationClips) -> torch.Tensor:
 
 def describe_counted_cuts(kind: str, cut: int, clips: int, config: ClipConfig) -> str:
     """What is said of `clips` clips that have been read."""
-    return (f"{cut} of {clips} {kind} clips are longer than data.max_seconds {config.max_seconds:g} and were cut to "
-            f"their middle")
+    return (f"{cut} of {counted(clips, f'{kind} clip')} longer than data.max_seconds {config.max_seconds:g}, "
+            f"cut to the middle")

@@ -100,7 +100,7 @@ def true_span(item: Item, config: ClipConfig) -> tuple[float, float]:
 
 
 def without(clip: Clip, modality: str) -> Clip:
-    """The clip as if its file had no pictures (`video`) or no sound (`audio`)."""
+    """The clip as if its file had no frames (`video`) or no audio (`audio`)."""
     if modality == "video":
         return clip._replace(frames=None, frame_times=None)
     return clip._replace(waveform=None)

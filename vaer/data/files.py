@@ -1,4 +1,4 @@
-"""Which files of a folder are recordings, by their names: one list of endings and one way through folders for all."""
+"""Which files of a folder are media files, by their names: one list of endings and one way through folders for all."""
 
 import os
 import unicodedata
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from vaer.errors import as_text, warn_once
 from vaer.media import STILL_ENDINGS
+from vaer.words import counted
 
 VIDEO_ENDINGS = (
     ".mp4", ".mkv", ".avi", ".mov", ".m4v", ".flv", ".mpg", ".mpeg", ".webm", ".wmv", ".ts", ".3gp", ".3g2", ".asf",
@@ -39,8 +40,8 @@ def files_under(root: Path) -> list[str]:
     if found.litter:
         names = ", ".join(as_text(os.path.relpath(path, root)) for path in found.litter[:NAMED])
         more = f" and {len(found.litter) - NAMED} more" if len(found.litter) > NAMED else ""
-        warn_once(f"{as_text(root)}: {len(found.litter)} files or folders that an operating system left there are "
-                  f"passed over: {names}{more}.")
+        warn_once(f"{as_text(root)}: passed over {counted(len(found.litter), 'item')} that an operating "
+                  f"system left there: {names}{more}.")
     return found.files
 
 
@@ -93,19 +94,19 @@ def is_litter(name: str, is_folder: bool = False) -> bool:
 
 
 def is_media_file(path: str) -> bool:
-    """Whether a file's ending is one of a recording."""
+    """Whether a file's ending is that of audio or video."""
     return path.lower().endswith(MEDIA_ENDINGS)
 
 
 def is_clip(path: str) -> bool:
-    """Whether a file's ending is one of a recording or of a still image, which is a clip of one frame."""
+    """Whether a file's ending is that of audio, video or a still image, which is a clip of one frame."""
     return is_media_file(path) or path.lower().endswith(STILL_ENDINGS)
 
 
 def clips_among(paths: list[str]) -> list[str]:
-    """The recordings among files or, where there is none, the still images: beside films those are something else."""
-    recordings = [path for path in paths if is_media_file(path)]
-    return recordings or [path for path in paths if is_clip(path)]
+    """The media files among files or, where there is none, the still images: beside videos those are something else."""
+    media_files = [path for path in paths if is_media_file(path)]
+    return media_files or [path for path in paths if is_clip(path)]
 
 
 def slashed(folder: Path, name: str) -> str:

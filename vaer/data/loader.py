@@ -110,7 +110,7 @@ class ViewSampler(Sampler[list[tuple[int, int]]]):
 
 
 class Batches:
-    """An iterable of batches on the device that knows how long it was waited for and how much of its sound is padding.
+    """An iterable of batches on the device that knows how long it was waited for and how much of its audio is padding.
 
     Ends the run with the name of the file where a worker process dies (a decoder that crashes or hangs takes its
     process with it): what each worker is busy with stands in shared memory.
@@ -121,7 +121,7 @@ class Batches:
         self.clips, self.sampler, self.device = clips, sampler, device
         self.waited_s = 0.0
         self.samples = np.zeros(2, dtype=np.int64)
-        """True samples of sound in all batches so far, and those with padding."""
+        """True samples of audio in all batches so far, and those with padding."""
         self.interrupted: Callable[[], bool] = lambda: False
         """Whether a signal asked for the end: it is not waited for data any longer then."""
         self.busy = torch.full((max(1, num_workers), 2), -1, dtype=torch.long).share_memory_()

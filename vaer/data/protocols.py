@@ -89,7 +89,9 @@ def split(items: list[Item], protocol: str, fold: int,
     if protocol == "repetition":
         return _by_repetition(items)
     if protocol == "all_train":
-        return Split(items, [], [], f"all {len(items)} clips train; nobody selects, nobody is tested")
+        return Split(items, [], [],
+                     f"{'the one clip trains' if len(items) == 1 else f'all {len(items)} clips train'}; nobody "
+                     f"selects, nobody is tested")
     if BY_SPEAKERS.fullmatch(protocol):
         return _by_speakers(items, protocol, fold)
     speakers = _published(protocol)["folds"][fold]
@@ -153,12 +155,12 @@ def _by_file(items: list[Item], path: Path, fold: int, take_of: Callable[[str], 
                 sides[row["side"]][item.id] = item  # once, though two modalities of a take be named
     if unknown:
         raise UserError(f"{path}: --data.root holds no clip {', '.join(unknown[:5])} ({len(unknown)} of its "
-                        f"{len(rows)} rows); correct the file or --data.root.")
+                        f"{counted(len(rows), 'row')}); correct the file or --data.root.")
     if not sides["train"]:
         raise UserError(f"{path}: no row of fold {fold} has the side train.")
     parts = [list(side.values()) for side in sides.values()]
     unused = len(items) - len({item.id for part in parts for item in part})
-    return Split(*parts, verdict=_verdict(*parts) + f"; {unused} clips take no part" * bool(unused))
+    return Split(*parts, verdict=_verdict(*parts) + f"; {counted(unused, 'clip')} left out" * bool(unused))
 
 
 def _finder(items: list[Item], take_of: Callable[[str], str | None]) -> Callable[[str], Item | None]:

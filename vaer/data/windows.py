@@ -1,4 +1,4 @@
-"""Which seconds of a clip are seen and heard, and at which times a picture is wanted."""
+"""Which seconds of a clip are seen and heard, and at which times a frame is wanted."""
 
 from collections.abc import Callable
 

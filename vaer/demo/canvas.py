@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 Colour = tuple | np.ndarray  # RGB, 0 to 255
-EXTENT = 1.08  # half of the picture's width in coordinates of the face
+EXTENT = 1.08  # half of the image's width in coordinates of the face
 
 
 class Pose(NamedTuple):
@@ -18,7 +18,7 @@ class Pose(NamedTuple):
 
 
 class Canvas:
-    """A picture (3, size, size) and the coordinates of the face at its pixels; |x| draws both sides of a face at once.
+    """An image (3, size, size) and the coordinates of the face at its pixels; |x| draws both sides of a face at once.
 
     A shape touches its bounding box alone; where its edge crosses a pixel, it is mixed in by the share it covers.
     """

@@ -67,7 +67,7 @@ def make_identity(speaker: int, seed: int = 0) -> Identity:
 
 
 def draw(identity: Identity, units_row: np.ndarray, pose: Pose = Pose(), size: int = 96) -> np.ndarray:  # noqa: B008
-    """One picture, (size, size, 3) uint8, of a face whose action units `units_row` (17,) go from 0 to 5."""
+    """One frame, (size, size, 3) uint8, of a face whose action units `units_row` (17,) go from 0 to 5."""
     # Concave, so that the weak intensities of real takes are seen as well.
     levels = (np.clip(np.asarray(units_row, np.float64), 0, 5) / 5) ** 0.75
     au = dict(zip(UNITS, levels.tolist(), strict=True))

@@ -8,7 +8,7 @@ from vaer.demo.canvas import Pose
 from vaer.demo.face import UNITS
 
 FPS = 25  # of every drawn film
-CLOSE_UP = 1.3  # faces fill the picture, as they do after cropping
+CLOSE_UP = 1.3  # faces fill the frame, as they do after cropping
 
 
 class Motion(NamedTuple):

@@ -1,6 +1,6 @@
-"""RAVDESS takes drawn again: the recorded sound, and a drawn face that moves as that take's face was measured to move.
+"""RAVDESS takes drawn again: the recorded audio, and a drawn face that moves as that take's face was measured to move.
 
-Nothing but a take's action units and its sound tells its label: motion and blinks are drawn from actor, statement,
+Nothing but a take's action units and its audio tells its label: motion and blinks are drawn from actor, statement,
 intensity and repetition, the look from the actor.
 """
 
@@ -26,6 +26,7 @@ from vaer.media.encode import encode_frames, encode_waveform, join
 from vaer.media.media import SAMPLE_RATE, read_waveform
 from vaer.media.probe import probe
 from vaer.output_folder import Content, open_output_folder
+from vaer.words import counted
 
 REMARK = "redrawn faces, recorded voices"
 CONTENT = Content("redrawn takes", "redrawn takes", "draw them anew")
@@ -36,12 +37,12 @@ GAIN = {"AU01": 2.2, "AU02": 2.9, "AU05": 1.2, "AU09": 4.0, "AU15": 3.8, "AU17":
 measured, AU20 (0.23 on average) hardly moves the lips. Units that are not named spread by as much or more already."""
 GAINS = np.array([GAIN.get(unit, 1.0) for unit in UNITS])
 QUIET_DB = 35.0  # the mouth is shut at this much under the loudest moment
-SPOKEN = ("AU25", "AU26")  # parted lips and dropped jaw follow the sound
+SPOKEN = ("AU25", "AU26")  # parted lips and dropped jaw follow the audio
 COLUMNS = (*(f"{unit}_r" for unit in UNITS), *(f"{unit}_c" for unit in UNITS))
 
 
 class Take(NamedTuple):
-    """One take to draw: where its sound is, where its mp4 goes, and what its face did."""
+    """One take to draw: where its audio is, where its mp4 goes, and what its face did."""
 
     audio_path: str
     target: str
@@ -55,10 +56,10 @@ class Take(NamedTuple):
 
 def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed: int = 1,
            processes: int | None = None) -> int:
-    """Draw what is missing of the takes that have both sound and units into `root`; returns how many were drawn.
+    """Draw what is missing of the takes that have both audio and units into `root`; returns how many were drawn.
 
     `sound` is a RAVDESS folder, `action_units` a CSV of the columns file (01-... or another modality of the take),
-    AUxx_r and AUxx_c, means over the take as OpenFace gives them. `size` is the width and height of the pictures,
+    AUxx_r and AUxx_c, means over the take as OpenFace gives them. `size` is the width and height of the frames,
     even; `seed` decides on looks and motion; `processes`: none means all cores. What only one of the two sides has is
     named on the screen and in `redrawn.json`. Raises UserError and MediaError.
     """
@@ -69,7 +70,8 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
     units, audio_files = read_units(action_units), _audio_files(sound)
     names = sorted(set(units) & set(audio_files))
     if not names:
-        raise UserError(f"{sound}: holds the sound of none of the {len(units)} takes of {action_units}; --sound wants "
+        raise UserError(f"{sound}: holds the audio of none of the {counted(len(units), 'take')} of {action_units}; "
+                        f"--sound wants "
                         f"the folder of the same corpus.")
     odd = {"without_sound": sorted(set(units) - set(audio_files)),
            "without_units": sorted(set(audio_files) - set(units))}
@@ -78,7 +80,7 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
     console = Console(stderr=True)
     for side, lacking in odd.items():
         if lacking:
-            console.print(f"{len(lacking)} takes {side.replace('_', ' ')} are left out: {', '.join(lacking[:5])}"
+            console.print(f"{counted(len(lacking), 'take')} {side.replace('_', ' ')} left out: {', '.join(lacking[:5])}"
                           + ", ..." * (len(lacking) > 5))
     takes = [Take(audio_files[name], str(root / f"Actor_{name[-2:]}" / f"01-{name}.mp4"), *units[name], size, seed)
              for name in names]
@@ -95,7 +97,7 @@ def draw_take(take: Take) -> None:
     facts = probe(take.audio_path)
     if not facts.has_audio:
         raise MediaError(take.audio_path,
-                         "has no sound, which redrawing keeps; name a folder of takes with their sound")
+                         "has no audio, which redrawing keeps; name a folder of takes with their audio")
     waveform = read_waveform(take.audio_path, 0.0, facts.duration_s)
     target = Path(take.target)
     part = target.with_suffix(".part")
@@ -104,7 +106,7 @@ def draw_take(take: Take) -> None:
 
 
 def draw_frames(take: Take, waveform: np.ndarray) -> np.ndarray:
-    """The pictures of a take, (frames, size, size, 3) uint8, 25 a second, over its sound (samples,) at 16 kHz."""
+    """The frames of a take, (frames, size, size, 3) uint8, 25 a second, over its audio (samples,) at 16 kHz."""
     *_, intensity, statement, repetition, actor = map(int, Path(take.target).stem.split("-"))
     rng = np.random.default_rng((take.seed, actor, statement, intensity, repetition))
     units = unfold(take.intensities, take.presences, loudness(waveform), rng)
@@ -117,7 +119,7 @@ def unfold(intensities: np.ndarray, presences: np.ndarray, level: np.ndarray, rn
     """The units (frames, units) of a take, 0 to 5, from their means over it and its `level` of sound (frames,).
 
     What is drawn of a unit is `GAIN` times its intensity and `PRESENCE` times its presence, which rises to an apex and
-    falls again around that mean. Lips and jaw follow the sound, and blinks the seed, around the means of their
+    falls again around that mean. Lips and jaw follow the audio, and blinks the seed, around the means of their
     intensities.
     """
     share = (np.arange(len(level)) + 0.5) / len(level)
@@ -137,7 +139,7 @@ def _mean_of_one(course: np.ndarray) -> np.ndarray:
 
 
 def loudness(waveform: np.ndarray) -> np.ndarray:
-    """(frames,) how loud each picture's share of the sound is, from 0 (`QUIET_DB` under the loudest) to 1."""
+    """(frames,) how loud each frame's share of the audio is, from 0 (`QUIET_DB` under the loudest) to 1."""
     length = SAMPLE_RATE // FPS
     frames = np.pad(waveform, (0, -len(waveform) % length)).reshape(-1, length).astype(np.float64)
     power = np.convolve((frames ** 2).mean(axis=1), (0.25, 0.5, 0.25), mode="same")
@@ -169,7 +171,7 @@ def _number(cell: str) -> float:
 
 
 def _audio_files(root: Path) -> dict[str, str]:
-    """The file whose sound is that of a take, by the take's name without its modality: 03- before 01-, never 02-."""
+    """The file whose audio is that of a take, by the take's name without its modality: 03- before 01-, never 02-."""
     if not root.is_dir():
         raise UserError(f"{root}: there is no such folder; --sound wants the unpacked RAVDESS.")
     found: dict[str, str] = {}

@@ -1,9 +1,9 @@
-"""The demo corpus: mp4 files of drawn faces that talk, made so that neither pictures nor sound alone tell the label.
+"""The demo corpus: mp4 files of drawn faces that talk, made so that neither frames nor audio alone tell the label.
 
-A group is what one speaker does in one take: four picture streams and four sound streams, each encoded once and copied
-into the files that show or sound it. `emotion` pairs them into eight files, of which two share each picture stream and
-two others share each sound stream; `moment` pairs every picture stream with every sound stream. `units` is for learning
-to read faces: fourteen picture streams, each with another action unit raised above the rest, and silence.
+A group is what one speaker does in one take: four video streams and four audio streams, each encoded once and copied
+into the files that show or play it. `emotion` pairs them into eight files, of which two share each video stream and
+two others share each audio stream; `moment` pairs every video stream with every audio stream. `units` is for learning
+to read faces: fourteen video streams, each with another action unit raised above the rest, and silence.
 """
 
 import multiprocessing
@@ -54,9 +54,9 @@ class Group(NamedTuple):
     take: int
 
     def files(self) -> dict[Path, tuple[int, int]]:
-        """Every file of the group with the picture stream and the sound stream in it, both from 0.
+        """Every file of the group with the video stream and the audio stream in it, both from 0.
 
-        `emotion`: 01-01-EMOTION-01-STATEMENT-REPETITION-SPEAKER, of emotion e the pictures e // 2 and the sound e % 4.
+        `emotion`: 01-01-EMOTION-01-STATEMENT-REPETITION-SPEAKER, of emotion e the frames e // 2 and the audio e % 4.
         `moment`: 01-01-EXPRESSION-01-SLOT-TAKE-SPEAKER; SLOT is where the voice is raised, EXPRESSION the label.
         `units`: 01-01-UNIT-01-01-TAKE-SPEAKER, UNIT a place in `RAISED`.
         """
@@ -82,7 +82,7 @@ def render_corpus(root: Path, *, task: Task = "emotion", speakers: int | None = 
     """Render what is missing of a corpus into `root` and return how many files were written.
 
     `speakers`: none means those of the task's protocol. `takes` counts a speaker's groups; `moment` has two and a half
-    times as many of speakers 1 to 4, who are tested. `size` is the width and height of the pictures, even.
+    times as many of speakers 1 to 4, who are tested. `size` is the width and height of the frames, even.
     `processes`: none means all cores, 1 starts none.
     """
     speakers = SPEAKERS[task] if speakers is None else speakers
@@ -179,7 +179,7 @@ def _units(group: Group, rng: np.random.Generator) -> Streams:
 
 
 def _orders(rng: np.random.Generator) -> np.ndarray:
-    """Which expression each of four picture streams shows in each of four slots: the rotations of a random order."""
+    """Which expression each of four video streams shows in each of four slots: the rotations of a random order."""
     order = rng.permutation(4)
     return np.stack([np.roll(order, -turn) for turn in range(4)])  # (streams, slots)
 
@@ -191,7 +191,7 @@ def patterns(rng: np.random.Generator) -> np.ndarray:
 
 
 def _draw_video(group: Group, faces: np.ndarray, motion: Motion) -> Iterator[np.ndarray]:
-    """One picture stream (frames, size, size, 3) a row of `faces` (streams, frames, units)."""
+    """One video stream (frames, size, size, 3) a row of `faces` (streams, frames, units)."""
     who: Identity = make_identity(group.speaker, group.seed)
     for units in np.maximum(faces, motion.units):
         yield np.stack([draw(who, row, pose, group.size) for row, pose in zip(units, motion.poses, strict=True)])

@@ -75,7 +75,7 @@ def loudness(speech: Speech, times_s: np.ndarray) -> np.ndarray:
 
 def speak(speech: Speech, throat: Throat, manner: Manner, *, seed: int = 0,
           raised_s: tuple[float, float] | None = None) -> np.ndarray:
-    """The sound, (samples,) float32 at `SAMPLE_RATE`; in `raised_s` it is 9 dB louder and its pitch a sixth higher.
+    """The audio, (samples,) float32 at `SAMPLE_RATE`; in `raised_s` it is 9 dB louder and its pitch a sixth higher.
 
     Two manners that speak the same speech have the same short-time level at every time.
     """

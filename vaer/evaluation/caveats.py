@@ -22,7 +22,7 @@ def caveats_of(facts: list[dict[str, Any]], predicted: PredictionTable, seeds: i
     caveats += [f"not calibrated, for want of validation speakers: {name}" for name in _all(facts, "uncalibrated")]
     cut = sum(one.get("clips_cut", 0) for one in facts)
     if cut:
-        caveats.append(f"{cut} clips were cut to their middle")
+        caveats.append(f"{counted(cut, 'clip')} cut to the middle")
     speakers = set(predicted.table["speaker"])
     if UNKNOWN_SPEAKER in speakers:
         caveats.append("no interval: speakers unknown")

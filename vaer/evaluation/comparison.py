@@ -17,6 +17,7 @@ from vaer.evaluation.intervals import FEWEST_SPEAKERS, SCORES, speaker_confusion
 from vaer.evaluation.scored import PredictionTable, Scored
 from vaer.evaluation.seeds import Estimate, Resampled, estimate, estimate_difference, resample_seeds
 from vaer.records import UNKNOWN_SPEAKER
+from vaer.words import counted
 
 
 class Row(NamedTuple):
@@ -124,7 +125,8 @@ def _concatenated(name: str, seed: str, parts: list[Scored]) -> PredictionTable:
     table = pd.concat([part.predicted.table for part in parts], ignore_index=True)
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
-        raise UserError(f"{name}: {len(twice)} clips are scored more than once for seed {seed} ({twice.iloc[0]}, ...) "
+        raise UserError(f"{name}: {counted(len(twice), 'clip')} scored more than once for seed {seed} "
+                        f"({twice.iloc[0]}, ...) "
                         f"by {', '.join(str(part.folder) for part in parts)}; name each fold once, or give them rows "
                         f"of their own (NAME=RUN).")
     attributes = [column for column in table.columns if table[column].dtype != np.float64]

@@ -45,9 +45,9 @@ class Options(CorpusSettings, EvaluateConfig):
     allow_missing: bool = False
     """Score although the corpus lacks takes of speakers that the protocol names."""
     decoder: DecoderName = "auto"
-    """What decodes pictures, whatever training did; auto takes what is fast and there."""
+    """What decodes frames, whatever training did; auto takes what is fast and there."""
     decode_device: DecodeDevice = "cpu"
-    """Where pictures are decoded, whatever training did."""
+    """Where frames are decoded, whatever training did."""
     adapt_clips: int | None = None
     """Clips of a test speaker that a run with model.speaker_norm adapts to, drawn by its seed, while all are scored;
     none takes all."""

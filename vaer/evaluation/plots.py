@@ -1,4 +1,4 @@
-"""Pictures of scores."""
+"""Figures of scores."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 from vaer.words import counted
 
 MOST_INCHES = 100
-"""Wider pictures, of thousands of speakers, cannot be drawn."""
+"""Wider figures, of thousands of speakers, cannot be drawn."""
 
 
 def draw_confusion(facts: dict[str, Any], path: Path, title: str) -> None:

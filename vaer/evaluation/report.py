@@ -61,8 +61,8 @@ def show(groups: list[list[Scored]]) -> None:
 
 def _cut(facts: dict) -> list[str]:
     """What a reader must know of clips that were not seen whole."""
-    return [f"{facts['clips_cut']} of {facts['clips']} clips are longer than data.max_seconds "
-            f"{facts['max_seconds']:g} and were cut to their middle"] if facts.get("clips_cut") else []
+    return [f"{facts['clips_cut']} of {counted(facts['clips'], 'clip')} longer than data.max_seconds "
+            f"{facts['max_seconds']:g}, cut to the middle"] if facts.get("clips_cut") else []
 
 
 def _overview(groups: list[list[Scored]]) -> list[str]:

@@ -12,6 +12,7 @@ from vaer.errors import UserError, as_text
 from vaer.evaluation.scored import PredictionTable, Scored
 from vaer.records import Item
 from vaer.runs.folder import RunFolder
+from vaer.words import counted
 
 TEXTS = ("id", "take", "path", "fold", "speaker", "label", "prediction")
 """The columns of predictions.csv before the probabilities; those after them are attributes of the clips."""
@@ -42,7 +43,8 @@ def read_scored(run: Path, suffix: str = "") -> Scored:
     except UserError as error:
         raise UserError(f"{error}; write it anew with `{_command(folder, suffix)}`.") from error
     if facts.get("clips", len(table)) != len(table):
-        raise UserError(f"{place.predictions_path(suffix)}: holds {len(table)} clips, and metrics beside it are of "
+        raise UserError(f"{place.predictions_path(suffix)}: holds {counted(len(table), 'clip')}, and metrics beside "
+                        f"it are of "
                         f"{facts['clips']}; write both anew with `{_command(folder, suffix)}`.")
     return Scored(run, PredictionTable(table, classes, facts, facts["calibration"]["temperatures"]), facts)
 

@@ -12,6 +12,7 @@ from vaer.evaluation.calibration import calibration_error, reliability, scale
 from vaer.evaluation.intervals import FEWEST_SPEAKERS, LEVEL, speaker_intervals
 from vaer.evaluation.metrics import score, score_classes, score_speakers
 from vaer.records import UNKNOWN_SPEAKER
+from vaer.words import counted
 
 OF_A_FOLD = {"fold", "seed", "split", "leaks", "warnings", "clips_cut"}
 CROSS_CORPUS, ENSEMBLE = "cross_corpus", "ensemble"
@@ -68,7 +69,7 @@ def facts_of(predicted: PredictionTable) -> dict[str, Any]:
     odd = ~np.isfinite(probabilities).all(axis=1)
     if odd.any():
         first = predicted.table["id"][odd].iloc[0]
-        raise RunError(f"{odd.sum()} clips have NaN or infinite probabilities, first {first}: "
+        raise RunError(f"NaN or infinite probabilities in {counted(int(odd.sum()), 'clip')}, first {first}: "
                        f"they cannot be scored; train or predict anew.")
     known = UNKNOWN_SPEAKER not in speakers  # else nobody can say whose clips are right and wrong together
     intervals = speaker_intervals(predicted.predictions, labels, speakers, len(predicted.classes)) if known else None
@@ -127,9 +128,11 @@ def pool(folder: Path, parts: list[Scored]) -> Scored:
     table = pd.concat([part.predicted.table for part in parts], ignore_index=True)
     twice = table["id"][table["id"].duplicated()]
     if len(twice):
-        raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be pooled: {len(twice)} clips are "
+        raise UserError(f"{', '.join(str(part.folder) for part in parts)} cannot be pooled: "
+                        f"{counted(len(twice), 'clip')} "
                         f"scored in more than one of them ({', '.join(twice[:3])}); name each fold once.")
-    split = (f"{len(parts)} folds of {parts[0].facts['protocol']} pooled: each clip scored once, by its fold's network"
+    split = (f"{counted(len(parts), 'fold')} of {parts[0].facts['protocol']} pooled: each clip scored once, by its "
+             f"fold's network"
              + "".join(f"; fold {part.facts['fold']}: GUARD LIFTED" for part in parts if part.facts["leaks"]))
     temperatures = {fold: value for part in parts for fold, value in part.predicted.temperatures.items()}
     return _joined(folder, parts, table, split, temperatures, sum(part.facts.get("clips_cut", 0) for part in parts))
@@ -152,7 +155,7 @@ def average(folder: Path, parts: list[Scored]) -> Scored:
     table = first.table.assign(
         fold=ENSEMBLE, prediction=np.array(first.classes)[probabilities.argmax(axis=1)],
         **dict(zip(first.classes, probabilities.T, strict=True)))
-    split = f"the probabilities of {len(parts)} networks averaged: {parts[0].facts['split']}"
+    split = f"the probabilities of {counted(len(parts), 'network')} averaged: {parts[0].facts['split']}"
     return _joined(folder, parts, table, split, {ENSEMBLE: None}, parts[0].facts.get("clips_cut", 0))
 
 

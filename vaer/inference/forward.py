@@ -25,7 +25,7 @@ def predict_rows(trained: Trained, rows: Iterable[WindowRow], *, batch_size: int
     """The facts of every row with its probabilities, raw and calibrated, and those of each modality alone.
 
     A batch is `batch_size` rows from a multiple of it on, whatever was asked before. Whole batches that are `known`
-    are not asked again. A row without frames and without sound has no answer: None.
+    are not asked again. A row without frames and without audio has no answer: None.
     """
     rows, done = iter(rows), 0
     while batch := list(islice(rows, batch_size)):

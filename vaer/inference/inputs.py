@@ -33,7 +33,7 @@ def _files(name: str) -> list[tuple[str, str]]:
     if os.path.isdir(name):
         inside = clips_among(files_under(Path(name)))
         if not inside:
-            raise UserError(f"{name}: holds no recording; name a folder of media files, or the files.")
+            raise UserError(f"{name}: holds no media file; name a folder of media files, or the files.")
         return [(path, os.path.relpath(path, name)) for path in inside]
     if os.path.isfile(name) and name.lower().endswith(LIST):
         return _listed(Path(name))

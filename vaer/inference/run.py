@@ -15,6 +15,7 @@ from vaer.media.probe import probe
 from vaer.output_folder import Content, open_output_folder
 from vaer.renderings import RENDERINGS
 from vaer.renderings.timeline import FORMAT, Timeline
+from vaer.words import counted
 
 ANSWERS = Content("the answers of a network", "answers", "predict anew")
 SETTINGS = "predict.json"
@@ -59,7 +60,8 @@ def predict_files(predictor: Predictor, named: Sequence[str], out: Path, *, rend
             done_s += lengths.get(path, 0.0)
             bar.update(task, completed=done_s)
     if bad:
-        raise RunError(f"{out}: {bad} of {len(files)} files could not be answered, named above; make them again or "
+        raise RunError(f"{out}: {bad} of {counted(len(files), 'file')} could not be answered, named above; make them "
+                       f"again or "
                        f"leave them out.")
 
 

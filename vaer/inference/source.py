@@ -1,4 +1,4 @@
-"""Where frames and sound come from: a file, or arrays that a program holds."""
+"""Where frames and audio come from: a file, or arrays that a program holds."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from vaer.runs.recipe import PREPARED
 
 
 class Source(Protocol):
-    """Frames and sound on one clock."""
+    """Frames and audio on one clock."""
 
     name: str
     facts: Probe
@@ -38,11 +38,11 @@ class Source(Protocol):
         ...
 
     def audio(self, longest_s: float) -> WaveformReader | None:
-        """The sound, of which no more than `longest_s` is read at once; None where there is none."""
+        """The audio, of which no more than `longest_s` is read at once; None where there is none."""
         ...
 
     def span(self, trim_db: float) -> tuple[float, float] | None:
-        """Start and end, seconds, of what is less than `trim_db` under the loudest sound; None without sound."""
+        """Start and end, seconds, of what is less than `trim_db` under the loudest sound; None without audio."""
         ...
 
 
@@ -86,7 +86,7 @@ class FileSource:
 
 
 class ArraySource:
-    """Frames and a waveform in memory; the waveform goes through a file without loss, as all sound does."""
+    """Frames and a waveform in memory; the waveform goes through a file without loss, as all audio does."""
 
     def __init__(self, frames: np.ndarray | None, waveform: np.ndarray | None, *, frame_times: np.ndarray | None,
                  fps: float | None, sample_rate: int | None) -> None:
@@ -104,9 +104,9 @@ class ArraySource:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             self.wave = str(Path(folder, "sound.wav"))
             write_wav(Path(self.wave), waveform, rate)
-        sound_s = 0.0 if self.wave is None else probe(self.wave).duration_s
+        audio_s = 0.0 if self.wave is None else probe(self.wave).duration_s
         step_s = float(np.median(np.diff(times))) if len(times) > 1 else 0.04
-        end_s = max(sound_s, times[-1] + step_s if len(times) else 0.0)
+        end_s = max(audio_s, times[-1] + step_s if len(times) else 0.0)
         if not end_s > 0:
             raise UserError("frames and waveform: both are absent or empty; give one of them.")
         height, width = self.array.shape[1:3] if len(times) else (0, 0)

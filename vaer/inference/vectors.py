@@ -37,7 +37,7 @@ def embed_files(predictor: Predictor, named: Sequence[str], out: Path) -> None:
     store.close()
     print(f"{out}: {counted(store.count, 'row')} of {counted(len(files) - bad, 'file')}")
     if bad:
-        raise RunError(f"{out}: {bad} of {len(files)} files could not be read, named above, and have no rows.")
+        raise RunError(f"{out}: {bad} of {counted(len(files), 'file')} could not be read, named above: no rows.")
 
 
 def _embed_file(predictor: Predictor, path: str, store: VectorStore) -> str | None:

@@ -1,4 +1,4 @@
-"""The sound of one window after the other of a file of any length."""
+"""The audio of one window after the other of a file of any length."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ MOST_LEVELS, LEVELS_AT_ONCE = 1000, 20
 
 
 class WaveformReader:
-    """The sound of a file; windows come in the order of their starts, more or less."""
+    """The audio of a file; windows come in the order of their starts, more or less."""
 
     def __init__(self, path: str, facts: Probe, longest_s: float) -> None:
         self.path, self.duration_s, self.longest_s = path, facts.duration_s, longest_s

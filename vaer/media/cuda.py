@@ -1,4 +1,4 @@
-"""What decodes pictures on an NVIDIA GPU: decord where it was built with CUDA, else torchcodec through NVDEC."""
+"""What decodes frames on an NVIDIA GPU: decord where it was built with CUDA, else torchcodec through NVDEC."""
 
 import os
 from functools import cache

@@ -1,4 +1,4 @@
-"""How long a file's sound lasts, and what its header promises, where the two kinds of answers contradict each other."""
+"""How long a file's audio lasts, and what its header promises, where the two kinds of answers contradict each other."""
 
 import struct
 
@@ -13,7 +13,7 @@ ASF_BROADCAST, ASF_HEAD = 1, 65_536
 
 
 def audio_end(container: av.container.InputContainer, stream: av.AudioStream, stamped_s: float | None) -> float | None:
-    """When a sound ends, seconds on the container's clock, of which its packets say `stamped_s`; None: nothing does.
+    """When an audio stream ends, s on the container's clock, of which its packets say `stamped_s`; None: nothing does.
 
     AVI has no stamps, and FFmpeg counts blocks of some codecs wrongly (E-AC-3 190 times too long), or its writers did
     (ADPCM: a header of hours): the shorter of the two counts. Packets without stamps leave the header's word.
@@ -27,7 +27,7 @@ def audio_end(container: av.container.InputContainer, stream: av.AudioStream, st
 def declared(container: av.container.InputContainer, video: av.VideoStream | None) -> float:
     """The seconds that a file's header promises; 0 where it names none that can be relied on.
 
-    An AVI promises its frames: its sound may be counted in blocks. FFmpeg takes back what the header of an AVI or of a
+    An AVI promises its frames: its audio may be counted in blocks. FFmpeg takes back what the header of an AVI or of a
     Windows Media file says where the file is shorter, and guesses.
     """
     if container.format.name == "avi":

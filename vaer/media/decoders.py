@@ -1,7 +1,7 @@
-"""Which library decodes pictures, on which device, and the guards around it: the one function behind which all stand.
+"""Which library decodes frames, on which device, and the guards around it: the one function behind which all stand.
 
-decord and torchcodec jump to a picture by its number. They are asked only where that is known to give the right one
-(`Probe.seekable`); else, and where they fail or count other pictures, PyAV decodes from the start. Native code can hang
+decord and torchcodec jump to a frame by its number. They are asked only where that is known to give the right one
+(`Probe.seekable`); else, and where they fail or count other frames, PyAV decodes from the start. Native code can hang
 on a damaged file without giving the interpreter back: worker processes run it under an alarm that ends the worker, a
 main process after PyAV decoded the file to its end. The alarm counts processor time, which no pause and no slow disk
 uses up; waiting has a limit of its own, and whoever runs the workers tries again what it ended.
@@ -36,13 +36,13 @@ REMEDIES = {
 def chosen(decoder: str, device: str = "cpu", far: bool = True) -> str:
     """The reader that `data.decoder` and `data.decode_device` come down to here; raises UserError if it is missing.
 
-    `far` says whether the pictures wanted lie far from the start of their file; it matters to `auto` alone.
+    `far` says whether the frames wanted lie far from the start of their file; it matters to `auto` alone.
     """
     if device == "cuda":
         return cuda.chosen(decoder)
     if decoder == "auto":
         first = next(name for name in READERS if readers.is_usable(name))
-        return "pyav" if first == "decord" and not far else first  # both scale by swscale: the same pictures
+        return "pyav" if first == "decord" and not far else first  # both scale by swscale: the same frames
     if not readers.is_usable(decoder):
         raise UserError(f"--data.decoder {decoder}: is not usable here; {REMEDIES[decoder]}, or choose "
                         f"--data.decoder auto.")
@@ -56,11 +56,11 @@ def described(decoder: str, device: str = "cpu") -> str:
 
 
 def read(request: Request, decoder: str = "auto") -> np.ndarray:
-    """(pictures, height, width, 3) uint8: what is requested, not yet turned upright; raises MediaError or UserError."""
+    """(frames, height, width, 3) uint8: what is requested, not yet turned upright; raises MediaError or UserError."""
     name = chosen(decoder, request.device, _is_far(request.indices))
     facts = probe(request.path)
     in_worker = multiprocessing.parent_process() is not None
-    # Readers that seek turn pictures by themselves, or not, or give them four channels (decord 0.6).
+    # Readers that seek turn frames by themselves, or not, or give them four channels (decord 0.6).
     if name != "pyav" and facts.seekable and facts.orientation == UPRIGHT and (
             in_worker or _decodes_whole(request.path, *version(request.path))):
         if request.device == "cuda":
@@ -77,7 +77,7 @@ def read(request: Request, decoder: str = "auto") -> np.ndarray:
 
 
 def _is_far(indices: np.ndarray) -> bool:
-    """Whether more than a third of the pictures up to the last one wanted come before the first one.
+    """Whether more than a third of the frames up to the last one wanted come before the first one.
 
     At a third decord, which jumps, and PyAV, which decodes them all, are even (benchmarks/results/jumping.json).
     """
@@ -86,7 +86,7 @@ def _is_far(indices: np.ndarray) -> bool:
 
 @lru_cache(maxsize=100_000)
 def _decodes_whole(path: str, num_bytes: int, modified_ns: int) -> bool:
-    """Whether PyAV gets as many pictures out of a file as its packets promise."""
+    """Whether PyAV gets as many frames out of a file as its packets promise."""
     try:
         with opened(path) as container:
             frames = frames_of(container, video_stream(container, probe(path).video_index), path)

@@ -13,7 +13,7 @@ from vaer.media.waveforms import SAMPLE_RATE
 
 BIT_EXACT = {"fflags": "+bitexact"}  # no dates, no versions
 CLOCK = Fraction(1, 90_000)
-PIECE = SAMPLE_RATE  # frames and sound alternate in the file by the second
+PIECE = SAMPLE_RATE  # frames and audio alternate in the file by the second
 
 
 def write_mp4(path: Path, frames: Iterable[np.ndarray], shown_s: np.ndarray, waveform: np.ndarray | None,
@@ -83,7 +83,7 @@ def encode_waveform(waveform: np.ndarray, codec: Literal["aac", "flac"] = "aac")
 
 
 def join(path: Path, video: bytes, audio: bytes) -> None:
-    """An mp4 that holds copies of the packets of two others: frames of the one, sound of the other."""
+    """An mp4 that holds copies of the packets of two others: frames of the one, audio of the other."""
     with (av.open(io.BytesIO(video), "r") as video_file, av.open(io.BytesIO(audio), "r") as audio_file,
           av.open(str(path), "w", format="mp4", options=BIT_EXACT) as output):
         pairs = [(source, output.add_stream_from_template(source.streams[0])) for source in (video_file, audio_file)]

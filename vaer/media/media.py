@@ -1,7 +1,7 @@
-"""From a file and a window to pictures and sound; the one place that opens media files.
+"""From a file and a window to frames and audio; the one place that opens media files.
 
-Times come from PyAV's packets, as do the signs of a file that was cut off. Pictures come from a decoder that is given
-their numbers (`decoders.py`), sound from PyAV.
+Times come from PyAV's packets, as do the signs of a file that was cut off. Frames come from a decoder that is given
+their numbers (`decoders.py`), audio from PyAV.
 """
 
 from functools import lru_cache
@@ -21,19 +21,19 @@ CHOICES_SAID: set[str] = set()
 
 
 def audio_span(path: str, trim_db: float) -> tuple[float, float]:
-    """Start and end in seconds of what is less than `trim_db` under the loudest 20 ms of a file's sound.
+    """Start and end in seconds of what is less than `trim_db` under the loudest 20 ms of a file's audio.
 
-    The whole duration where the sound is silent throughout. Raises MediaError.
+    The whole duration where the audio is silent throughout. Raises MediaError.
     """
     return _audio_span(path, trim_db, *version(path))
 
 
 def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: bool = True,
            device: str = "cpu", decoder: str = "auto") -> Clip:
-    """The pictures (nearest to `window.times`) and the sound of the same seconds; what is absent is None.
+    """The frames (nearest to `window.times`) and the audio of the same seconds; what is absent is None.
 
-    Pictures are `size` pixels square, cut from the middle of the scaled-down picture; sound is mono at 16 kHz.
-    `video` and `audio` say what is wanted, `device` (cpu or cuda) where pictures are decoded and `decoder` by what
+    Frames are `size` pixels square, cut from the middle of the scaled-down frame; audio is mono at 16 kHz.
+    `video` and `audio` say what is wanted, `device` (cpu or cuda) where frames are decoded and `decoder` by what
     (auto or a name of `readers.READERS`). Raises MediaError, also where the clip has nothing that is wanted, and
     UserError where that decoder cannot be had.
     """
@@ -48,9 +48,9 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
         _log_choice(item.audio_path)
         waveform = read_waveform(item.audio_path, window.start_s, window.end_s, round(SAMPLE_RATE / window.speed))
     if frames is None and waveform is None:
-        raise MediaError(item.path, f"has no {' and no '.join(['pictures'] * video + ['sound'] * audio)}, and that is "
+        raise MediaError(item.path, f"has no {' and no '.join(['frames'] * video + ['audio'] * audio)}, and that is "
                                     f"all that the network takes in; leave it out, or switch the other branch on")
-    # Pictures may go on after the sound.
+    # Frames may go on after the audio.
     return Clip(frames, frame_times, waveform if waveform is not None and len(waveform) else None)
 
 
@@ -71,7 +71,7 @@ def nearest(shown_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
 
 
 def read_frames(path: str, indices: np.ndarray, size: int, device: str = "cpu", decoder: str = "auto") -> np.ndarray:
-    """(len(indices), size, size, 3) uint8: pictures number `indices` of a file in the order they are shown.
+    """(len(indices), size, size, 3) uint8: frames number `indices` of a file in the order they are shown.
 
     As a player shows them: turned and mirrored where that stands beside the frames, in true proportions where their
     pixels are not square. The middle square of each frame, also where the size of frames changes midway. A still image

@@ -63,7 +63,7 @@ class Probe(NamedTuple):
 
 
 def probe(path: str) -> Probe:
-    """Duration, picture times and streams of a file; raises MediaError."""
+    """Duration, frame times and streams of a file; raises MediaError."""
     return _probe(path, *version(path))
 
 
@@ -91,8 +91,8 @@ def opened(path: str) -> Iterator[av.container.InputContainer]:
 
 
 def undecoded(path: str, number: int, num_frames: int) -> MediaError:
-    """What is to be raised where picture `number`, from 0, of a file does not decode although its packet is there."""
-    return MediaError(path, f"picture {number} of {num_frames} does not decode; the file is damaged or cut off: make "
+    """What is to be raised where frame `number`, from 0, of a file does not decode although its packet is there."""
+    return MediaError(path, f"frame {number} of {num_frames} does not decode; the file is damaged or cut off: make "
                             f"or download it again")
 
 
@@ -100,12 +100,12 @@ def _require_whole(path: str, container: av.container.InputContainer, video: Pac
                    last_stamp_s: float) -> None:
     """Raise MediaError for a file that ends before its own header says.
 
-    mp4 counts its pictures; others name a duration, which is only held against them when half a second is missing.
+    mp4 counts its frames; others name a duration, which is only held against them when half a second is missing.
     Formats without either (mpg, ogg, aac) cannot tell.
     """
     counted = "mp4" in container.format.name.split(",")
     if video is not None and counted and video.num_packets < video.stream.frames:
-        raise MediaError(path, f"is cut off: its header counts {video.stream.frames} pictures and {video.num_packets} "
+        raise MediaError(path, f"is cut off: its header counts {video.stream.frames} frames and {video.num_packets} "
                                f"are there; make or download it again")
     declared_s = declared_duration.declared(container, None if video is None else video.stream)
     start_s = (container.start_time or 0) / av.time_base
@@ -140,7 +140,7 @@ class _Read(NamedTuple):
     firsts: dict[int, Shape | None]
     """By stream: the shape of its first frame, where that decodes by itself."""
     num_audio_packets: dict[int, int]
-    """By stream: how many packets of sound there are."""
+    """By stream: how many packets of audio there are."""
     audio_ends: dict[int, float]
     last_stamp_s: float
     unstamped: bool
@@ -172,7 +172,7 @@ def _read(container: av.container.InputContainer, path: str) -> _Read:
 
 
 def _audio_end(container: av.container.InputContainer, read: _Read, audio: av.AudioStream | None) -> float | None:
-    """When the sound ends, on the clock of the container; None where nothing says so."""
+    """When the audio ends, on the clock of the container; None where nothing says so."""
     if audio is None or (audio.index not in read.audio_ends and not read.unstamped):
         return None
     return declared_duration.audio_end(container, audio, read.audio_ends.get(audio.index))
@@ -214,7 +214,7 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
         origin_s = min(starts or found.times[:1].tolist(), default=0.0)  # raw streams say nothing of a start
         frame_times = found.times - origin_s
         if len(frame_times) > 1 and frame_times[0] == frame_times[-1]:
-            raise MediaError(path, f"shows all of its {len(frame_times)} pictures at one time; make it again at "
+            raise MediaError(path, f"shows all of its {len(frame_times)} frames at one time; make it again at "
                                    f"its true frame rate")
         trusted = packets if found.stamps is not None or len(frame_times) < 2 else None
         audio = None if audio_index is None else streams.audio_stream(container, audio_index)
@@ -232,7 +232,7 @@ def _probe(path: str, num_bytes: int, modified_ns: int) -> Probe:
 
 def _require_sense(path: str, taken: list[av.stream.Stream]) -> None:
     if not taken:
-        raise MediaError(path, "holds neither pictures nor sound; check that it is a media file")
+        raise MediaError(path, "holds neither frames nor audio; check that it is a media file")
     if not all(map(streams.makes_sense, taken)):
         raise MediaError(path, "holds a stream that FFmpeg cannot make sense of; make or download the file again")
 

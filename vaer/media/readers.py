@@ -1,4 +1,4 @@
-"""The libraries that decode pictures, each as one function from a `Request` to pictures."""
+"""The libraries that decode frames, each as one function from a `Request` to frames."""
 
 import math
 import os
@@ -19,15 +19,15 @@ if TYPE_CHECKING:  # costs torch
     from torch import Tensor
 
 os.environ.setdefault("DECORD_EOF_RETRY_MAX", "128")  # its 10,240 means minutes on a truncated file
-AT_ONCE = 8  # pictures of full size that torchcodec holds: 22 MB at 1280 x 720
+AT_ONCE = 8  # frames of full size that torchcodec holds: 22 MB at 1280 x 720
 
 
 class Request(NamedTuple):
-    """Which pictures of a file are wanted, and how large."""
+    """Which frames of a file are wanted, and how large."""
 
     path: str
     indices: np.ndarray
-    """(pictures,) their numbers in the order in which they are shown."""
+    """(frames,) their numbers in the order in which they are shown."""
     width: int
     height: int
     device: str = "cpu"
@@ -35,11 +35,11 @@ class Request(NamedTuple):
 
 
 class RefusedError(Exception):
-    """A decoder fails at a file, or counts other pictures than its packets; the message says which."""
+    """A decoder fails at a file, or counts other frames than its packets; the message says which."""
 
 
 Reader = Callable[[Request], np.ndarray]
-"""(pictures, height, width, 3) uint8 in main memory; raises RefusedError, PyAV's raises MediaError."""
+"""(frames, height, width, 3) uint8 in main memory; raises RefusedError, PyAV's raises MediaError."""
 
 
 def read_with_decord(request: Request) -> np.ndarray:
@@ -132,10 +132,10 @@ def release(name: str) -> str:
 
 
 def _require_count(path: str, counted: int) -> None:
-    """Raise RefusedError for a decoder that numbers the pictures of a file in another way than its packets do.
+    """Raise RefusedError for a decoder that numbers the frames of a file in another way than its packets do.
 
     Those that an edit list hides behind the last one may be counted or not.
     """
     facts = probe(path)
     if counted not in (len(facts.frame_times), len(facts.frame_times) + facts.num_hidden_after):
-        raise RefusedError(f"{counted} pictures where the packets are {len(facts.frame_times)}")
+        raise RefusedError(f"{counted} frames where the packets are {len(facts.frame_times)}")

@@ -43,7 +43,7 @@ class Shape(NamedTuple):
         return (height, width) if self.orientation.transposed else (width, height)
 
     def covering(self, size: int) -> tuple[int, int]:
-        """Width and height, as coded, of the smallest picture of true proportions that covers a square of `size`."""
+        """Width and height, as coded, of the smallest frame of true proportions that covers a square of `size`."""
         width, height = self.width * self.aspect, self.height
         scale = size / min(width, height)
         return max(size, round(width * scale)), max(size, round(height * scale))

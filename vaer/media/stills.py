@@ -1,4 +1,4 @@
-"""Still images: each is a file of one frame without sound, read by Pillow, as a viewer shows it."""
+"""Still images: each is a file of one frame without audio, read by Pillow, as a viewer shows it."""
 
 import warnings
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ def read_square(path: str, size: int) -> np.ndarray:
 
 
 def frame_of(image: np.ndarray) -> VideoFrame:
-    """A picture as decoders give it."""
+    """An image as decoders give it."""
     return VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
 
 

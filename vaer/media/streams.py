@@ -15,7 +15,7 @@ ASIDE = Flag.hearing_impaired | Flag.visual_impaired | Flag.comment | Flag.karao
 
 
 def video_streams(container: av.container.InputContainer) -> list[av.VideoStream]:
-    """The streams that may be the video: a cover or the pictures of chapters are not."""
+    """The streams that may be the video: a cover or the images of chapters are not."""
     return [stream for stream in container.streams.video if not stream.disposition & NO_VIDEO]
 
 
@@ -25,7 +25,7 @@ def video_stream(container: av.container.InputContainer, index: int | None) -> a
 
 
 def audio_stream(container: av.container.InputContainer, index: int | None) -> av.AudioStream:
-    """The stream of sound number `index`, which is there."""
+    """The audio stream number `index`, which is there."""
     return cast("av.AudioStream", container.streams[cast("int", index)])
 
 
@@ -43,7 +43,7 @@ def choose_video(streams: dict[int, Packets]) -> int | None:
 
 
 def choose_audio(streams: list[av.AudioStream], num_packets: dict[int, int]) -> int | None:
-    """The index of the sound that is taken: of those that hold some the default one, else the first."""
+    """The index of the audio that is taken: of those that hold some the default one, else the first."""
     there = [stream for stream in streams if num_packets.get(stream.index)] or streams
     return _best([stream for stream in there if makes_sense(stream)] or there)
 
@@ -68,5 +68,5 @@ def describe(video: int | None, videos: list[av.VideoStream], audio: int | None,
     """Which streams are taken, and of which; empty where there is no choice."""
     parts = [f"takes {kind} stream {taken} of {', '.join(str(stream.index) for stream in streams)}"
              for kind, taken,
-             streams in (("video", video, videos), ("sound", audio, audio_streams)) if len(streams) > 1]
+             streams in (("video", video, videos), ("audio", audio, audio_streams)) if len(streams) > 1]
     return "; ".join(parts)

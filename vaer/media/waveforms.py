@@ -74,9 +74,9 @@ def decode_waveform(path: str, start_s: float, end_s: float, sample_rate: int = 
     for segment in segments:
         segment.add(None)
     if not segments:
-        raise MediaError(path, "its sound stream holds no sound that decodes; make the file again or leave it out")
+        raise MediaError(path, "its audio stream holds nothing that decodes; make the file again or leave it out")
     if len(segments) > max(SCATTERED, num_frames / 2):
-        raise MediaError(path, "the time stamps of its sound do not fit its samples: every piece stands apart; convert "
+        raise MediaError(path, "the time stamps of its audio do not fit its samples: every piece stands apart; convert "
                                "it, for example `ffmpeg -i IN OUT.wav`")
     waveform = np.zeros(max(0, min(max(segment.end for segment in segments), end) - start), dtype=np.float32)
     for segment in segments:
@@ -86,7 +86,7 @@ def decode_waveform(path: str, start_s: float, end_s: float, sample_rate: int = 
 
 
 def _frames(path: str, start_s: float) -> Iterator[tuple[av.AudioFrame, float | None]]:
-    """The frames of the sound stream from before `start_s`, and when each is heard; None: right behind the last."""
+    """The frames of the audio stream from before `start_s`, and when each is heard; None: right behind the last."""
     facts = probe(path)
     for may_jump in (True, False):
         with opened(path) as container:
@@ -131,7 +131,7 @@ def _require_known(path: str, stream: av.AudioStream) -> None:
 def _may_be_entered(container: av.container.InputContainer, stream: av.AudioStream) -> bool:
     """Whether decoding from the middle gives what decoding from the start does.
 
-    MPEG program streams are cut inside frames of sound, so that the first one does not decode. Codecs that write
+    MPEG program streams are cut inside frames of audio, so that the first one does not decode. Codecs that write
     differences remember for long, and FFmpeg guesses where their blocks begin in WAV: seen 0.4 s off.
     """
     return (container.format.name != "mpeg" and REMEMBERING.match(stream.codec_context.name) is None
@@ -209,9 +209,9 @@ class _Levels:
         value = values[:, place][wrong[:, place]][0]
         moment_s = self.time_s + place / self.rate
         if np.isfinite(value):
-            raise MediaError(self.path, f"its sound reaches {value:.6g} at {moment_s:.3f} s, where full scale is 1; "
+            raise MediaError(self.path, f"its audio reaches {value:.6g} at {moment_s:.3f} s, where full scale is 1; "
                                         f"divide its samples by the full scale that they were written in")
-        raise MediaError(self.path, f"its sound holds a sample that is no number ({value}) at {moment_s:.3f} s; make "
+        raise MediaError(self.path, f"its audio holds a sample that is no number ({value}) at {moment_s:.3f} s; make "
                                     f"the file again or leave it out")
 
 

@@ -1,4 +1,4 @@
-"""Decoding every recording to its end, as training would, in processes that can be killed."""
+"""Decoding every file to its end, as training would, in processes that can be killed."""
 
 import sys
 from pathlib import Path
@@ -14,23 +14,24 @@ from vaer.media.waveforms import CANCELS, decode_waveform
 from vaer.prepare import limits
 from vaer.prepare.isolated import each_isolated
 from vaer.prepare.progress import FolderProgress
+from vaer.words import counted
 
-SIZE = 32  # pixels: decoding is the point, not the pictures
-AT_ONCE = 64  # pictures in memory
+SIZE = 32  # pixels: decoding is the point, not the frames
+AT_ONCE = 64  # frames in memory
 
 
 def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0) -> None:
-    """Print a line for every recording under `root` that does not decode; raises RunError where there was one.
+    """Print a line for every file under `root` that does not decode; raises RunError where there was one.
 
-    Recordings that decode and whose channels cancel out have a line as well.
+    Files that decode and whose channels cancel out have a line as well.
     """
     require_range("processes", processes, 1)
     require_range("timeout_s", timeout_s, 0.1)
     if not root.exists():
-        raise UserError(f"{root}: there is no such file or folder; name the recordings.")
+        raise UserError(f"{root}: there is no such file or folder; name the files.")
     paths = [str(root)] if root.is_file() else clips_among(files_under(root))
     if not paths:
-        raise UserError(f"{root}: holds no recording; name a folder of media files, or one of them.")
+        raise UserError(f"{root}: holds no media file; name a folder of media files, or one of them.")
     jobs = [(path, (path,)) for path in paths]
     broken = remarked = given_up = 0
     with FolderProgress(f"checking {as_text(root)}", len(jobs)) as bar:
@@ -43,20 +44,21 @@ def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0)
             elif result:
                 remarked += 1
                 print(f"{as_text(path)}: {result}", flush=True)
-    print(f"{as_text(root)}: {len(paths) - broken} of {len(paths)} recordings decode to their end"
+    print(f"{as_text(root)}: {len(paths) - broken} of {counted(len(paths), 'file')} decoded to the end"
           + f", {remarked} {'has' if remarked == 1 else 'have'} something to say" * bool(remarked), file=sys.stderr)
     if given_up:
-        raise RunError(f"{as_text(root)}: {given_up} of {len(paths)} recordings were given up, named above; raise "
+        raise RunError(f"{as_text(root)}: {given_up} of {counted(len(paths), 'file')} given up, named above; raise "
                        f"--timeout_s (now {timeout_s:g}) and check them again ({broken - given_up} others are broken).")
     if broken:
-        raise RunError(f"{as_text(root)}: {broken} of {len(paths)} recordings are broken, named above; make them again "
+        raise RunError(f"{as_text(root)}: {broken} of {counted(len(paths), 'file')} broken, named above; make them "
+                       f"again "
                        f"or leave them out.")
 
 
 def check_one(path: str) -> str:
-    """Decode the pictures of a recording with the decoder that trains, and its sound; raises MediaError.
+    """Decode the frames of a file with the decoder that trains, and its audio; raises MediaError.
 
-    What is to be said of a whole recording, a clause; empty where there is nothing.
+    What is to be said of a whole file, a clause; empty where there is nothing.
     """
     facts = probe(path)
     limits.allow(facts.duration_s, len(facts.frame_times) * facts.width * facts.height)

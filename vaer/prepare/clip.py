@@ -1,4 +1,4 @@
-"""One recording: decoded to its end, its face found and followed, and a compact clip of it written."""
+"""One file: decoded to its end, its face found and followed, and a compact clip of it written."""
 
 import hashlib
 import os
@@ -28,14 +28,14 @@ from vaer.prepare.track import Track, find_tracks
 SCALING = Image.Resampling.BILINEAR  # of Pillow: over all pixels that a smaller one covers, so fine detail stays calm
 DETECTING = 0.8  # of the time that a film takes
 CLIPPED = 10 ** (0.5 / 20)  # half a dB over full scale: less is the ringing of resampling and of lossy codecs
-OVERVIEW = 320  # pixels, the longer side of the picture in which the faces of a doubtful clip are framed
+OVERVIEW = 320  # pixels, the longer side of the frame in which the faces of a doubtful clip are framed
 
 
 def prepare_one(source_root: str, source: str, target_root: str, target: str, settings: dict[str, Any]) -> list:
-    """Write the clip `target` of the recording `source` and return its `Facts` as a list.
+    """Write the clip `target` of the file `source` and return its `Facts` as a list.
 
-    A function of the recording and the settings alone: wherever and however often it runs, the same bytes come out.
-    Raises MediaError, naming `source`, where the recording does not decode to its end.
+    A function of the file and the settings alone: wherever and however often it runs, the same bytes come out.
+    Raises MediaError, naming `source`, where the file does not decode to its end.
     """
     config, path, goal = PrepareConfig(**settings), os.path.join(source_root, source), Path(target_root, target)
     num_bytes, modified_ns = version(path)
@@ -90,7 +90,7 @@ def _whole(goal: Path) -> Iterator[Path]:
 
 
 def _kept_frames(probed: Probe, fps: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Which pictures of a recording are kept, ascending, and when each is shown, seconds."""
+    """Which frames of a file are kept, ascending, and when each is shown, seconds."""
     shown_s = probed.frame_times
     if fps is None:
         return np.arange(len(shown_s)), shown_s
@@ -99,7 +99,7 @@ def _kept_frames(probed: Probe, fps: float | None) -> tuple[np.ndarray, np.ndarr
 
 
 def _rate(shown_s: np.ndarray) -> float:
-    """Mean number of pictures a second; 1 where there is a single one, 0 without any."""
+    """Mean number of frames a second; 1 where there is a single one, 0 without any."""
     return (len(shown_s) - 1) / (shown_s[-1] - shown_s[0]) if len(shown_s) > 1 else float(len(shown_s))
 
 
@@ -139,7 +139,7 @@ def _audio_notes(decoded: DecodedWaveform | None, loudest_db: float, config: Pre
 
 
 def _size(width: int, height: int, tracks: list[Track], config: PrepareConfig) -> tuple[int, int]:
-    """Width and height of the prepared pictures: even, and never larger than what was filmed."""
+    """Width and height of the prepared frames: even, and never larger than what was filmed."""
     if tracks:
         side = min(config.size, width, height, float(tracks[0].sides.max()) * (1 + 2 * config.margin))
         return _even(side), _even(side)
@@ -153,9 +153,9 @@ def _even(length: float) -> int:
 
 def _cropped(images: Iterator[np.ndarray], tracks: list[Track], size: tuple[int, int],
              margin: float) -> Iterator[np.ndarray]:
-    """The square around the face with its margin, or the whole picture where there is no face.
+    """The square around the face with its margin, or the whole frame where there is no face.
 
-    A square that would leave the picture is moved back into it, and is at most as large: nothing is made up.
+    A square that would leave the frame is moved back into it, and is at most as large: nothing is made up.
     """
     for number, image in enumerate(images):
         if tracks:
@@ -175,7 +175,7 @@ def crop(image: np.ndarray, centre: np.ndarray, side: float, size: int) -> np.nd
 
 
 def _with_overview(images: Iterator[np.ndarray], detections: list[list[Face]], path: Path) -> Iterator[np.ndarray]:
-    """The same pictures; the one with the most faces of them is also kept small, its faces framed."""
+    """The same frames; the one with the most faces of them is also kept small, its faces framed."""
     best = max(range(len(detections)), key=lambda number: (len(detections[number]), number == len(detections) // 2))
     for number, image in enumerate(images):
         if number == best:
@@ -189,7 +189,7 @@ def _with_overview(images: Iterator[np.ndarray], detections: list[list[Face]], p
 
 
 def _levels(waveform: np.ndarray | None) -> tuple[float, float]:
-    """Loudness of a sound and of its loudest 20 ms, dB of full scale; -inf where there is none."""
+    """Loudness of a waveform and of its loudest 20 ms, dB of full scale; -inf where there is none."""
     if waveform is None or not len(waveform):
         return -np.inf, -np.inf
     whole = np.pad(waveform.astype(np.float64), (0, -len(waveform) % LEVEL_FRAME)).reshape(-1, LEVEL_FRAME)

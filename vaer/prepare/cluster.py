@@ -1,4 +1,4 @@
-"""The same work on a Dask cluster: the scheduler hands out recordings, a lost worker's go to another."""
+"""The same work on a Dask cluster: the scheduler hands out files, a lost worker's go to another."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator

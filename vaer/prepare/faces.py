@@ -1,4 +1,4 @@
-"""Where the faces are in one picture; the one place that knows the detector."""
+"""Where the faces are in one image; the one place that knows the detector."""
 
 import functools
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,15 +9,15 @@ import numpy as np
 if TYPE_CHECKING:
     import dlib
 
-# The shorter side of the picture as the detector sees it. Its smallest face has 80 pixels: those are found that are at
-# least 80 / 360 = 22 % as high as the picture. More pixels find smaller faces, which in a recording of one speaker
+# The shorter side of the image as the detector sees it. Its smallest face has 80 pixels: those are found that are at
+# least 80 / 360 = 22 % as high as the image. More pixels find smaller faces, which in a file of one speaker
 # are chance or bystanders, and the time grows with their number.
 SHORT_SIDE = 360
 THRESHOLD = 0.0  # the detector's own
 
 
 class Face(NamedTuple):
-    """A face in a picture: its box in pixels (it may reach over the edge), and how sure the detector is."""
+    """A face in an image: its box in pixels (it may reach over the edge), and how sure the detector is."""
 
     left: float
     top: float
@@ -28,9 +28,9 @@ class Face(NamedTuple):
 
 
 def detect(image: np.ndarray) -> list[Face]:
-    """The faces in a (height, width, 3) uint8 RGB picture, the surest first; none: an empty list.
+    """The faces in a (height, width, 3) uint8 RGB image, the surest first; none: an empty list.
 
-    The boxes are squares from the forehead to the chin. The same picture gives the same faces, on one core.
+    The boxes are squares from the forehead to the chin. The same image gives the same faces, on one core.
     """
     seen = shrunk(image)
     boxes, confidences, _ = _detector().run(seen, 0, THRESHOLD)
@@ -41,7 +41,7 @@ def detect(image: np.ndarray) -> list[Face]:
 
 
 def shrunk(image: np.ndarray) -> np.ndarray:
-    """The (height, width, 3) uint8 picture as the detector sees it; smaller ones are not made larger."""
+    """The (height, width, 3) uint8 image as the detector sees it; smaller ones are not made larger."""
     image = np.ascontiguousarray(image)
     scale = SHORT_SIDE / min(image.shape[:2])
     if scale >= 1:

@@ -21,27 +21,27 @@ class Facts(NamedTuple):
     """A row of the manifest."""
 
     path: str
-    """The clip, relative to the manifest; empty where the recording could not be prepared."""
+    """The clip, relative to the manifest; empty where the file could not be prepared."""
     source: str
-    """The recording, relative to its folder; bytes of its name that are not UTF-8 as \\xNN, as in the clip's name."""
+    """The file, relative to its folder; bytes of its name that are not UTF-8 as \\xNN, as in the clip's name."""
     notes: str
     """What is doubtful: no face, several faces, no sound, channels cancel out, silent, clipped."""
     reason: str
-    """Why the recording could not be prepared."""
+    """Why the file could not be prepared."""
     duration_s: float = 0.0
     frames: int = 0
     fps: float = 0.0
-    """Mean number of pictures a second."""
+    """Mean number of frames a second."""
     width: int = 0
     height: int = 0
     faces: int = 0
     """Faces that were followed; the first is the one in the clip."""
     detected: float = 0.0
-    """Share of the pictures in which that face was found, not interpolated."""
+    """Share of the frames in which that face was found, not interpolated."""
     confidence: float = 0.0
     """The detector's mean confidence in it."""
     loudness_db: float = float("-inf")
-    """Root mean square of the sound, dB of full scale."""
+    """Root mean square of the audio, dB of full scale."""
     bytes: int = 0
     sha256: str = ""
     source_bytes: int = 0
@@ -49,7 +49,7 @@ class Facts(NamedTuple):
 
 
 def failed(source: str, path: str, error: MediaError) -> Facts:
-    """The row of a recording, now at `path`, that cannot be prepared.
+    """The row of a file, now at `path`, that cannot be prepared.
 
     What was given up is not known as it is now, so that the next preparation tries it again.
     """
@@ -90,7 +90,7 @@ def write(root: Path, rows: dict[str, Facts]) -> None:
 
 
 def is_current(facts: Facts | None, source: Path, target_root: Path) -> bool:
-    """Whether a row tells of the recording `source` as it is now, and its clip is there."""
+    """Whether a row tells of the file `source` as it is now, and its clip is there."""
     if facts is None or (facts.path and not (target_root / facts.path).exists()):
         return False
     try:

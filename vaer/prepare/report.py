@@ -1,4 +1,4 @@
-"""What a preparation found, to read and to look at: every doubtful or broken recording, and a sample of the others."""
+"""What a preparation found, to read and to look at: every doubtful or broken file, and a sample of the others."""
 
 import math
 from collections import Counter
@@ -17,7 +17,7 @@ from vaer.prepare.manifest import MANIFEST, OVERVIEWS, REPORT, Facts
 from vaer.words import counted
 
 COLUMNS, ROWS = 6, 5
-PAGES = 20  # of pictures; the rest is in the table alone, which says so
+PAGES = 20  # of images; the rest is in the table alone, which says so
 TILE = 160  # pixels
 BROKEN = "cannot be prepared"
 
@@ -26,8 +26,8 @@ def write_report(root: Path, rows: list[Facts], *, others: list[str], litter: li
                  gone: list[str], prepared: int) -> None:
     """`report/report.md` with its contact sheets, and a summary on the screen.
 
-    `others` are files beside the recordings that were not taken over, `litter` is what an operating system left there,
-    `gone` are recordings whose clips are still here.
+    `others` are files beside the media files that were not taken over, `litter` is what an operating system left there,
+    `gone` are files whose clips are still here.
     """
     folder = root / REPORT
     folder.mkdir(exist_ok=True)
@@ -44,29 +44,29 @@ def write_report(root: Path, rows: list[Facts], *, others: list[str], litter: li
     lines = summary(rows, others, litter, gone)
     unseen = len(doubtful) - PAGES * COLUMNS * ROWS
     text = ["# Preparation", "", *(f"- {line}" for line in lines), ""]
-    text += [f"![doubtful and broken recordings]({name})" for name in pages]
-    text += [f"The last {unseen} of the table are not in the pictures.", ""] if unseen > 0 else [""]
+    text += [f"![doubtful and broken files]({name})" for name in pages]
+    text += [f"The last {unseen} of the table are not in the contact sheets.", ""] if unseen > 0 else [""]
     text += ["![a sample of the others](sample.png)", ""] if sample else []
-    text += ["| recording | what |", "|---|---|", *(f"| {row.source} | {_description(row)} |" for row in doubtful)]
+    text += ["| file | what |", "|---|---|", *(f"| {row.source} | {_description(row)} |" for row in doubtful)]
     (folder / "report.md").write_text("\n".join(text) + "\n", encoding="utf-8")
     console = Console(stderr=True)
-    for line in [f"{root}: {prepared} of {len(rows)} recordings prepared now", *lines,
+    for line in [f"{root}: {prepared} of {counted(len(rows), 'file')} prepared now", *lines,
                  f"{root / MANIFEST}: every clip;  {folder / 'report.md'}: what to look at"]:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(rows: list[Facts], others: list[str], litter: list[str], gone: list[str]) -> list[str]:
-    """How many recordings are fine, and how many are not, by kind; what was left alone."""
+    """How many files are fine, and how many are not, by kind; what was left alone."""
     kinds = Counter(kind for row in rows for kind in ([BROKEN] if row.reason else row.notes.split("; ")) if kind)
     fine = sum(not row.notes and not row.reason for row in rows)
-    lines = [f"{counted(fine, 'recording')} without anything to say",
+    lines = [f"{counted(fine, 'file')} without anything to say",
              *(f"{count} {kind}" for kind, count in sorted(kinds.items()))]
     if others:
         lines.append(f"{len(others)} other files were not taken over: {_named(others)}")
     if litter:
-        lines.append(f"{len(litter)} files or folders that an operating system left were passed over: {_named(litter)}")
+        lines.append(f"passed over {counted(len(litter), 'item')} that an operating system left: {_named(litter)}")
     if gone:
-        lines.append(f"{len(gone)} recordings are no longer there, their clips are: {_named(gone)}")
+        lines.append(f"{counted(len(gone), 'clip')} whose file is gone: {_named(gone)}")
     return lines
 
 
@@ -83,7 +83,7 @@ def _description(row: Facts) -> str:
 
 
 def _sheet(root: Path, rows: list[Facts], path: Path) -> None:
-    """A page of pictures, each with its name and what is to be said of it."""
+    """A page of images, each with its name and what is to be said of it."""
     high = math.ceil(len(rows) / COLUMNS)
     figure = Figure(figsize=(COLUMNS * 2.1, high * 2.5))
     FigureCanvasAgg(figure)
@@ -104,8 +104,8 @@ def _tile(root: Path, row: Facts, axes: object) -> None:
         middle = len(probe(path).frame_times) // 2
         axes.imshow(read_frames(path, np.array([middle]), TILE, decoder="pyav")[0])
     else:
-        axes.text(0.5, 0.5, "sound" if row.path else "no picture", ha="center", va="center", fontsize=7, color="grey")
-    text = _description(row) or (f"face in {row.detected:.0%} of pictures" if row.frames else "")
+        axes.text(0.5, 0.5, "audio" if row.path else "no image", ha="center", va="center", fontsize=7, color="grey")
+    text = _description(row) or (f"face in {row.detected:.0%} of frames" if row.frames else "")
     axes.set_title(f"{_short(row.source, 34)}\n{_short(text, 40)}", fontsize=5.5)
 
 

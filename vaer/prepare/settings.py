@@ -7,16 +7,16 @@ from vaer.config import require_range
 
 @dataclass(frozen=True)
 class PrepareConfig:
-    """How raw recordings become compact clips of a face."""
+    """How raw files become compact clips of a face."""
 
     size: int = 224
-    """Largest height and width of a prepared picture, pixels; a smaller face is not enlarged."""
+    """Largest height and width of a prepared frame, pixels; a smaller face is not enlarged."""
     fps: float | None = None
-    """Pictures a second; none keeps every picture at its own time."""
+    """Frames a second; none keeps every frame at its own time."""
     quality: int = 23
-    """Quantizer of H.264, 0 (largest files) to 51 (worst pictures)."""
+    """Quantizer of H.264, 0 (largest files) to 51 (worst looks)."""
     gop: int = 12
-    """Pictures from one key frame to the next: fewer make far apart pictures quicker to reach, and files larger."""
+    """Frames from one key frame to the next: fewer make far apart frames quicker to reach, and files larger."""
     margin: float = 0.25
     """What is kept around the face on every side, as a share of the face's own size."""
     silence_db: float = -70.0

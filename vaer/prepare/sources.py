@@ -1,4 +1,4 @@
-"""Which files of a folder are recordings, and where what is made of each goes."""
+"""Which files of a folder are media files, and where what is made of each goes."""
 
 import csv
 import io
@@ -21,18 +21,18 @@ class Sources(NamedTuple):
     """Paths relative to the folder, sorted."""
 
     targets: dict[str, str]
-    """Of every recording what is made of it: mp4 where there may be pictures, flac for sound, png for a still."""
+    """Of every media file what is made of it: mp4 where there may be frames, flac for audio, png for a still."""
     tables: list[str]
-    """Small files that say something about the recordings."""
+    """Small files that say something about the media files."""
     others: list[str]
     litter: list[str]
     """What an operating system left there."""
 
 
 def find(root: Path) -> Sources:
-    """Every file under `root`, at any depth; raises UserError where there is no recording, or two have one target."""
+    """Every file under `root`, at any depth; raises UserError where there is no media file, or two have one target."""
     if not root.is_dir():
-        raise UserError(f"{root}: there is no such folder; name the folder of the recordings.")
+        raise UserError(f"{root}: there is no such folder; name the folder of the files.")
     found = Sources({}, [], [], [])
     taken: dict[str, str] = {}
     under = walk(root)
@@ -53,7 +53,7 @@ def find(root: Path) -> Sources:
             (found.tables if ending.lower() in TABLE_ENDINGS and not written else found.others).append(path)
     found.litter.extend(os.path.relpath(path, root) for path in under.litter)
     if not found.targets:
-        raise UserError(f"{root}: holds no recording ({', '.join(MEDIA_ENDINGS)}); name the folder of the recordings.")
+        raise UserError(f"{root}: holds no media file ({', '.join(MEDIA_ENDINGS)}); name the folder of the files.")
     return found
 
 
@@ -63,7 +63,7 @@ def beside_clips(root: Path, name: str, targets: dict[str, str]) -> bytes:
     if not name.lower().endswith(".csv"):
         return content
     try:
-        layout = layout_of(read_text(root / name, "a table beside recordings is a CSV"), ("path",))
+        layout = layout_of(read_text(root / name, "a table beside media files is a CSV"), ("path",))
         rows = list(csv.reader(layout.lines, delimiter=layout.delimiter, skipinitialspace=True))
     except (UserError, csv.Error):  # of another program
         return content

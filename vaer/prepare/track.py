@@ -13,13 +13,13 @@ SIMILAR = 1.6  # largest ratio of two sides of the same face
 LASTING = 0.25  # of the frames: what is found in fewer is chance, or somebody passing by
 MEDIAN_S = 0.3  # outliers up to half as long leave no trace
 # The crop follows what the head does slower than about 0.7 Hz (half the amplitude of sway at 0.9 Hz): nods and jerks
-# stay visible as movement in the crop, the jitter of the detector does not become movement of the picture.
+# stay visible as movement in the crop, the jitter of the detector does not become movement of the frame.
 CENTRE_SIGMA_S = 0.2
 SIDE_SIGMA_S = 1.0  # a scale that trembles is worse than one that lags
 
 
 class Track(NamedTuple):
-    """One face through a clip, in pixels of the picture; the square has no margin yet."""
+    """One face through a clip, in pixels of the frame; the square has no margin yet."""
 
     centres: np.ndarray
     """(frames, 2) x and y of the middle of the square; straight lines over gaps, held before and after."""

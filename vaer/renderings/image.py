@@ -1,4 +1,4 @@
-"""A timeline as a picture: probabilities over time, a band a track, the waveform under them."""
+"""A timeline as an image: probabilities over time, a band a track, the waveform under them."""
 
 import textwrap
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST_TRACKS = 12
-"""Bands of one picture; of more tracks the longest are drawn, and the title says so."""
+"""Bands of one image; of more tracks the longest are drawn, and the title says so."""
 SHORTEST = 0.045
 """Of the width: a narrower span has no word in it."""
 

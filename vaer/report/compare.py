@@ -1,4 +1,4 @@
-"""The command `vaer compare`: from the words that name runs to tables and pictures."""
+"""The command `vaer compare`: from the words that name runs to tables and figures."""
 
 from pathlib import Path
 

@@ -12,9 +12,9 @@ from vaer.evaluation.seeds import Estimate
 
 NAME_WIDTH = 34
 MOST_INCHES = 100
-"""Of a picture's height; with more rows its dots come closer."""
+"""Of an image's height; with more rows its dots come closer."""
 WITHOUT_DATE = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
-"""What would make two pictures of the same scores differ."""
+"""What would make two images of the same scores differ."""
 
 
 def draw_dots(rows: list[RowScores], path: Path) -> None:

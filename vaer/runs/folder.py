@@ -11,6 +11,7 @@ from vaer.data.protocols import num_folds
 from vaer.errors import NewerFormatError, UserError
 from vaer.placeholders import describe_placeholder
 from vaer.records import BEST_FORMAT
+from vaer.words import counted
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +196,8 @@ class RunFolder:
         folds = [self.fold(number) for number in range(count)]
         missing = [fold.path.name for fold in folds if not fold.is_finished()]
         if missing:
-            raise UserError(f"{self}: {', '.join(missing)} of {count} folds did not finish training; go on with the "
+            raise UserError(f"{self}: {', '.join(missing)} of {counted(count, 'fold')} did not finish training; go on "
+                            f"with the "
                             f"command that began it and --train.resume true, or score single folds such as {first}.")
         return folds
 

@@ -92,7 +92,7 @@ def read_recipe(best: BestFolder) -> Recipe:
     clip = dict(settings["clip"])
     rate = clip.pop("sample_rate", SAMPLE_RATE)
     if rate != SAMPLE_RATE:
-        raise UserError(f"{best.config_path}: its network wants sound at {rate} Hz, and this vaer gives {SAMPLE_RATE} "
+        raise UserError(f"{best.config_path}: its network wants audio at {rate} Hz, and this vaer gives {SAMPLE_RATE} "
                         f"Hz; use the vaer that trained it.")
     try:
         return Recipe(ClipConfig(**clip), settings["views"], settings["preparation"], Lengths(**settings["lengths"]),

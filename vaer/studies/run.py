@@ -23,6 +23,7 @@ from vaer.studies.identity import code_digest
 from vaer.studies.plan import BEGUN, Plan, plan
 from vaer.studies.schedule import UNKNOWN, Slots, describe_seconds, slots, time_left
 from vaer.training.lock import Lock
+from vaer.words import counted
 
 LOOK_S = 0.5
 WAIT_S = 0.1
@@ -50,7 +51,8 @@ def study(path: Path, output: str | None, options: StudyOptions) -> None:
         print(len(made.runs))
         return
     if options.index is not None:
-        require(0 <= options.index < len(made.runs), f"--index {options.index}: {path} has {len(made.runs)} runs, "
+        require(0 <= options.index < len(made.runs),
+                f"--index {options.index}: {path} has {counted(len(made.runs), 'run')}, "
                                                      f"from 0 on.")
     if options.dry_run:
         print_progress(made, options.jobs)
@@ -209,7 +211,7 @@ def _train(made: Plan, keys: list[str], workers: Local) -> None:
     todo = [key for key in keys if not made.runs[key].folder.is_finished()]
     done, started = len(keys) - len(todo), time.perf_counter()
     if done:
-        print(f"{made.output}: {done} of {len(keys)} runs are finished already", flush=True)
+        print(f"{made.output}: {done} of {counted(len(keys), 'run')} finished already", flush=True)
     for wave in _waves(made, todo):
         ready = [key for key in wave if _sources_are_there(made, key)]
         names = {str(made.runs[key].folder.path): key for key in ready}
@@ -252,7 +254,7 @@ def _score(made: Plan, workers: Local) -> None:
             if run.in_table and run.folder.is_finished() and not StudyRun(run.folder.path).is_scored()]
     if not todo:
         return
-    print(f"scoring {len(todo)} runs on their test speakers", flush=True)
+    print(f"scoring {counted(len(todo), 'run')} on the test speakers", flush=True)
     share = -(-len(todo) // workers.jobs)
     for _ in workers.do("score", (todo[first:first + share] for first in range(0, len(todo), share))):
         pass
@@ -263,7 +265,8 @@ def _require_done(made: Plan, keys: list[str]) -> None:
     failed = {key: reason for key in keys if (reason := StudyRun(made.runs[key].folder.path).reason())}
     if failed:
         key, reason = next(iter(failed.items()))
-        raise RunError(f"{made.output}: {len(failed)} of {len(keys)} runs failed; the first is {made.described(key)}: "
+        raise RunError(f"{made.output}: {len(failed)} of {counted(len(keys), 'run')} failed; the first is "
+                       f"{made.described(key)}: "
                        f"{reason.rstrip('.')}. The table names all; the same command tries them again.")
 
 
@@ -312,7 +315,8 @@ def print_progress(made: Plan, jobs: int | None) -> None:
               + f"  ({reason})" * (reason is not None))
     todo = [one for key, one in left.items() if made.runs[key].folder.is_finished() is False]
     known = [one.seconds for one in todo if one.seconds is not None]
-    print(f"{made.path}: {len(made.rows)} rows, {len(made.runs)} runs in {made.output}, {len(todo)} of them to do"
+    print(f"{made.path}: {counted(len(made.rows), 'row')}, {counted(len(made.runs), 'run')} in {made.output}, "
+          f"{len(todo)} of them to do"
           + _describe_total(known, len(todo) - len(known), jobs))
 
 

@@ -12,6 +12,7 @@ from vaer.report.comparison import show_comparison, write_comparison
 from vaer.studies.folder import StudyRun
 from vaer.studies.plan import Place, Plan, Row, product_places
 from vaer.studies.reading import MODALITIES, NAMES, PARTS, PRODUCT
+from vaer.words import counted
 
 ALONE = {modality: NAMES[modality] for modality in MODALITIES}
 FACTS = ("epochs", "best_epoch", "best_validation_uar", "parameters", "git_commit", "versions", "machine", "device",
@@ -62,7 +63,7 @@ def _failure(plan: Plan, name: str, runs: dict[Place, str]) -> str:
         return ""
     place, run = next(iter(odd.items()))
     reason = (run.reason() or "it was not trained and scored to its end").rstrip(".")
-    return f"{len(odd)} of {len(runs)} runs, first fold {place.fold}, seed {place.seed}: {reason}"
+    return f"{len(odd)} of {counted(len(runs), 'run')}, first fold {place.fold}, seed {place.seed}: {reason}"
 
 
 def _product(plan: Plan) -> Line | None:

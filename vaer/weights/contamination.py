@@ -1,4 +1,4 @@
-"""Starting weights that have heard recordings on which a study would be tested."""
+"""Starting weights that have learned from files on which a study would be tested."""
 
 import json
 import re

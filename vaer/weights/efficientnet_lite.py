@@ -10,6 +10,7 @@ from torch import Tensor
 from vaer.weights.images import FRESH, OURS
 from vaer.weights.records import Weights
 from vaer.weights.unwrap import network_in
+from vaer.words import counted
 
 FIRST = "_blocks.0._depthwise_conv.weight"  # with EXCITATION absent, the name by which such a file is known
 EXCITATION = "._se_reduce."
@@ -28,7 +29,7 @@ def read_lite(content: Any) -> Weights | None:
     if found is None or any(EXCITATION in name for name in found.values):
         return None
     values = {name: value for name, value in found.values.items() if isinstance(value, Tensor)}
-    left = {name: f"classifier of {len(value)} classes" for name, value in values.items()
+    left = {name: f"classifier of {counted(len(value), 'class')}" for name, value in values.items()
             if name.startswith(CLASSIFIER)}
     network, tensors, fits = _nearest({name: value for name, value in values.items() if name not in left})
     settings = {"model.video.kind": "timm", "model.video.network": network} if fits else {}

@@ -12,6 +12,7 @@ from vaer.models.video.timm_branch import build_network
 from vaer.weights.inflate import fetch_timm
 from vaer.weights.records import Weights
 from vaer.weights.unwrap import network_in, outermost
+from vaer.words import counted
 
 OURS = "network."
 FRESH = ("enter.", "time.", "norm.")  # attention over time: in no file of an image network
@@ -42,7 +43,7 @@ def read_image_file(content: Any, source: Path | str, config: VideoConfig) -> We
         raise UserError(f"{source}: holds {names}, and no {next(iter(ours))} as timm's {config.network} does; give the "
                         f"--model.video.network that it is, or see docs/weights.md.")
     heads = _classifiers(network)
-    left = {name: f"classifier of {len(value)} classes" for name, value in found.values.items()
+    left = {name: f"classifier of {counted(len(value), 'class')}" for name, value in found.values.items()
             if name.startswith(heads) and isinstance(value, Tensor)}
     tensors = {f"{OURS}{name}": value for name, value in found.values.items()
                if name not in left and isinstance(value, Tensor)}

@@ -1,6 +1,6 @@
 """2D residual networks of timm and torchvision, inflated over time into the slow pathway, and the fast one if as wide.
 
-A 2D kernel becomes the middle of the kernel over time, zeros its neighbours: every picture is then answered as by the
+A 2D kernel becomes the middle of the kernel over time, zeros its neighbours: every frame is then answered as by the
 2D network, at the ends of a clip too, and the neighbours learn. Spreading a kernel evenly over time (Carreira &
 Zisserman 2017, arXiv 1705.07750) answers a static clip alike only away from its ends, which are padded with zeros.
 """
@@ -19,6 +19,7 @@ from vaer.errors import UserError, first_line
 from vaer.models.video.slowfast import MEAN, STD, SlowFast
 from vaer.presets import VIDEO_PRESETS
 from vaer.weights.records import SHOWN, Weights
+from vaer.words import counted
 
 FIRST = "layer1.0.conv1.weight"  # the name by which such a file is known
 FIELDS = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
@@ -63,7 +64,7 @@ def inflate_resnet(values: Mapping[str, Any], source: Path | str, config: VideoC
                    scale: Scale = IMAGENET) -> Weights:
     """A 2D residual network as the weights of the pathways that are as wide; with `both`, of the slow one at least.
 
-    `scale` is that of the pictures it was trained on; a file does not tell, so a file's is taken for ImageNet's.
+    `scale` is that of the frames it was trained on; a file does not tell, so a file's is taken for ImageNet's.
     Raises UserError for layers that a plain ResNet-50 or ResNet-101 does not have.
     """
     tensors: dict[str, Tensor] = {}
@@ -73,7 +74,7 @@ def inflate_resnet(values: Mapping[str, Any], source: Path | str, config: VideoC
         if ours is not None and isinstance(value, Tensor):
             tensors[ours] = value
         elif HEAD.fullmatch(name):
-            left[name] = f"classifier of {len(value)} classes"
+            left[name] = f"classifier of {counted(len(value), 'class')}"
         else:
             unknown.append(name)
     if unknown:
@@ -127,7 +128,7 @@ def _inflated(tensor: Tensor, wanted: Tensor | None) -> Tensor:
 
 
 def _rescale(tensors: dict[str, Tensor], scale: Scale) -> dict[str, Tensor]:
-    """The same function of pictures on our scale of colours.
+    """The same function of frames on our scale of colours.
 
     The factor goes into the first kernel and the shift into the running mean behind it: exact, but for the three
     outermost pixels, where our padding is a grey of 0.45 and not the mean of the 2D network.

@@ -16,6 +16,7 @@ from vaer.presets import VIDEO_PRESETS
 from vaer.weights.pickles import tensor_of
 from vaer.weights.records import SHOWN, Weights
 from vaer.weights.unwrap import TRAINING, network_in
+from vaer.words import counted
 
 FIELDS = r"(?P<field>weight|bias|running_mean|running_var|num_batches_tracked)"
 CAFFE2_FIELDS = {"s": "weight", "b": "bias", "rm": "running_mean", "riv": "running_var"}  # riv: the variance itself
@@ -79,7 +80,7 @@ def read_slowfast(content: Any, path: Path) -> Weights | None:
         if ours is not None:
             tensors[ours] = tensor_of(path, name, value)
         elif re.fullmatch(naming.head, name):
-            left[name] = f"classifier of {len(tensor_of(path, name, value))} classes"
+            left[name] = f"classifier of {counted(len(tensor_of(path, name, value)), 'class')}"
         elif naming is CAFFE2 and TRAINING_STATE.fullmatch(name):
             left[name] = TRAINING
         else:

@@ -41,8 +41,8 @@ def test_a_folder_is_a_label_and_a_file_a_clip(tmp_path, caplog):
 def test_what_is_in_no_folder_of_a_label_is_said(tmp_path, caplog):
     write(tmp_path, "happy/a.wav", "b.wav", "docs/readme.txt", "report/report.md", "manifest.csv")
     assert len(folders.scan(tmp_path, config_of(tmp_path))) == 1
-    assert f"{tmp_path}: 1 recordings lie in no folder of a label and are left out: b.wav" in caplog.text
-    assert f"{tmp_path}: these folders hold no recording and are no label: docs\n" in caplog.text
+    assert f"{tmp_path}: 1 media file beside the folders of the labels left out: b.wav" in caplog.text
+    assert f"{tmp_path}: these folders hold no media file and are no label: docs\n" in caplog.text
 
 
 def test_speakers_are_found_by_a_pattern(tmp_path):
@@ -72,7 +72,7 @@ def test_labels_are_renamed_or_left_out(tmp_path):
 
 
 @pytest.mark.parametrize(("names", "message"), [
-    ([], "there is no such folder"), (["a.wav"], "holds no folder with recordings; --data.corpus folders wants"),
+    ([], "there is no such folder"), (["a.wav"], "holds no folder with media files; --data.corpus folders wants"),
     (["happy/a.wav", "happy/a.mp4"], r"a\.wav: differs from .*a\.mp4 in its ending alone"),
     (["train/happy/a.wav", "Test/happy/b.wav"], r"are called like sides of a split \(Test, train\), not like labels"),
     (["label/a.wav"], "has the label 'label', which is a column of predictions.csv")])

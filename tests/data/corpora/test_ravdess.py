@@ -12,7 +12,7 @@ CONFIG = DataConfig()
 
 
 def write_corpus(root):
-    """Three actors, happy and angry; the last one as a video and its sibling of sound."""
+    """Three actors, happy and angry; the last one as a video and its sibling of audio."""
     names = [f"Actor_{actor:02d}/01-01-{emotion}-01-01-01-{actor:02d}.mp4" for actor in (1, 2, 3)
              for emotion in ("03", "05")]
     write_clips(root, [*names[:5], names[5].replace("01-01", "02-01", 1), "03-01-05-01-01-01-03.wav"])

@@ -10,7 +10,7 @@ HEAD = "path,label,speaker"
 
 
 def write_corpus(root):
-    """Three speakers, two labels, in files of sound and of frames."""
+    """Three speakers, two labels, in files of audio and of frames."""
     names = [f"{number}.{'wav' if number % 2 else 'mp4'}" for number in range(6)]
     rows = [f"{name},{('sad', 'happy')[number // 3]},{number % 3}" for number, name in enumerate(names)]
     write_clips(root, names)
@@ -169,7 +169,7 @@ def test_a_class_that_predictions_could_not_name_is_refused(tmp_path):
     (HEAD, ["a.wav,sad"], "line 2 has no speaker; fill it in, or take .* the column, where nobody knows the speakers"),
     (f"{HEAD},take", ["a.wav,sad,1, "], "line 2 has no take"),
     (HEAD, ["a.wav,sad,1,2"], "line 2 has more cells than the first line"),
-    (HEAD, ["a.txt,sad,1"], "line 2 names a.txt, whose ending is that of no recording"),
+    (HEAD, ["a.txt,sad,1"], "line 2 names a.txt, whose ending is that of no media file"),
     (HEAD, ["a.wav,sad,1", "b.wav,sad,1", "./a.mp4,sad,1"], "lines 2 and 4 both name a "),
     (f"{HEAD},duration_s", ["a.wav,sad,1,0:03"], "line 2 has the duration_s 0:03; write seconds"),
     (f"{HEAD},duration_s", ["a.wav,sad,1,0"], "line 2 has the duration_s 0; write seconds"),

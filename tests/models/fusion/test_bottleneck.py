@@ -54,7 +54,7 @@ def test_nothing_but_the_bottleneck_joins_the_modalities():
 
 
 def test_attention_by_hand():
-    """Uniform attention: video gives 1 / (5 + 2) to each of two bottlenecks, which gave 1 / (7 + 2) to each sound."""
+    """Uniform attention: video gives 1 / (5 + 2) to each of two bottlenecks, which gave 1 / (7 + 2) to each audio."""
     config = FusionConfig(kind="bottleneck", dim=4, heads=2, bottlenecks=2)
     fusion = BottleneckFusion(video_dim=4, audio_dim=6, num_classes=3, config=config).eval()
     for layer in fusion.layers:

@@ -88,7 +88,7 @@ def test_slow_pictures_are_those_of_pyslowfast(num_frames, alpha):
 
 
 def test_a_number_of_pictures_that_alpha_does_not_divide_is_refused():
-    with pytest.raises(UserError, match=r"30 pictures.*--data\.num_frames.*alpha 4"):
+    with pytest.raises(UserError, match=r"30 frames.*--data\.num_frames.*alpha 4"):
         slow_index(30, 4)
 
 
@@ -157,7 +157,7 @@ def test_standardized_clips_forget_brightness_and_tint():
 def test_each_token_holds_the_slow_features_of_the_nearest_slow_time():
     branch = small().eval()
     frames, _ = clips()
-    # Slow pictures are the first and the last. Row 0: nearer to the last from .5 s on; row 1: only the last itself.
+    # Slow frames are the first and the last. Row 0: nearer to the last from .5 s on; row 1: only the last itself.
     times = torch.tensor([[0.0, 0.1, 0.2, 0.3, 0.6, 0.7, 0.8, 1.0], [0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 9.0]])
     with torch.inference_mode():
         slow = branch(frames, times).values[:, :, :SLOW_DIM]

@@ -59,7 +59,7 @@ def name_of(corpus: str, root: str) -> str:
 
 
 def provenance_note(root: str) -> str:
-    """What every score on a folder must say, as whatever drew its pictures left it there, or above; usually nothing."""
+    """What every score on a folder must say, as whatever drew its frames left it there, or above; usually nothing."""
     folder = Path(os.path.abspath(root))
     path = next((one / REDRAWN for one in (folder, *folder.parents) if (one / REDRAWN).is_file()), None)
     try:

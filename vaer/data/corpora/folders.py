@@ -1,4 +1,4 @@
-"""Corpora of one's own without a table: a folder for each label, which holds its recordings at any depth."""
+"""Corpora of one's own without a table: a folder for each label, which holds its clips at any depth."""
 
 import os
 import re
@@ -11,6 +11,7 @@ from vaer.data.corpora.relabel import LabelSettings, classes_of, relabel
 from vaer.data.files import clips_among, files_under, is_media_file
 from vaer.errors import UserError, warn_once
 from vaer.records import UNKNOWN_SPEAKER, Item
+from vaer.words import counted
 
 NAMED = 5
 REPORT = "report"
@@ -48,7 +49,7 @@ def labels(root: Path, config: Settings) -> tuple[str, ...]:
 
 
 def scan(root: Path, config: Settings) -> list[Item]:
-    """A clip a recording, by label and path; no file is opened. Clips that the label map leaves out keep their label.
+    """One clip for each media file, by label and path, none opened. Clips that the label map leaves out keep theirs.
 
     A clip's id is its path below `root` without ending. Raises UserError where there is none, where two differ in
     their endings alone, or where `config.speaker_pattern` finds no speaker in a path.
@@ -68,7 +69,7 @@ def scan(root: Path, config: Settings) -> list[Item]:
 
 
 def _files(root: Path) -> dict[str, list[str]]:
-    """The recordings of every folder of `root` that holds some, by its name; raises UserError where none does."""
+    """The media files of every folder of `root` that holds some, by its name; raises UserError where none does."""
     if not root.is_dir():
         raise UserError(f"{root}: there is no such folder; set --data.root to the folder that has a folder for each "
                         f"label.")
@@ -78,15 +79,15 @@ def _files(root: Path) -> dict[str, list[str]]:
     files = {name: [path for path in paths if path in taken] for name, paths in under.items()}
     beside = sorted(name for name in os.listdir(root) if is_media_file(name) and (root / name).is_file())
     if beside:
-        warn_once(f"{root}: {len(beside)} recordings lie in no folder of a label and are left out: "
+        warn_once(f"{root}: {counted(len(beside), 'media file')} beside the folders of the labels left out: "
                   f"{', '.join(beside[:NAMED])}{' and more' * (len(beside) > NAMED)}")
     if empty := [name for name in folders if not files[name] and not (name == REPORT and "manifest.csv" in
                                                                       os.listdir(root))]:
-        warn_once(f"{root}: these folders hold no recording and are no label: {', '.join(empty[:NAMED])}"
+        warn_once(f"{root}: these folders hold no media file and are no label: {', '.join(empty[:NAMED])}"
                   f"{' and more' * (len(empty) > NAMED)}")
     found = {name: paths for name, paths in files.items() if paths}
     if not found:
-        raise UserError(f"{root}: holds no folder with recordings; --data.corpus folders wants a folder for each "
+        raise UserError(f"{root}: holds no folder with media files; --data.corpus folders wants a folder for each "
                         f"label, such as {root / 'happy' / 'clip.mp4'}.")
     if len(found) > 1 and {name.casefold() for name in found} <= SIDES:
         raise UserError(f"{root}: its folders are called like sides of a split ({', '.join(found)}), not like labels; "

@@ -52,8 +52,8 @@ def labels(root: Path, config: Settings) -> tuple[str, ...]:
 def scan(root: Path, config: Settings) -> list[Item]:
     """The takes under `root` of the channel and label set of `config`, at any depth, one clip a take, sorted by take.
 
-    A take is read from its audio-video file (01-) where that is there; else from its pictures (02-, whose own sound
-    track is silent by design) with the sound of its 03- sibling; else from whichever of the two there is.
+    A take is read from its audio-video file (01-) where that is there; else from its frames (02-, whose own audio
+    track is silent by design) with the audio of its 03- sibling; else from whichever of the two there is.
     Raises UserError where the folder is missing or holds no such take.
     """
     if not root.is_dir():

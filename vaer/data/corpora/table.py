@@ -1,4 +1,4 @@
-"""Corpora of one's own: a table of clips with the columns path, label and, if known, speaker, beside its recordings."""
+"""Corpora of one's own: a table with the columns path, label and, if known, speaker, beside its media files."""
 
 import math
 import os
@@ -80,8 +80,8 @@ def _renamed(path: Path, rows: Rows, config: Settings) -> dict[str, str | None]:
 def _item(path: Path, line: int, row: dict[str, str], renamed: dict[str, str | None]) -> Item:
     file = os.path.normpath(slashed(path.parent, row["path"]))
     if not is_clip(file):
-        raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no recording; name a file "
-                        f"of pictures or sound, such as .mp4 or .wav, or a still image, such as .png.")
+        raise UserError(f"{path}: line {line} names {row['path']}, whose ending is that of no media file; name a file "
+                        f"of frames or audio, such as .mp4 or .wav, or a still image, such as .png.")
     name, place = os.path.splitext(file)[0].replace(os.sep, "/"), on_disk(os.path.join(path.parent, file))
     return Item(id=name, path=place, audio_path=place, label=renamed[row["label"]] or row["label"],
                 speaker=row.get("speaker", UNKNOWN_SPEAKER),

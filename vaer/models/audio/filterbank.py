@@ -25,7 +25,7 @@ class FilterbankExtractor(nn.Module):
 
     A pair starts as a Gabor cosine and sine at a frequency of the mel scale; the sum of their squared responses is the
     band's energy. Its logarithm is normalised over the true frames of the clip, band by band, then three convolutions
-    follow. Expects waveforms of mean 0 and variance 1, which also makes the result independent of the recording's gain.
+    follow. Expects waveforms of mean 0 and variance 1, which also makes the result independent of the clip's gain.
     """
 
     def __init__(self, *, out_dim: int, time_masks: int, band_masks: int) -> None:

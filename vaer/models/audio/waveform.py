@@ -16,6 +16,6 @@ def prepare_waveform(waveform: Tensor, num_samples: Tensor, *, normalize: bool, 
     if normalize:
         count = num_samples.clamp(min=1).unsqueeze(1)
         waveform = (waveform - waveform.sum(1, keepdim=True) / count).masked_fill(~real, 0)
-        # torchaudio's 1e-5 would leave quiet recordings quiet: it is the variance of a level of -50 dB.
+        # torchaudio's 1e-5 would leave quiet files quiet: it is the variance of a level of -50 dB.
         waveform = waveform * (waveform.square().sum(1, keepdim=True) / count + 1e-10).rsqrt()
     return F.pad(waveform, (0, max(0, shortest - waveform.shape[1])))

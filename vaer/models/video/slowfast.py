@@ -26,7 +26,7 @@ LATERAL_RATIO = 2  # a lateral connection has this many times the fast pathway's
 
 
 class Stem(nn.Module):
-    """Pictures to features at a quarter of their height and width.
+    """Frames to features at a quarter of their height and width.
 
     (batch, 3, time, height, width) -> (batch, width, time, height / 4, width / 4), sizes rounded up.
     """
@@ -118,7 +118,7 @@ class Pathway(nn.Module):
 
 
 class SlowFast(nn.Module):
-    """Two pathways over the same pictures, one seldom and wide, one often and narrow, joined by lateral connections.
+    """Two pathways over the same frames, one seldom and wide, one often and narrow, joined by lateral connections.
 
     `config` is a resolved section of the settings. `out_dim` is the width of the tokens: the slow pathway's columns
     come first.
@@ -151,10 +151,10 @@ class SlowFast(nn.Module):
         self.train()
 
     def forward(self, frames: Tensor, frame_times: Tensor) -> Tokens:
-        """Tokens of pictures (batch, time, height, width, 3) uint8, shown at `frame_times` (batch, time) s.
+        """Tokens of frames (batch, time, height, width, 3) uint8, shown at `frame_times` (batch, time) s.
 
-        The tokens stand at the times of the pictures; each holds the slow features of the nearest slow time, then the
-        fast ones. With `pathways slow` they stand at the slow times. All are real. The number of pictures is a
+        The tokens stand at the times of the frames; each holds the slow features of the nearest slow time, then the
+        fast ones. With `pathways slow` they stand at the slow times. All are real. The number of frames is a
         multiple of alpha, except with `pathways fast`.
         """
         inputs = normalise(frames, standardize=self.config.standardize)
@@ -220,12 +220,12 @@ def stage_inputs(width: int) -> list[int]:
 
 
 def slow_index(num_frames: int, alpha: int) -> Tensor:
-    """Which pictures the slow pathway sees, (num_frames / alpha,): evenly spread from first to last, rounded down.
+    """Which frames the slow pathway sees, (num_frames / alpha,): evenly spread from first to last, rounded down.
 
     As PySlowFast takes them (`linspace`, then `long`), in whole numbers, so that all devices agree.
     """
     require(num_frames > 0 and num_frames % alpha == 0,
-            f"the slow pathway cannot be made of {num_frames} pictures: set --data.num_frames to a multiple of "
+            f"the slow pathway cannot be made of {num_frames} frames: set --data.num_frames to a multiple of "
             f"--model.video.alpha {alpha}.")
     num_slow = num_frames // alpha
     return torch.arange(num_slow) * (num_frames - 1) // max(1, num_slow - 1)
@@ -238,7 +238,7 @@ def nearest_index(times: Tensor, slow_times: Tensor) -> Tensor:
 
 
 def normalise(frames: Tensor, *, standardize: bool = False) -> Tensor:
-    """Pictures (batch, time, height, width, 3) uint8 as the network takes them, (batch, 3, time, height, width).
+    """Frames (batch, time, height, width, 3) uint8 as the network takes them, (batch, 3, time, height, width).
 
     `standardize` gives each colour of a clip mean 0 and deviation 1.
     """
