@@ -34,7 +34,7 @@ def said(found):
 
 @pytest.fixture
 def film(tmp_path):
-    return write_video(tmp_path / "a.mp4", audio=tone(2.0, 48_000)[None])
+    return write_video(tmp_path / "a.mp4", sound=tone(2.0, 48_000)[None])
 
 
 def test_one_face_has_the_voice_several_have_none(film):
@@ -47,7 +47,7 @@ def test_one_face_has_the_voice_several_have_none(film):
 
 
 def test_what_is_absent_is_a_value(tmp_path):
-    silent = write_video(tmp_path / "silent.mp4", audio=np.zeros((1, 96_000)))
+    silent = write_video(tmp_path / "silent.mp4", sound=np.zeros((1, 96_000)))
     mute = write_video(tmp_path / "mute.mp4")
     audio = write_wav(tmp_path / "a.wav", tone(2.0))
     assert said(rows(silent)[0]) == [("scene", "scene", "silence", True, True)]
@@ -123,7 +123,7 @@ def test_what_was_found_before_is_not_looked_for_again(film, monkeypatch):
 
 
 def test_a_damaged_file_is_named(tmp_path):
-    path = write_video(tmp_path / "a.mp4", frames=20, size=(128, 128), audio=None)
+    path = write_video(tmp_path / "a.mp4", frames=20, size=(128, 128), sound=None)
     content = bytearray(path.read_bytes())
     at = content.find(b"mdat") + 900
     content[at:at + 400] = b"\0" * 400

@@ -29,7 +29,7 @@ def run(tmp_path):
 def film(path, seconds=2.0, **other):
     waveform = np.random.default_rng(0).normal(0, 0.1, (1, round(seconds * 48_000)))
     fps = 10 if seconds <= 3 else 3  # makers tell 32 frames apart
-    return write_video(path, fps=fps, frames=round(fps * seconds), audio=waveform, **other)
+    return write_video(path, fps=fps, frames=round(fps * seconds), sound=waveform, **other)
 
 
 def asked(network, clips):
@@ -51,7 +51,7 @@ def answered(windows):
 def test_a_clip_is_answered_as_evaluation_answers_it(tmp_path, recipe):
     run = write_run(tmp_path / "run", recipe)
     waveform = np.concatenate([np.zeros(14_400), tone(1.2, 48_000), np.zeros(24_000)])
-    path = write_video(tmp_path / "a.mp4", frames=20, audio=waveform[None])
+    path = write_video(tmp_path / "a.mp4", frames=20, sound=waveform[None])
     predictor = load(run, device="cpu")
     config = DataConfig(**dataclasses.asdict(recipe.clip), num_workers=0, decoder="pyav")
     clips = EvaluationClips([make_item(path)], ("happy",), config=config, wanted=Modalities(), views=recipe.views)
