@@ -11,7 +11,7 @@ define try
 	.venv-$(1)/bin/python -m pytest -n auto $(TESTS)
 endef
 
-.PHONY: help setup demo test test-newest test-oldest lint site smoke lock clean
+.PHONY: help setup demo test test-newest test-oldest lint site smoke wheel lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -56,6 +56,9 @@ site: setup  ## the pages as a site, build/site/index.html; a broken link fails
 
 smoke: setup  ## the quickest test that trains
 	$(BIN)/python -m pytest tests/test_train.py
+
+wheel: setup  ## the package with its recipes, dist/vaer-*.whl; its version names the commit
+	$(BIN)/python -m build --no-isolation
 
 lock: setup  ## renew the lock files: the newest versions within setup.cfg and pyproject.toml
 	$(COMPILE) --upgrade --extra dev setup.cfg -o requirements.lock

@@ -5,8 +5,8 @@ import sys
 import pytest
 from makers import tone, write_run, write_wav
 
-from vaer import __version__
 from vaer.cli import COMMANDS, main
+from vaer.version import version
 
 
 def fail(capsys, *arguments):
@@ -48,7 +48,7 @@ def test_the_list_of_commands_fits_80_columns(capsys):
 
 def test_version(capsys):
     main(["--version"])
-    assert capsys.readouterr().out.strip() == __version__
+    assert capsys.readouterr().out.strip() == version()
 
 
 @pytest.mark.parametrize(("arguments", "expected"), [

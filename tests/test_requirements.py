@@ -19,8 +19,8 @@ PROBES = ROOT / "vaer/doctor/probes.py"
 """Imports every library to say whether it loads, which is no use of it."""
 UNSEEN = {"tensorboard": ("torch.utils.tensorboard", "torch imports it where a SummaryWriter is made")}
 """Required and imported by another library alone: what we name instead, to be imported."""
-TOOLS = {"mypy": "mypy", "pytest-xdist": "pytest -n", "ruff": "ruff", "uv": "uv", "sphinx": "sphinx",
-         "myst-parser": "myst_parser", "furo": "furo"}
+TOOLS = {"build": "build --no-isolation", "mypy": "mypy", "pytest-xdist": "pytest -n", "ruff": "ruff", "uv": "uv",
+         "sphinx": "sphinx", "myst-parser": "myst_parser", "furo": "furo"}
 """Required for development and run as programs: how the Makefile, or the site's settings, call them."""
 SKIPPED = {"mlflow"}
 """What a test asks for by importorskip: large, and used by that test alone."""

@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     from vaer.models.network import VAER
     from vaer.renderings.timeline import Timeline
 
-__version__ = "0.1.0"
+    __version__: str
+
 __all__ = ["VAER", "Config", "Predictor", "Timeline", "__version__", "evaluate", "load", "train"]
 
 _PLACES = {"Config": "vaer.config", "Predictor": "vaer.inference.predictor", "Timeline": "vaer.renderings.timeline",
            "VAER": "vaer.models.network", "evaluate": "vaer.api", "load": "vaer.inference.predictor",
-           "train": "vaer.api"}
+           "train": "vaer.api", "__version__": "vaer.version"}
 
 
 def __getattr__(name: str) -> Any:
@@ -22,6 +23,9 @@ def __getattr__(name: str) -> Any:
     if name not in _PLACES:
         raise AttributeError(f"module 'vaer' has no attribute {name!r}")
     from importlib import import_module
+
+    if name == "__version__":  # asks git, in a clone
+        return import_module("vaer.version").version()
 
     return getattr(import_module(_PLACES[name]), name)
 

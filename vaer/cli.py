@@ -13,12 +13,13 @@ from typing import Literal, NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vaer import __version__
 from vaer.announce import say_first, scoring_plan, training_plan
 from vaer.config import add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
 from vaer.explain import config_files, explained, nearest
+from vaer.recipes import find_recipes
 from vaer.short_help import ALL, asks_for_help, short_help
+from vaer.version import version
 
 
 class Command(NamedTuple):
@@ -70,7 +71,7 @@ def _main(arguments: list[str]) -> None:
         print(_overview())
         return
     if arguments[0] == "--version":
-        print(__version__)
+        print(version())
         return
     parser = None
     try:
@@ -107,7 +108,7 @@ def _overview() -> str:
     lines = [line for name, command in COMMANDS.items()
              for line in textwrap.wrap(command.about, 79, initial_indent=f"  {name:{width}}  ",
                                        subsequent_indent=" " * (width + 4))]
-    return "\n".join([f"vaer {__version__}: emotion recognition from face and voice", "", *lines, "",
+    return "\n".join([f"vaer {version()}: emotion recognition from face and voice", "", *lines, "",
                       "vaer COMMAND --help lists the flags of a command."])
 
 
@@ -313,8 +314,7 @@ def _fill_prepare(parser: ArgumentParser) -> None:
     from vaer.prepare.settings import PrepareConfig
 
     parser.add_argument("source", type=str, help="The folder of the raw files, at any depth.")
-    parser.add_argument("target", type=str, help="The folder to write to: the same names, mp4 for frames, flac for "
-                                                 "audio, with manifest.csv and report/.")
+    parser.add_argument("target", type=str, help="The folder to write to: mp4 and flac, manifest.csv, report/.")
     add_flags(parser, PrepareConfig)
     parser.add_argument("--processes", type=int | None, default=None,
                         help="Processes that work; none takes one for each core that it may use.")
@@ -381,7 +381,7 @@ def _doctor(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 COMMANDS = {
-    "train": Command("Train the network on a corpus.", add_settings, _train, USUAL),
+    "train": Command("Train the network on a corpus.", add_settings, _train, USUAL, find_recipes),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),

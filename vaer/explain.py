@@ -12,6 +12,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from jsonargparse import ArgumentParser
 
 from vaer.placeholders import describe_placeholder
+from vaer.recipes import recipe_names
 
 LIKE = 0.75
 """How alike two names are (difflib's ratio) for one to be taken for a slip of the other."""
@@ -50,7 +51,8 @@ def explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]
     for path in files:
         if not os.path.isfile(path):
             what = "is a folder" if os.path.isdir(path) else "there is no such file"
-            return f"--config {path}: {what}; name a YAML file of settings, such as one of configs/."
+            return (f"--config {path}: {what}; name a YAML file of settings or one of the recipes "
+                    f"{', '.join(recipe_names())}.")
         if placeholder := describe_placeholder(path):
             return f"{path}: {placeholder}."
     text = " ".join(str(error).split())
@@ -69,7 +71,7 @@ def explained(error: ArgumentError, parser: ArgumentParser, arguments: list[str]
     if text.startswith("argument ") and text.endswith("expected one argument"):
         return f"{text.split()[1].rstrip(':')} wants a value after it."
     if missing := text.partition("the following arguments are required: ")[2]:
-        return f"{missing} is missing; {parser.prog} --help says what stands where."
+        return f"{missing} {'are' if ', ' in missing else 'is'} missing; {parser.prog} --help says what stands where."
     if section := re.match(r'Parser key "([\w.]+)": Unable to load config', text):
         return f"--{section[1]} is a section; give one of its settings, such as {_first(section[1], known)} VALUE."
     if "Unexpected config: " in text:

@@ -53,7 +53,7 @@ def test_all_folds_stand_in_folders_and_finished_ones_are_skipped(corpus, tmp_pa
     train_folds(settings(corpus, tmp_path / "run"))
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["fold0", "fold1"]
     assert "test speakers 3 (4 clips)" in facts(tmp_path / "run" / "fold1")["split"]
-    assert f"python evaluate.py {tmp_path / 'run'}" in capsys.readouterr().out
+    assert f"vaer evaluate {tmp_path / 'run'}" in capsys.readouterr().out
     before = (tmp_path / "run" / "fold1" / "run.json").stat().st_mtime_ns
     train_folds(settings(corpus, tmp_path / "run"))
     assert "fold1: finished already, skipped" in capsys.readouterr().out

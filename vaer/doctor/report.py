@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from vaer import __version__
 from vaer.doctor.libraries import NEEDED, Library, complaint, install, remedy, try_libraries, unmet
+from vaer.version import version
 
 GIB = 2**30
 LIBRARIES = (*NEEDED, "decord", "torchcodec", "dlib", "nvdec")
@@ -38,7 +38,7 @@ def doctor(*, as_json: bool) -> int:
     """Print the report; the exit status: 1 where training cannot work, else 0."""
     findings = examine()
     if as_json:
-        print(json.dumps({"vaer": __version__, "platform": platform.platform(),
+        print(json.dumps({"vaer": version(), "platform": platform.platform(),
                           "findings": [finding._asdict() for finding in findings]}, indent=2))
     else:
         for finding in findings:

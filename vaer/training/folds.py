@@ -43,7 +43,7 @@ def train_folds(config: Config) -> None:
     folder = RunFolder(Path(config.output))
     folders = [str(folder), *([str(folder.refit)] if config.train.refit else [])]
     if accelerator.is_main_process:
-        print(f"score on the test speakers: python evaluate.py {' '.join(folders)}")
+        print(f"score on the test speakers: vaer evaluate {' '.join(folders)}")
 
 
 def expand(config: Config) -> list[Config]:
