@@ -19,12 +19,12 @@ from makers import make_item, write_video
 from pathlib import Path
 from vaer.config import DataConfig
 from vaer.data import loader
-from vaer.data.dataset import EvaluationClips, Wanted
+from vaer.data.dataset import EvaluationClips, Modalities
 root = Path(sys.argv[1])
 loader.require_room = lambda *_, **__: None  # as where another program fills it up later
 items = [make_item(write_video(root / f"{number}.mp4", frames=8)) for number in range(4)]
 config = DataConfig(num_frames=32, size=112)
-clips = EvaluationClips(items, ("happy",), config=config, views=1, wanted=Wanted(True, False))
+clips = EvaluationClips(items, ("happy",), config=config, views=1, wanted=Modalities(True, False))
 try:
     list(loader.evaluation_batches(clips, batch_size=2, num_workers=1, device=torch.device("cpu"), rank=0, world=1))
 except ValueError as error:
