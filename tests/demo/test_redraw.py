@@ -177,7 +177,7 @@ def test_sound_comes_from_the_sound_file_of_a_take_and_a_silent_one_is_named(sou
     pictures_alone = tmp_path / "sound" / f"01-{ANGRY}.mp4"
     pictures_alone.parent.mkdir()
     pictures_alone.write_bytes(encode_frames(np.zeros((5, 32, 32, 3), np.uint8), fps=25))
-    with pytest.raises(MediaError, match=r"01-05-01-02-01-03\.mp4.*has no sound"):
+    with pytest.raises(MediaError, match=r"01-05-01-02-01-03\.mp4.*has no audio"):
         redraw(tmp_path / "none", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32, processes=1)
     write_audio(tmp_path / "sound" / f"03-{ANGRY}.flac", 0.5)
     assert redraw(tmp_path / "new", sound=tmp_path / "sound", action_units=tmp_path / "units.csv", size=32,
