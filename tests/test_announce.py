@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vaer.announce import say_first, scoring_plan, training_plan
+from vaer.announce import print_first, scoring_plan, training_plan
 from vaer.config import AudioConfig, Config, DataConfig, ModelConfig
 
 WATCH = """
@@ -38,7 +38,7 @@ def test_one_of_several_processes_says_it(monkeypatch, capsys, rank, said):
     monkeypatch.delenv("RANK", raising=False)
     if rank is not None:
         monkeypatch.setenv("RANK", rank)
-    say_first("here")
+    print_first("here")
     assert capsys.readouterr().out == said
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from vaer.config import Config
 
 
-def say_first(text: str) -> None:
+def print_first(text: str) -> None:
     """Print a line at once; of several processes that were launched together, only the first does."""
     if os.environ.get("RANK", "0") == "0":
         print(text, flush=True)
@@ -22,5 +22,5 @@ def training_plan(config: Config) -> str:
 
 def scoring_plan(runs: list[Path], modality: str) -> str:
     """Which runs are to be scored."""
-    heard = "video and audio" if modality == "both" else f"{modality} alone"
-    return f"{', '.join(map(str, runs))}: score on {heard}; loading"
+    modalities = "video and audio" if modality == "both" else f"{modality} alone"
+    return f"{', '.join(map(str, runs))}: score on {modalities}; loading"

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vaer.announce import say_first, scoring_plan, training_plan
+from vaer.announce import print_first, scoring_plan, training_plan
 from vaer.config import add_flags, add_settings, config_of
 from vaer.errors import RunError, UserError
 from vaer.explain import config_files, explained, nearest
@@ -135,7 +135,7 @@ def _parsed(parser: ArgumentParser, arguments: list[str]) -> Namespace:
 
 def _train(parser: ArgumentParser, parsed: Namespace) -> None:
     config = config_of(parser, parsed)
-    say_first(training_plan(config))
+    print_first(training_plan(config))
     from vaer.training.folds import train_folds  # costs torch, which --help does not
 
     train_folds(config)
@@ -157,7 +157,7 @@ def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
     from vaer.evaluation.options import Options
 
     options = config_of(parser, parsed, Options)
-    say_first(scoring_plan([Path(run) for run in parsed.runs], options.modality))
+    print_first(scoring_plan([Path(run) for run in parsed.runs], options.modality))
     from vaer.evaluation.run import evaluate  # costs torch, which a flag that is wrong does not
 
     evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)

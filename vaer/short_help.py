@@ -31,14 +31,14 @@ def short_help(parser: ArgumentParser, names: tuple[str, ...]) -> str:
         elif section is None:
             section = ""
             lines.append("\ngeneral:")
-        told = re.split(r"(?<=[.;])\s", " ".join(str(action.help).split()))[0].rstrip(".;")
+        sentence = re.split(r"(?<=[.;])\s", " ".join(str(action.help).split()))[0].rstrip(".;")
         offered = [choice for choice in choices(action) if choice.startswith("one of")]
         if offered:
-            clause = told.split(": ")[0]  # what stands before the meaning of each choice
-            told = f"{clause}; {offered[0]}" if " " in clause else offered[0].capitalize()
+            clause = sentence.split(": ")[0]  # what stands before the meaning of each choice
+            sentence = f"{clause}; {offered[0]}" if " " in clause else offered[0].capitalize()
         default = "" if name == "config" else f" (default: {_as_written(action.default)})"
         lines += [f"  {action.option_strings[0]}",
-                  *textwrap.wrap(told + default, WIDTH - 1, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+                  *textwrap.wrap(sentence + default, WIDTH - 1, initial_indent=" " * 6, subsequent_indent=" " * 6)]
     count = sum(1 for action in parser._actions if action.option_strings and action.help and "." in action.dest)
     return "\n".join([*lines, "", f"The usual ones of {count} settings; `{parser.prog} --help all` shows all.",
                       "--print_config prints the settings that a command line makes.", ""])

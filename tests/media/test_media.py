@@ -301,7 +301,7 @@ def test_the_sound_that_the_file_names_as_its_own_is_heard():
 
 
 def test_a_choice_of_streams_is_said_once(caplog):
-    media.CHOICES_SAID.clear()
+    media.LOGGED_CHOICES.clear()
     path = shared("faults") / "two_pictures_equal_count.mp4"
     for _ in range(2):
         media.decode(make_item(path), window(0, 1, [0.5]), size=32)

@@ -7,7 +7,7 @@ import pytest
 
 from vaer.config import Config, DataConfig, TrainConfig, resolve, write_config
 from vaer.errors import UserError
-from vaer.report.curves import bands_of, draw, line_of, steps_of, tell
+from vaer.report.curves import bands_of, describe_band, draw, line_of, steps_of
 from vaer.runs.folder import RunFolder
 from vaer.runs.log import Log, read_log
 
@@ -62,7 +62,7 @@ def test_what_a_reader_should_look_for_is_said(tmp_path):
             row(3, 0.6, 1.1, validation_uar_audio=0.25)]
     band, = bands_of([write_run(tmp_path / "run", rows)])
     name = str(tmp_path / "run")
-    assert tell(band) == [
+    assert describe_band(band) == [
         f"{name}: best validation UAR 0.600 in epoch 2",  # of two the one with the lower cross-entropy
         f"{name}: the audio branch alone never reached a UAR of 1.5 times chance (0.300, chance 0.250)",
         f"{name}: the validation cross-entropy rose again from 0.800 in epoch 2 to 1.100: it overfits, or grows too "

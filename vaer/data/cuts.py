@@ -56,14 +56,14 @@ def find_cuts(items: Sequence[Item], config: ClipConfig, most_s: float = MOST_S)
 
 def describe_cuts(kind: str, cuts: Cuts, config: ClipConfig) -> str:
     """What the first lines of a run say of it; nothing where all clips of this `kind` are known to be whole."""
-    said = []
+    clauses = []
     if cuts.cut:
-        said.append(f"{cuts.cut} of {counted(cuts.clips, f'{kind} clip')} longer than data.max_seconds "
-                    f"{config.max_seconds:g} (up to {cuts.longest_s:.1f} s): cut to the middle")
+        clauses.append(f"{cuts.cut} of {counted(cuts.clips, f'{kind} clip')} longer than data.max_seconds "
+                       f"{config.max_seconds:g} (up to {cuts.longest_s:.1f} s): cut to the middle")
     if cuts.unknown:
-        said.append(f"how long {cuts.unknown} of {cuts.clips} {kind} clips are is seen when they are read; what is "
-                    f"longer than data.max_seconds {config.max_seconds:g} is cut to its middle")
-    return "; ".join(said)
+        clauses.append(f"how long {cuts.unknown} of {cuts.clips} {kind} clips are is seen when they are read; what is "
+                       f"longer than data.max_seconds {config.max_seconds:g} is cut to its middle")
+    return "; ".join(clauses)
 
 
 def count_cut(clips: TrainingClips | EvaluationClips) -> torch.Tensor:

@@ -19,14 +19,14 @@ def duration_of(item: Item) -> float:
 
     Raises MediaError where that is far from it: whatever else the row says may be another file's, too.
     """
-    seconds, told = probe(item.path).duration_s, item.duration_s
-    if told is None or abs(told - seconds) <= max(CLOSE_S, CLOSE * seconds):
+    seconds, listed = probe(item.path).duration_s, item.duration_s
+    if listed is None or abs(listed - seconds) <= max(CLOSE_S, CLOSE * seconds):
         return seconds
-    said = f"lasts {seconds:.2f} s, and the column duration_s of its table or manifest.csv says {told:g} s"
-    if abs(told - seconds) > GROSS_S and max(told / seconds, seconds / told) > GROSS:
-        unit = " (milliseconds, it seems)" * (900 < told / seconds < 1100)
-        raise MediaError(item.path, f"{said}{unit}; correct the column, or leave it out: the file is asked then")
+    difference = f"lasts {seconds:.2f} s, and the column duration_s of its table or manifest.csv says {listed:g} s"
+    if abs(listed - seconds) > GROSS_S and max(listed / seconds, seconds / listed) > GROSS:
+        unit = " (milliseconds, it seems)" * (900 < listed / seconds < 1100)
+        raise MediaError(item.path, f"{difference}{unit}; correct the column, or leave it out: the file is asked then")
     if not _warned:
         _warned.append(item.path)
-        log.warning("%s: %s; the file's own is taken, here and wherever else they differ.", item.path, said)
+        log.warning("%s: %s; the file's own is taken, here and wherever else they differ.", item.path, difference)
     return seconds

@@ -51,9 +51,9 @@ def _shared_speakers(left: set[str], right: set[str], one: str, other: str) -> l
     names = {plain(name): name for name in left}
     if pairs := [(names[plain(name)], name) for name in ordered(right - left) if plain(name) in names
                  and names[plain(name)] not in shared]:
-        told = [f"{shown(pair)}" for pair in pairs]
-        leaks.append(f"speakers {_listed(told)}, spellings of one name, stand in {one} and in {other} (write the name "
-                     f"of a person in one way)")
+        spellings = [f"{shown(pair)}" for pair in pairs]
+        leaks.append(f"speakers {_listed(spellings)}, spellings of one name, stand in {one} and in {other} (write the "
+                     f"name of a person in one way)")
     return leaks
 
 

@@ -34,7 +34,7 @@ DECODER_SIGNALS = {WAITED: "does not come back", signal.SIGPROF: "does not come 
                    signal.SIGABRT: "crashes", signal.SIGFPE: "crashes"}
 
 
-LOOKED_AT = 256  # items whose durations tell how long waveforms are
+SAMPLED_ITEMS = 256  # items whose durations tell how long waveforms are
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
@@ -198,7 +198,7 @@ class Batches:
         """Of a batch at least: lengths of waveforms count where the corpus says them."""
         config, items = self.clips.config, self.clips.items
         longest = config.max_seconds if config.window_s is None else config.window_s
-        some = [items[index] for index in range(0, len(items), max(1, len(items) // LOOKED_AT))]
+        some = [items[index] for index in range(0, len(items), max(1, len(items) // SAMPLED_ITEMS))]
         seconds = np.mean([min(longest, item.duration_s or 0.0) for item in some]) if self.clips.wanted.audio else 0.0
         return batch_bytes(self.sampler.rows, frames=config.num_frames * self.clips.wanted.video, size=config.size,
                            seconds=float(seconds))

@@ -39,5 +39,5 @@ def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
 def shown(names: Iterable[str]) -> str:
     """Spellings of a name as a part of a sentence, by their codes where they look the same."""
     names = list(names)
-    looks = {" ".join(unicodedata.normalize("NFC", name).split()) for name in names}
-    return " and ".join((repr if len(looks) == len(names) else ascii)(name) for name in names)
+    composed = {" ".join(unicodedata.normalize("NFC", name).split()) for name in names}
+    return " and ".join((repr if len(composed) == len(names) else ascii)(name) for name in names)

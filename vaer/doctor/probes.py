@@ -19,11 +19,11 @@ def torch() -> str:
     import torch
 
     built = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-    with warnings.catch_warnings(record=True) as said:  # a driver that is too old, say
+    with warnings.catch_warnings(record=True) as caught:  # a driver that is too old, say
         warnings.simplefilter("always")
         usable = torch.cuda.is_available()
     names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())] if usable else []
-    reason = f" ({' '.join(str(said[0].message).split())[:200]})" if said else ""
+    reason = f" ({' '.join(str(caught[0].message).split())[:200]})" if caught else ""
     return f"{built}, {', '.join(names) or 'no GPU that it can use'}{reason}"
 
 

@@ -57,8 +57,8 @@ def compare(first: Scored, other: Scored) -> str:
         return f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}, no interval (speakers unknown)"
     spans = paired_intervals(predicted[0].predictions, predicted[1].predictions, predicted[0].labels,
                              predicted[0].speakers, len(first.predicted.classes))
-    told = f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}"
+    summary = f"{_named(other)} against {_named(first)}: UAR {difference:+.3f}"
     if spans is None:
-        return f"{told}, no interval (fewer than {FEWEST_SPEAKERS} speakers)"
+        return f"{summary}, no interval (fewer than {FEWEST_SPEAKERS} speakers)"
     low, high = spans["uar"]
-    return f"{told} [{low:+.3f}, {high:+.3f}] ({LEVEL:.0%} over speakers, paired)"
+    return f"{summary} [{low:+.3f}, {high:+.3f}] ({LEVEL:.0%} over speakers, paired)"

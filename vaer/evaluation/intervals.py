@@ -57,12 +57,12 @@ def speaker_confusions(predictions: np.ndarray, labels: np.ndarray, speakers: np
 def score_confusions(confusions: np.ndarray) -> dict[str, np.ndarray]:
     """UAR, WAR and macro F1 of each of `confusions` (draws, classes, classes), as `score` gives them."""
     right = np.diagonal(confusions, axis1=1, axis2=2)
-    true, told = confusions.sum(axis=2), confusions.sum(axis=1)  # (draws, classes)
-    present = true > 0
+    labelled, predicted = confusions.sum(axis=2), confusions.sum(axis=1)  # (draws, classes)
+    present = labelled > 0
     counted = present.sum(axis=1)
-    recall = right / true.clip(min=1)
-    f1 = 2 * right / (true + told).clip(min=1)
-    return {"uar": (recall * present).sum(axis=1) / counted, "war": right.sum(axis=1) / true.sum(axis=1),
+    recall = right / labelled.clip(min=1)
+    f1 = 2 * right / (labelled + predicted).clip(min=1)
+    return {"uar": (recall * present).sum(axis=1) / counted, "war": right.sum(axis=1) / labelled.sum(axis=1),
             "macro_f1": (f1 * present).sum(axis=1) / counted}
 
 

@@ -64,5 +64,5 @@ def _figure(width: float, height: float) -> "Figure":
 def _title(facts: dict[str, Any], title: str) -> str:
     below = "; ".join(filter(None, (facts["remark"], facts["adaptation"])))
     alone = "" if facts["modality"] == "both" else f", modality {facts['modality']}"
-    told = ", GUARD LIFTED" * bool(facts["leaks"]) + f"\n{below}" * bool(below)
-    return f"{title}{alone}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {counted(facts['clips'], 'clip')}{told}"
+    caveats = ", GUARD LIFTED" * bool(facts["leaks"]) + f"\n{below}" * bool(below)
+    return f"{title}{alone}: UAR {facts['uar']:.3f}, WAR {facts['war']:.3f}, {counted(facts['clips'], 'clip')}{caveats}"

@@ -31,7 +31,7 @@ def product(parts: list[Scored], names: list[str]) -> Scored:
     classes = first.predicted.classes
     table = first.predicted.table.iloc[orders[0]].reset_index(drop=True).assign(
         prediction=np.array(classes)[likely.argmax(axis=1)], **dict(zip(classes, likely.T, strict=True)))
-    adapted = dict.fromkeys(told for part in parts if (told := part.facts.get("adaptation")))
+    adapted = dict.fromkeys(adaptation for part in parts if (adaptation := part.facts.get("adaptation")))
     facts = first.facts | {
         "modality": PRODUCT, "product_of": names, "seed": _seeds(parts),
         "uncalibrated": [name for name, part in zip(names, parts, strict=True)

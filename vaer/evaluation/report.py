@@ -71,12 +71,12 @@ def _overview(groups: list[list[Scored]]) -> list[str]:
     for group in groups:
         for scored in group:
             facts = scored.facts
-            told = " GUARD LIFTED" * bool(facts["leaks"]) + " ADAPTED" * bool(facts["adaptation"])
+            note = " GUARD LIFTED" * bool(facts["leaks"]) + " ADAPTED" * bool(facts["adaptation"])
             joined = ENSEMBLE if facts["protocol"] == CROSS_CORPUS else "pooled"
             fold = joined if isinstance(facts["fold"], list) else f"fold {facts['fold']}"
             drawn = f", {facts['remark']}" if facts["remark"] else ""
             speakers = counted(facts["speakers"], "speaker") if facts["speakers"] else "speakers unknown"
-            lines += _wrapped(f"{scored.folder}{told}: modality {facts['modality']}, {facts['protocol']}{drawn}, "
+            lines += _wrapped(f"{scored.folder}{note}: modality {facts['modality']}, {facts['protocol']}{drawn}, "
                               f"{fold}; {speakers}, {counted(facts['classes_present'], 'class')}")
             lines.append(_scores([_with_interval(facts, name) for name in SCORES], str(facts["clips"])))
         if "mean_of_folds" in group[-1].facts:
@@ -125,9 +125,9 @@ def _details(scored: Scored) -> list[str]:
         (worst, low), (best, high) = by_uar[0], by_uar[-1]
         lines = [f"intervals: {facts['level']:.0%}, {facts['speakers']} speakers resampled; UAR of a speaker from "
                  f"{low['uar']:.3f} ({worst}) to {high['uar']:.3f} ({best})"]
-    told = f"calibration error {calibration['error']:.3f}"
+    note = f"calibration error {calibration['error']:.3f}"
     if calibration["error_scaled"] is not None:
         temperatures = ", ".join(NOT_KEPT if value == UNCHANGED else f"{value:.2f}"
                                  for value in calibration["temperatures"].values())
-        told += f", {calibration['error_scaled']:.3f} with temperature {temperatures} of the validation speakers"
-    return [*lines, told]
+        note += f", {calibration['error_scaled']:.3f} with temperature {temperatures} of the validation speakers"
+    return [*lines, note]

@@ -45,11 +45,11 @@ def predict_files(predictor: Predictor, named: Sequence[str], out: Path, *, rend
         for number, (path, answer) in enumerate(files.items(), start=1):
             bar.update(task, description=f"file {number} of {len(files)}")
 
-            def tell(end_s: float, before: float = done_s) -> None:
+            def report_progress(end_s: float, before: float = done_s) -> None:
                 bar.update(task, completed=before + end_s)
 
             try:
-                timeline = _one(predictor, path, out / f"{answer}.json", tell)
+                timeline = _one(predictor, path, out / f"{answer}.json", report_progress)
             except MediaError as error:
                 bad += 1
                 print(f"vaer: {error}", file=sys.stderr)
@@ -86,8 +86,8 @@ def line_of(path: str, timeline: Timeline) -> str:
         counts[kind] = counts.get(kind, 0) + 1
     found = ", ".join(kind if kind != "face" else f"{count} face{'s' * (count > 1)}" for kind, count in counts.items())
     mean = timeline.mean["probabilities"]
-    said = "nothing to answer from" if mean is None else f"{timeline.prediction} {max(mean.values()):.2f}"
-    return (f"{path}: {said} ({timeline.content['recording']['duration_s']:.1f} s, {len(timeline.content['shots'])} "
+    summary = "nothing to answer from" if mean is None else f"{timeline.prediction} {max(mean.values()):.2f}"
+    return (f"{path}: {summary} ({timeline.content['recording']['duration_s']:.1f} s, {len(timeline.content['shots'])} "
             f"shot{'s' * (len(timeline.content['shots']) > 1)}, {found})")
 
 

@@ -99,7 +99,7 @@ class ArraySource:
         times = _times(self.array, frame_times, fps)
         self.wave = None
         if waveform is not None:
-            waveform, rate = _heard(waveform, sample_rate)
+            waveform, rate = _checked_waveform(waveform, sample_rate)
             folder = tempfile.mkdtemp(prefix="vaer-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             self.wave = str(Path(folder, "sound.wav"))
@@ -158,7 +158,7 @@ def _times(frames: np.ndarray, frame_times: np.ndarray | None, fps: float | None
     return times
 
 
-def _heard(waveform: np.ndarray, sample_rate: int | None) -> tuple[np.ndarray, int]:
+def _checked_waveform(waveform: np.ndarray, sample_rate: int | None) -> tuple[np.ndarray, int]:
     waveform = np.asarray(waveform)
     if waveform.ndim != 1 or waveform.dtype.kind != "f" or not np.isfinite(waveform).all() or not len(waveform):
         raise UserError(f"waveform: has the shape {waveform.shape} and the type {waveform.dtype}; give (samples,) of "

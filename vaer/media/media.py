@@ -17,7 +17,7 @@ from vaer.media.waveforms import SAMPLE_RATE, read_waveform
 from vaer.records import Clip, Item, Window
 
 LEVEL_FRAME = SAMPLE_RATE // 50  # loudness is measured over 20 ms
-CHOICES_SAID: set[str] = set()
+LOGGED_CHOICES: set[str] = set()
 
 
 def audio_span(path: str, trim_db: float) -> tuple[float, float]:
@@ -57,8 +57,8 @@ def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: 
 def _log_choice(path: str) -> None:
     """Log which streams are taken of the first file of its kind: every file of a corpus may hold several."""
     choice = probe(path).choice
-    if choice and choice not in CHOICES_SAID:
-        CHOICES_SAID.add(choice)
+    if choice and choice not in LOGGED_CHOICES:
+        LOGGED_CHOICES.add(choice)
         log.warning("%s: %s; files like it are not named again, `vaer check` names each", path, choice)
 
 

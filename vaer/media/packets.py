@@ -18,7 +18,7 @@ PECULIAR_DATA = {"new_extradata", "param_change", "display_matrix"}
 H264_IDR, H264_SEI, H264_SPS = 5, 6, 7  # kinds of units (ITU-T H.264, Table 7-1)
 HEVC_SPS, HEVC_SEI = 33, (39, 40)  # ITU-T H.265, Table 7-1
 SEI_ORIENTATION = 47  # display orientation, of both
-MPEG_PICTURE, MPEG_SEQUENCE, MPEG_EXTENSION = b"\0\0\1\0", b"\0\0\1\xb3", b"\0\0\1\xb5"
+MPEG_FRAME, MPEG_SEQUENCE, MPEG_EXTENSION = b"\0\0\1\0", b"\0\0\1\xb3", b"\0\0\1\xb5"
 H264_HIGH = {44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244}  # profiles whose header says more (7.3.2.1)
 
 
@@ -234,7 +234,7 @@ def _holds_whole_frames(parameters: bytes) -> bool:
 def _mpeg(extra: bytes) -> Callable[[bytes], PacketFacts]:
     """Fields, packets without exactly one frame, and the size in sequence headers (ISO/IEC 13818-2, 6.2 and 6.3)."""
     def parse(content: bytes) -> PacketFacts:
-        at, odd = content.find(MPEG_EXTENSION), content.count(MPEG_PICTURE) != 1
+        at, odd = content.find(MPEG_EXTENSION), content.count(MPEG_FRAME) != 1
         while at >= 0:
             odd = odd or (content[at + 4] >> 4 == 8 and content[at + 6] & 3 != 3)  # of a picture; 3: a whole frame
             at = content.find(MPEG_EXTENSION, at + 4)

@@ -89,5 +89,5 @@ def _to_its_end(path: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, SyntaxError) as error:  # Pillow says a broken PNG by the latter
-        said = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise MediaError(path, f"does not decode to its end ({said}); make or download it again") from error
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise MediaError(path, f"does not decode to its end ({reason}); make or download it again") from error

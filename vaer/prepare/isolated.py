@@ -87,10 +87,10 @@ class Child:
             answer = ""
         if not answer.endswith("\n"):
             raise self._failure(path, timeout_s)
-        told = json.loads(answer)
-        if "reason" in told:
-            raise MediaError(told["path"], told["reason"])
-        return told["result"]
+        outcome = json.loads(answer)
+        if "reason" in outcome:
+            raise MediaError(outcome["path"], outcome["reason"])
+        return outcome["result"]
 
     def close(self) -> None:
         """End the interpreter, if there is one."""

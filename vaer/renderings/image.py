@@ -82,6 +82,6 @@ def _draw_waveform(axes: "Axes", levels: dict[str, Any]) -> None:
 def _title(timeline: Timeline, left_out: int) -> str:
     name = Path(timeline.content["recording"]["path"] or "arrays").name
     mean = timeline.mean["probabilities"]
-    said = "nothing to answer from" if mean is None else f"{timeline.prediction} {max(mean.values()):.2f} on average"
+    summary = "nothing to answer from" if mean is None else f"{timeline.prediction} {max(mean.values()):.2f} on average"
     more = [f"{left_out} shorter tracks are not drawn"] if left_out else []
-    return "\n".join(textwrap.fill(line, 110) for line in [f"{name}: {said}", *more, *timeline.notes])
+    return "\n".join(textwrap.fill(line, 110) for line in [f"{name}: {summary}", *more, *timeline.notes])

@@ -118,8 +118,8 @@ def _figures(name: str, score: Estimate | None) -> dict[str, float | None]:
 def _cell(score: Estimate | None, form: str, span: bool) -> Cell:
     if score is None:
         return Cell(NONE)
-    told = "" if score.interval is None or not span else f"[{', '.join(map(form.format, score.interval))}]"
-    return Cell(form.format(score.value), told)
+    interval = "" if score.interval is None or not span else f"[{', '.join(map(form.format, score.interval))}]"
+    return Cell(form.format(score.value), interval)
 
 
 def _p(p: float | None) -> str:
@@ -129,10 +129,10 @@ def _p(p: float | None) -> str:
 
 
 def _title(rows: Sequence[RowScores]) -> str:
-    told = list(dict.fromkeys((row.clips, row.speakers) for row in rows if row.scores))
-    if len(told) != 1:
+    compared_clips = list(dict.fromkeys((row.clips, row.speakers) for row in rows if row.scores))
+    if len(compared_clips) != 1:
         return "test clips"
-    clips, speakers = told[0]
+    clips, speakers = compared_clips[0]
     return f"{clips} test clips of {speakers or 'unknown'} speakers"
 
 

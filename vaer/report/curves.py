@@ -89,10 +89,11 @@ def draw(folders: list[Path], out: Path) -> list[str]:
     out.parent.mkdir(parents=True, exist_ok=True)
     places = [out.with_name(f"{out.name}{suffix}") for suffix in (".png", ".pdf")]
     save_curves(bands, places)
-    return [*(sentence for band in bands for sentence in tell(band)), *(f"written: {place}" for place in places)]
+    return [*(sentence for band in bands for sentence in describe_band(band)),
+            *(f"written: {place}" for place in places)]
 
 
-def tell(band: Band) -> list[str]:
+def describe_band(band: Band) -> list[str]:
     """The best epoch of a band's runs, and what its curves say that a reader should look for."""
     lines, best = [], [_best(log) for log in band.logs]
     known = [row for row in best if row is not None]

@@ -83,8 +83,8 @@ def _reason(run: StudyRun, status: int, output: Path, start: int, cwd: str) -> s
     with output.open("rb") as file:
         file.seek(max(start, output.stat().st_size - LAST_BYTES))
         lines = [line.strip() for line in file.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    said = next((line for line in reversed(lines) if line.startswith("vaer: ")), lines[-1] if lines else "")
-    said = said.removeprefix("vaer: ")
+    reason = next((line for line in reversed(lines) if line.startswith("vaer: ")), lines[-1] if lines else "")
+    reason = reason.removeprefix("vaer: ")
     for name in (str(run.path), os.path.relpath(run.path, cwd)):
-        said = said.removeprefix(f"{name}: ").replace(name, "the run")
-    return said or f"its process ended with status {status}"
+        reason = reason.removeprefix(f"{name}: ").replace(name, "the run")
+    return reason or f"its process ended with status {status}"

@@ -183,16 +183,16 @@ class Planner:
     def _require_split(self, data: DataConfig, in_table: bool) -> None:
         """Refuse, once for all rows that share it, a split that leaks or, for a row of the table, tests nobody."""
         clip = {part.name for part in dataclasses.fields(data.clip)}
-        told = json.dumps({part.name: getattr(data, part.name) for part in dataclasses.fields(data)
-                           if part.name not in (*SEEN_ALONE, *clip)} | {"in_table": in_table})
-        if told in self.splits:
+        key = json.dumps({part.name: getattr(data, part.name) for part in dataclasses.fields(data)
+                          if part.name not in (*SEEN_ALONE, *clip)} | {"in_table": in_table})
+        if key in self.splits:
             return
         split = read_split(data)[1]
         if in_table and not split.test:
             raise UserError(f"--data.protocol {data.protocol} fold {data.fold} tests nobody ({split.verdict}), and "
                             f"every row of the table is scored; choose a protocol with a test side, or in_table: false "
                             f"for a row that others start from.")
-        self.splits.add(told)
+        self.splits.add(key)
 
 
 def product_places(plan: Plan) -> dict[Place, tuple[str, str]]:

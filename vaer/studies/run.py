@@ -25,7 +25,7 @@ from vaer.studies.schedule import UNKNOWN, Slots, describe_seconds, slots, time_
 from vaer.training.lock import Lock
 from vaer.words import counted
 
-LOOK_S = 0.5
+POLL_S = 0.5
 WAIT_S = 0.1
 
 
@@ -285,7 +285,7 @@ def measure(made: Plan, slots_: Slots) -> None:
 
 def _first_epoch(folder: StudyRun, workers: Local) -> None:
     def until_epoch() -> None:
-        while folder.epoch_s() is None and not ended.wait(LOOK_S):
+        while folder.epoch_s() is None and not ended.wait(POLL_S):
             pass
         workers.stopping.set()
         workers.terminate()
@@ -309,9 +309,9 @@ def print_progress(made: Plan, jobs: int | None) -> None:
         folder = StudyRun(made.runs[key].folder.path)
         state, reason = folder.state(), folder.reason()
         seconds, basis = left[key]
-        time_told = "" if state == "finished" else (
+        left = "" if state == "finished" else (
             "time unknown" if seconds is None else f"{describe_seconds(seconds)} by {basis}")
-        print(f"{number:4d}  {made.described(key):{width}}  {key}  {state:8}  {time_told}".rstrip()
+        print(f"{number:4d}  {made.described(key):{width}}  {key}  {state:8}  {left}".rstrip()
               + f"  ({reason})" * (reason is not None))
     todo = [one for key, one in left.items() if made.runs[key].folder.is_finished() is False]
     known = [one.seconds for one in todo if one.seconds is not None]

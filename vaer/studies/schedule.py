@@ -87,8 +87,8 @@ def visible_gpus() -> list[str]:
         return [one.strip() for one in chosen.split(",") if one.strip() and one.strip() != "-1"]
     if shutil.which("nvidia-smi") is None:
         return []
-    said = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-    return [str(number) for number, line in enumerate(said.stdout.splitlines()) if line.startswith("GPU ")]
+    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+    return [str(number) for number, line in enumerate(listed.stdout.splitlines()) if line.startswith("GPU ")]
 
 
 def time_left(plan: Plan) -> dict[str, TimeLeft]:

@@ -34,8 +34,8 @@ def read_bundle(name: str, config: AudioConfig) -> Weights:
     require_fit(facts_of_bundle(bundle), config, _family(name), name)
     tensors = _fetch(name, bundle)
     left = {tensor: "task head" for tensor in tensors if tensor.startswith(HEAD)}
-    heard = "waveforms of mean 0 and variance 1" if bundle.normalize else "waveforms as they are"
-    about = f"torchaudio bundle {name}, for {heard}"
+    inputs = "waveforms of mean 0 and variance 1" if bundle.normalize else "waveforms as they are"
+    about = f"torchaudio bundle {name}, for {inputs}"
     return Weights({tensor: values for tensor, values in tensors.items() if tensor not in left}, left, about,
                    {"model.audio.preset": config.preset, "model.audio.normalize": bundle.normalize})
 

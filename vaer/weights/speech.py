@@ -39,7 +39,7 @@ def read_speech(source: str, config: AudioConfig) -> Weights:
         if config.kind != "wav2vec":
             raise UserError(f"{source}: is a torchaudio bundle, which --model.audio.kind {config.kind} cannot run; set "
                             f"--model.audio.kind wav2vec.")
-        return _heard(read_bundle(source, config), config)
+        return _with_normalize(read_bundle(source, config), config)
     folder = settings_folder(source)
     if folder is None:
         raise UserError(_unknown(source))
@@ -53,7 +53,7 @@ def read_speech(source: str, config: AudioConfig) -> Weights:
         require_fit(facts_of_settings(settings), config, settings["model_type"], source)
         tensors, left = to_torchaudio(read_tensors(whole_folder(source)), settings["model_type"])
         fitting = {"model.audio.preset": config.preset} | _settings(folder, config.kind)
-    return _heard(Weights(tensors, left, _about(settings, folder), fitting), config)
+    return _with_normalize(Weights(tensors, left, _about(settings, folder), fitting), config)
 
 
 def describe_speech(path: str | Path) -> Weights | None:
@@ -117,8 +117,8 @@ def _require_family(family: str, source: str) -> None:
 def _about(settings: dict[str, Any], folder: Path) -> str:
     """One phrase: the family, the class that saved it, and how waveforms were prepared for it."""
     classes = settings.get("architectures") or ["class unknown"]
-    heard = {None: "", True: ", for waveforms of mean 0 and variance 1", False: ", for waveforms as they are"}
-    return f"Hugging Face checkpoint of {settings['model_type']} ({classes[0]}){heard[does_normalize(folder)]}"
+    inputs = {None: "", True: ", for waveforms of mean 0 and variance 1", False: ", for waveforms as they are"}
+    return f"Hugging Face checkpoint of {settings['model_type']} ({classes[0]}){inputs[does_normalize(folder)]}"
 
 
 def _settings(folder: Path, kind: str) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def _settings(folder: Path, kind: str) -> dict[str, Any]:
     return {"model.audio.kind": kind} | ({} if normalize is None else {"model.audio.normalize": normalize})
 
 
-def _heard(weights: Weights, config: AudioConfig) -> Weights:
+def _with_normalize(weights: Weights, config: AudioConfig) -> Weights:
     """The same without layers that are left out; `about` says where this run prepares waveforms otherwise."""
     weights = _without_unused(weights, config)
     wanted = weights.settings.get("model.audio.normalize", config.normalize)

@@ -86,10 +86,10 @@ def lacking(items: list[Item], config: Settings, speakers: set[str] | None) -> s
              for actor in of_actor}
     absent = [str(int(actor)) for actor in of_actor if of_actor[actor] == whole[actor]]
     single = [take for take in missing if of_actor[take[-2:]] < whole[take[-2:]]]
-    told = [f"actors {', '.join(absent)}"] if absent else []
+    missing = [f"actors {', '.join(absent)}"] if absent else []
     if single:
-        told.append(f"takes {_listed(single, 5)}")
-    return " and ".join(told)
+        missing.append(f"takes {_listed(single, 5)}")
+    return " and ".join(missing)
 
 
 def take_of(name: str) -> str | None:

@@ -55,12 +55,12 @@ class CrossLayer(nn.Module):
         """The two sequences; with `attention` the weights (batch, heads, video time, audio time)."""
         sides = [tokens._replace(values=norm(tokens.values))
                  for norm, tokens in zip(self.norms, (video, audio), strict=True)]
-        present, weights = self.attentions[0](sides[0], sides[1], attention=attention)
-        seen, _ = self.attentions[1](sides[1], sides[0])
+        of_audio, weights = self.attentions[0](sides[0], sides[1], attention=attention)
+        of_video, _ = self.attentions[1](sides[1], sides[0])
         results = []
-        for tokens, other, think in zip((video, audio), (present, seen), self.feed_forwards, strict=True):
+        for tokens, other, feed_forward in zip((video, audio), (of_audio, of_video), self.feed_forwards, strict=True):
             values = tokens.values + self.dropout(other)
-            results.append(tokens._replace(values=values + self.dropout(think(values))))
+            results.append(tokens._replace(values=values + self.dropout(feed_forward(values))))
         return results[0], results[1], weights
 
 

@@ -32,13 +32,13 @@ class TransformerLayer(nn.Module):
         normed = self.norm(values)
         q, k, v = (rearrange(layer(normed), "batch time (heads dim) -> batch heads time dim", heads=self.heads)
                    for layer in (self.query, self.key, self.value))
-        seen = rearrange(mask | ~mask.any(1, keepdim=True), "batch key -> batch 1 1 key")
+        attendable = rearrange(mask | ~mask.any(1, keepdim=True), "batch key -> batch 1 1 key")
         weights = None
         if attention:
-            logits = ((q @ k.mT).float() / math.sqrt(q.shape[3])).masked_fill(~seen, -torch.inf)
+            logits = ((q @ k.mT).float() / math.sqrt(q.shape[3])).masked_fill(~attendable, -torch.inf)
             weights = F.softmax(logits, dim=3)
-            heard = weights.to(v.dtype) @ v
+            attended = weights.to(v.dtype) @ v
         else:
-            heard = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
-        values = values + self.dropout(self.out(rearrange(heard, "batch heads time dim -> batch time (heads dim)")))
+            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=attendable)
+        values = values + self.dropout(self.out(rearrange(attended, "batch heads time dim -> batch time (heads dim)")))
         return values + self.dropout(self.feed_forward(values)), weights
