@@ -1,12 +1,13 @@
 """FER2013 as this project reads it: sheets of faces are cut into files, with a table and a file of sides.
 
     python benchmarks/fer2013.py SHEETS data/fer2013    # SHEETS holds table.csv and sheet00.jpg to sheet35.jpg
-    vaer train --data.corpus csv --data.root data/fer2013 --data.protocol data/fer2013/sides.csv ...
+    vaer train --data.corpus csv --data.root data/fer2013 --data.protocol data/fer2013/apart.csv ...
 
-The official split is by files. Many of its photographs stand in it twice, cropped or marked otherwise, on both sides
-too, and nobody says who is seen. The column `twin` says on which other side the same photograph stands: `train`,
-`validation` or `none`. `vaer compare RUN --by twin` then has the accuracy with and without them. Writes
-benchmarks/results/fer2013_twins.json.
+The official split is by files (sides.csv). Many of its photographs stand in it twice, cropped or marked otherwise, on
+both sides too, and nobody says who is seen. The column `twin` says on which other side the same photograph stands:
+`train`, `validation` or `none`; `vaer compare RUN --by twin` then has the accuracy with and without them. The guard of
+the split refuses sides.csv, unless it is lifted. In apart.csv each photograph stands on one side: those of the test
+side stay, others leave training, then validation. Writes benchmarks/results/fer2013_twins.json.
 """
 
 import argparse
@@ -36,13 +37,17 @@ def main():
     args = parser.parse_args()
     rows = pd.read_csv(args.sheets / "table.csv")
     faces = cut(args.sheets, rows)
-    rows["twin"] = twins(faces, rows["split"].to_numpy())
+    side = rows["split"].to_numpy()
+    also = on_other_sides(faces, side)
+    rows["twin"] = np.select([also[name] for name in SIDES], SIDES, "none")
     rows["path"] = write_faces(faces, rows, args.out)
     rows[["path", "label", "twin"]].to_csv(args.out / "table.csv", index=False)
     sides = pd.DataFrame({"id": rows["path"].str.removesuffix(".png"), "side": rows["split"]})
     sides.to_csv(args.out / "sides.csv", index=False)
-    RESULT.write_text(json.dumps(counts(rows), indent=1) + "\n")
-    print(f"{args.out}: {len(rows)} faces, table.csv, sides.csv\n{RESULT}: photographs on two sides")
+    apart = sides[~((side == "train") & (rows["twin"] != "none") | (side == "validation") & also["test"])]
+    apart.to_csv(args.out / "apart.csv", index=False)
+    RESULT.write_text(json.dumps(counts(rows, apart), indent=1) + "\n")
+    print(f"{args.out}: {len(rows)} faces, table.csv, sides.csv, apart.csv\n{RESULT}: photographs on two sides")
 
 
 def cut(folder, rows):
@@ -56,17 +61,16 @@ def cut(folder, rows):
     return faces
 
 
-def twins(faces, side):
-    """For every face the first other side, in the order of SIDES, on which the same photograph stands, or `none`."""
+def on_other_sides(faces, side):
+    """For each side whether the photograph of every face (faces,) stands on it, too; never on its own."""
     pixels = faces.reshape(len(faces), -1).astype(np.float32)
     pixels -= pixels.mean(1, keepdims=True)
     pixels /= np.maximum(np.linalg.norm(pixels, axis=1, keepdims=True), 1e-6)  # a black tile is like nothing
-    found = np.full(len(faces), "none", dtype=object)
+    found = {name: np.zeros(len(faces), dtype=bool) for name in SIDES}
     for first in track(range(0, len(faces), AT_ONCE), "photographs on two sides"):
         part = slice(first, first + AT_ONCE)
-        for other in reversed(SIDES):  # the first side of the three is written last, and stays
-            seen = (pixels[part] @ pixels[side == other].T >= SAME).any(1) & (side[part] != other)
-            found[part][seen] = other
+        for name in SIDES:
+            found[name][part] = (pixels[part] @ pixels[side == name].T >= SAME).any(1) & (side[part] != name)
     return found
 
 
@@ -80,12 +84,13 @@ def write_faces(faces, rows, out):
     return paths
 
 
-def counts(rows):
-    """How many faces of each side stand on which other one, too."""
+def counts(rows, apart):
+    """How many faces of each side stand on which other one, too, and how many each side has in apart.csv."""
     table = pd.crosstab(rows["split"], rows["twin"])
     facts = machine_facts()
     return {"same_from": SAME, "faces": rows["split"].value_counts().to_dict(),
             "also_on": {side: table.loc[side].to_dict() for side in SIDES},
+            "apart": apart["side"].value_counts().to_dict(),
             **{name: facts[name] for name in ("command", "git_commit", "machine")}}
 
 

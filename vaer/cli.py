@@ -9,12 +9,13 @@ import textwrap
 from argparse import ArgumentError
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
 
 from vaer.announce import print_first, scoring_plan, training_plan
 from vaer.config import add_flags, add_settings, config_of
+from vaer.demo.commands import fill_compose, fill_demo, fill_redraw, run_compose, run_demo, run_redraw
 from vaer.errors import RunError, UserError
 from vaer.explain import config_files, explained, nearest
 from vaer.recipes import find_recipes
@@ -276,40 +277,6 @@ def _study(parser: ArgumentParser, parsed: Namespace) -> None:
     study(Path(parsed.study), parsed.output, options)
 
 
-def _fill_demo(parser: ArgumentParser) -> None:
-    parser.add_argument("root", type=str, help="The folder to write to.")
-    parser.add_argument("--task", type=Literal["emotion", "moment", "units"], default="emotion",
-                        help="emotion: face and voice together tell one of eight emotions; moment: which of four "
-                             "expressions was shown while the voice was raised; units: which of fourteen action units "
-                             "is raised.")
-    parser.add_argument("--processes", type=int | None, default=None,
-                        help="Processes that render; none takes one for each core that it may use.")
-
-
-def _demo(parser: ArgumentParser, parsed: Namespace) -> None:
-    from vaer.demo.render import render_corpus
-
-    render_corpus(Path(parsed.root), task=parsed.task, processes=parsed.processes)
-
-
-def _fill_redraw(parser: ArgumentParser) -> None:
-    parser.add_argument("root", type=str, help="The folder to write to: mp4 files with the names of RAVDESS.")
-    parser.add_argument("--sound", type=str, required=True, help="The folder of RAVDESS whose audio is kept.")
-    parser.add_argument("--action_units", "--action-units", type=str, required=True,
-                        help="A CSV with a row a take: file, and the means of OpenFace's AUxx_r and AUxx_c.")
-    parser.add_argument("--size", type=int, default=96, help="Width and height of the frames, pixels.")
-    parser.add_argument("--seed", type=int, default=1, help="What looks and motion are drawn from; the demo's is 0.")
-    parser.add_argument("--processes", type=int | None, default=None,
-                        help="Processes that draw; none takes one for each core that it may use.")
-
-
-def _redraw(parser: ArgumentParser, parsed: Namespace) -> None:
-    from vaer.demo.redraw import redraw
-
-    redraw(Path(parsed.root), sound=Path(parsed.sound), action_units=Path(parsed.action_units), size=parsed.size,
-           seed=parsed.seed, processes=parsed.processes)
-
-
 def _fill_prepare(parser: ArgumentParser) -> None:
     from vaer.prepare.settings import PrepareConfig
 
@@ -383,7 +350,7 @@ def _doctor(parser: ArgumentParser, parsed: Namespace) -> None:
 COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train, USUAL, find_recipes),
     "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
-    "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", _fill_demo, _demo),
+    "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", fill_demo, run_demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
     "compare": Command("Compare evaluated runs: intervals, paired differences, tables and figures.", _fill_compare,
                        _compare),
@@ -391,8 +358,10 @@ COMMANDS = {
     "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict,
                        arrange=_files_before_renderings),
     "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
-    "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded audio.", _fill_redraw,
-                      _redraw),
+    "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded audio.", fill_redraw,
+                      run_redraw),
+    "compose": Command("Give each take of a voice corpus a still face of its emotion, of another person.",
+                       fill_compose, run_compose),
     "prepare": Command("Turn raw files into checked, compact clips of a face.", _fill_prepare, _prepare),
     "check": Command("Decode every file of a folder to its end and name the broken ones.", _fill_check, _check),
     "weights": Command("Say what a file of weights is and which settings fit it.", _fill_weights, _weights),

@@ -34,4 +34,7 @@ def test_tiles_are_cut_where_they_lie_and_photographs_on_two_sides_are_found(scr
     table = pd.read_csv(tmp_path / "out/table.csv", keep_default_na=False)
     assert list(table["twin"]) == ["test", "none", "train", "none"]
     assert list(pd.read_csv(tmp_path / "out/sides.csv")["side"]) == list(rows["split"])
+    apart = pd.read_csv(tmp_path / "out/apart.csv")
+    assert dict(zip(apart["id"], apart["side"], strict=True)) == {
+        "faces/sheet00_0032": "validation", "faces/sheet00_0033": "test", "faces/sheet00_0000": "test"}
     assert np.array_equal(np.asarray(Image.open(tmp_path / "out" / table["path"][1])), faces[1])

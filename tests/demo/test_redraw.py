@@ -71,7 +71,7 @@ def test_splits_of_redrawn_takes_say_what_they_are(drawn):
 
 def test_a_damaged_remark_is_an_error_of_one_sentence(drawn, tmp_path):
     (tmp_path / "redrawn.json").write_text("[]")
-    with pytest.raises(UserError, match=r"redrawn\.json: cannot be read as the settings of redrawn takes"):
+    with pytest.raises(UserError, match=r"redrawn\.json: cannot be read as the settings of drawn or composed clips"):
         provenance_note(str(tmp_path))
 
 

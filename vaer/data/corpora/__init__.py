@@ -23,6 +23,8 @@ OWN = ("csv", "folders")
 """Corpora of one's own, which are called as their folders are."""
 REDRAWN = "redrawn.json"
 """What `vaer redraw` leaves in its folder."""
+COMPOSED = "composed.json"
+"""What `vaer compose` leaves in its folder."""
 
 
 class Corpus(NamedTuple):
@@ -61,12 +63,13 @@ def name_of(corpus: str, root: str) -> str:
 def provenance_note(root: str) -> str:
     """What every score on a folder must say, as whatever drew its frames left it there, or above; usually nothing."""
     folder = Path(os.path.abspath(root))
-    path = next((one / REDRAWN for one in (folder, *folder.parents) if (one / REDRAWN).is_file()), None)
+    paths = (one / name for one in (folder, *folder.parents) for name in (REDRAWN, COMPOSED))
+    path = next((path for path in paths if path.is_file()), None)
     try:
         return "" if path is None else json.loads(path.read_text(encoding="utf-8"))["remark"]
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: cannot be read as the settings of redrawn takes ({error!r}); draw them anew with "
-                        f"`vaer redraw`.") from error
+        raise UserError(f"{path}: cannot be read as the settings of drawn or composed clips ({error!r}); make them "
+                        f"anew by `vaer redraw` or `vaer compose`.") from error
 
 
 def describe_left_out(left_out: dict[str, int]) -> str:
