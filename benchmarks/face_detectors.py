@@ -22,6 +22,7 @@ from pathlib import Path
 from time import process_time
 
 import numpy as np
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -228,7 +229,7 @@ def draw(results):
     for figure in (bars, frames):
         FigureCanvasAgg(figure)
     draw_bars(bars.subplots(), results)
-    bars.savefig(RESULTS.with_suffix(".png"), dpi=90)
+    save(bars, RESULTS, dpi=90)
     draw_frames(frames, [name for name in results if name in COLOURS])
     FRAMES.parent.mkdir(exist_ok=True)
     frames.savefig(FRAMES, dpi=90)

@@ -23,6 +23,7 @@ from time import process_time
 
 import av
 import numpy as np
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -218,7 +219,7 @@ def draw(rows, path):
     axes.invert_yaxis()
     axes.set_xlim(0, 1.5 * max(speeds))
     axes.set_xlabel("clips of 32 pictures in a second of one core")
-    figure.savefig(path, dpi=120)
+    save(figure, path)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich.progress import track
@@ -85,13 +86,13 @@ def draw(rows):
     places = range(len(rows))
     for name in ("uar", "war", "macro_f1", "difference of uar", "clips as if independent"):
         axes.plot(places, [row[name] for row in rows.values()], marker="o", label=name)
-    axes.axhline(LEVEL, color="black", linewidth=0.8, linestyle="--")
+    axes.axhline(LEVEL, color="black", linewidth=0.8, linestyle="--", label=f"as stated: {LEVEL:.0%}")
     axes.set_xticks(places, rows)
     axes.set_xlabel("test speakers")
     axes.set_ylabel("share of studies whose interval holds the truth")
     axes.set_ylim(0.5, 1)
     axes.legend(fontsize="small")
-    figure.savefig(RESULTS.with_suffix(".png"), dpi=120)
+    save(figure, RESULTS)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -84,7 +85,7 @@ def draw(memory, path):
     axes.set(xlabel="epoch", ylabel="PSS, MiB", ylim=(0, None), xlim=(0.5, len(memory) + 0.5))
     axes.set_xticks(range(1, len(memory) + 1))
     axes.legend()
-    figure.savefig(path, dpi=120)
+    save(figure, path)
 
 
 if __name__ == "__main__":

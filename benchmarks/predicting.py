@@ -28,6 +28,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pandas as pd
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -195,7 +196,7 @@ def draw_curve(curve, took, path):
     axes.axhline(1.5, color="black", linestyle=":", linewidth=1)
     axes.set(ylim=(0, 1.7), xlim=(0, 100), xlabel="share of the file that is done (%)", ylabel="resident memory (GiB)",
              title="vaer predict, a file of 30 minutes (dotted: 1.5 GiB)")
-    figure.savefig(path, dpi=120)
+    save(figure, path)
 
 
 def clips_of(raw, count):

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -273,7 +274,7 @@ def draw(predicted):
     axes.set_xlim(0, 1)
     axes.set_xlabel("UAR, speakers never seen (ravdess_dev5)")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize="small")
-    figure.savefig(RESULTS.with_suffix(".png"), dpi=120)
+    save(figure, RESULTS)
 
 
 if __name__ == "__main__":

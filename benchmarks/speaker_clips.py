@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from accelerate import Accelerator
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -45,6 +46,7 @@ def main():
              "seeds": [part.config.seed for part in parts],
              "protocol": config.data.protocol, "folds": [part.config.data.fold for part in parts],
              "branches": parts[0].network.branches, "clips": sum(len(part.clips) for part in parts),
+             "chance": 1 / len(parts[0].network.classes),
              "best_epochs": [part.facts["best_epoch"] for part in parts],
              "trained_at_commit": parts[0].facts["git_commit"],
              "git_commit": machine_facts()["git_commit"],
@@ -52,7 +54,7 @@ def main():
              "uar_by_clips": {name: {"mean": float(np.mean(uars)), "lowest": min(uars), "highest": max(uars),
                                      "draws": len(uars)} for name, uars in rows.items()}}
     RESULTS.with_suffix(".json").write_text(json.dumps(facts, indent=1) + "\n")
-    draw_curve(facts["uar_by_clips"])
+    draw_curve(facts["uar_by_clips"], facts["chance"])
 
 
 class ForwardedClips:
@@ -77,7 +79,7 @@ def uar(parts, number, draw):
                  np.concatenate([one.labels for one in predicted])).uar
 
 
-def draw_curve(rows):
+def draw_curve(rows, chance):
     """The mean UAR over the draws, and from the lowest to the highest."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -85,11 +87,14 @@ def draw_curve(rows):
     places = range(len(rows))
     axes.fill_between(places, [row["lowest"] for row in rows.values()], [row["highest"] for row in rows.values()],
                       color="#3b6ea5", alpha=0.2)
-    axes.plot(places, [row["mean"] for row in rows.values()], marker="o", color="#3b6ea5")
+    axes.plot(places, [row["mean"] for row in rows.values()], marker="o", color="#3b6ea5", label="mean of the draws")
+    axes.axhline(chance, color="0.4", linestyle=":", label=f"chance, {chance:.3f}")
+    axes.set_ylim(0, 1)
+    axes.legend(frameon=False, fontsize="small")
     axes.set_xticks(places, rows)
     axes.set_xlabel("unlabelled clips of each test speaker adapted to")
     axes.set_ylabel("test UAR, all clips scored")
-    figure.savefig(RESULTS.with_suffix(".png"), dpi=120)
+    save(figure, RESULTS)
 
 
 if __name__ == "__main__":

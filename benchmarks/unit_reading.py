@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import Accelerator
+from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from ravdess_baselines import answer, facts, per_speaker, read_folds
@@ -103,7 +104,7 @@ def draw(values):
     names = sorted(values, key=values.get, reverse=True)
     kinds = {"as measured": ([name for name in names if name not in GAIN and name not in (*SPOKEN, "AU45")], "#3b6ea5"),
              "drawn larger": ([name for name in names if name in GAIN], "#e08a2e"),
-             "moved by sound or blinks": ([name for name in names if name in (*SPOKEN, "AU45")], "#999999")}
+             "moved by the voice or blinks": ([name for name in names if name in (*SPOKEN, "AU45")], "#999999")}
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
@@ -113,7 +114,7 @@ def draw(values):
     axes.set_ylim(0, 1)
     axes.set_ylabel("correlation, unseen speakers")
     axes.legend(frameon=False, fontsize="small")
-    figure.savefig(RESULT.with_suffix(".png"), dpi=120)
+    save(figure, RESULT)
 
 
 if __name__ == "__main__":
