@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaer.runs.provenance import machine_facts
+from vaer.runs.provenance import git_commit
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "prose.json"
@@ -28,7 +28,7 @@ def main():
     options = parser.parse_args()
     pages = {str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
              for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
-    result = {"command": f"python {' '.join(sys.argv)}", "git_commit": machine_facts()["git_commit"],
+    result = {"command": f"python {' '.join(sys.argv)}", "git_commit": git_commit(),
               "now": {"all": facts(pages.values())} | {name: facts([text]) for name, text in pages.items()}}
     if options.before:
         result["before"] = {"commit": options.before, "all": facts(text_of(options.before))}
