@@ -39,3 +39,10 @@ def test_a_network_of_an_older_vaer_without_its_corpus_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"an older vaer, which did not note how the clips were prepared"):
         open_network(tmp_path, "cpu")
     assert json.loads((tmp_path / "best" / "config.json").read_text())["settings"]["format"] == 1
+
+
+def test_a_folder_of_folds_names_one_of_them(tmp_path):
+    write_run(tmp_path / "mine" / "fold0")
+    with pytest.raises(UserError, match=r"mine: holds a network for each fold; name one of them, such as .*mine/fold0"):
+        open_network(tmp_path / "mine", "cpu")
+    assert open_network(tmp_path / "mine" / "fold0", "cpu").network.classes

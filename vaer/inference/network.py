@@ -10,7 +10,7 @@ from vaer.data.lengths import window_lengths
 from vaer.data.protocols import read_split
 from vaer.errors import MediaError, UserError, first_line
 from vaer.models.network import VAER, load_network
-from vaer.runs.folder import BestFolder, best_of, run_of
+from vaer.runs.folder import BestFolder, RunFolder, best_of, fold_name, run_of
 from vaer.runs.recipe import Recipe, read_recipe, recipe_of
 
 OLD = "an older vaer trained this run: how its clips were prepared was asked of its corpus as it is now"
@@ -41,6 +41,9 @@ def open_network(source: str | Path, device: str | None = None) -> Trained:
     `device`: none takes the GPU where there is one.
     """
     best = best_of(source)
+    if best is None and RunFolder(Path(source)).has_folds():
+        raise UserError(f"{source}: holds a network for each fold; name one of them, such as "
+                        f"{Path(source) / fold_name(0)}, or the refit of one (--train.refit true).")
     if best is None or not best.is_whole():
         raise UserError(f"{source}: holds no trained network (best/config.json and best/model.safetensors); name the "
                         f"folder of a run that trained.")
