@@ -80,7 +80,8 @@ def test_every_setting_is_read_somewhere():
 PUZZLING = {"picture", "pictures", "recording", "recordings", "film", "films", "sound", "sounds", "told", "tell",
             "said", "heard", "hear", "look", "looks", "remark", "claim", "think"}
 """Words that names once had where the field says frame, file, waveform, describe, predict."""
-KEPT = {("demo/compose.py", "REMARK"), ("demo/redraw.py", "REMARK"), ("demo/redraw.py", "sound"), ("runs/recipe.py", "remark")}
+KEPT = {("demo/compose.py", "REMARK"), ("demo/redraw.py", "REMARK"), ("demo/redraw.py", "sound"),
+        ("runs/recipe.py", "remark")}
 """Called like a key of a file or like a flag."""
 
 
