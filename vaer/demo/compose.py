@@ -30,7 +30,7 @@ from vaer.output_folder import Content, open_output_folder
 from vaer.records import UNKNOWN_SPEAKER, Item
 
 CONTENT = Content("composed clips", "composed clips", "compose them anew")
-REMARK = "voice and face of different people"
+NOTE = "voice and face of different people"
 VERSION = 1  # of what is seen and heard: raise it with every change that anyone could see or hear
 SIDES = ("train", "validation", "test")
 
@@ -73,7 +73,7 @@ def compose(root: Path, voices: DataConfig, faces: DataConfig, *, size: int = 96
         require_range(name, value, low, high)
     require(size % 2 == 0, f"--size is {size}; H.264 wants an even number, try {size + 1}.")
     pairs = pairs_of(_sides(voices, "voices"), _sides(faces, "faces"), copies, seed)
-    settings = {"remark": REMARK, "voices": voices.root, "faces": faces.root, "size": size, "copies": copies,
+    settings = {"remark": NOTE, "voices": voices.root, "faces": faces.root, "size": size, "copies": copies,
                 "seed": seed, "composer": VERSION, "files": len(pairs)}
     open_output_folder(root / COMPOSED, settings, CONTENT)
     jobs = [Job(pair, str(root / f"{pair.id}.mp4"), size, (seed, place)) for place, pair in enumerate(pairs)]
