@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from makers import make_item, tone, write_video, write_wav
@@ -66,3 +68,22 @@ def test_trimming_keeps_windows_within_the_sound(tmp_path):
     assert span(item, DataConfig(trim_db=40)) == pytest.approx((1.0, 2.0), abs=0.021)
     assert span(item, DataConfig()) == pytest.approx((0.0, 3.0))
     assert span(item._replace(duration_s=2.5), DataConfig()) == (0.0, 2.5)  # a corpus may know it already
+
+
+@pytest.mark.parametrize("split", ["training", "evaluation"])
+def test_a_clip_asks_the_disk_once_for_each_of_its_files(tmp_path, monkeypatch, split):
+    """Its size and date: on a file system of a network each question is a journey."""
+    stat, sound = os.stat, tone(2.0, 48_000)[None]
+    video, voice = write_video(tmp_path / "a.mp4", frames=20, sound=sound), write_wav(tmp_path / "v.wav", tone(2.0))
+    for item, files in ((make_item(video), [video]), (make_item(video, audio_path=str(voice)), [video, voice])):
+        config, wanted = DataConfig(num_frames=8, size=32, trim_db=40.0), Modalities()
+        clips, key = TrainingClips([item], CLASSES, config=config, wanted=wanted, seed=0), (0, 0)
+        if split == "evaluation":
+            clips = EvaluationClips([item], CLASSES, config=config, wanted=wanted)
+        for _ in range(2):  # what is known of the files is kept, the question stays
+            with monkeypatch.context() as patch:
+                asked = []
+                patch.setattr(os, "stat", lambda path, *rest, _asked=asked, **more: _asked.append(str(path)) or stat(
+                    path, *rest, **more))
+                assert clips[key].frames is not None
+            assert sorted(path for path in asked if path.startswith(str(tmp_path))) == sorted(map(str, files))

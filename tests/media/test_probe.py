@@ -6,7 +6,7 @@ import pytest
 from makers import shared, tone, write_audio, write_bar_codes, write_video
 
 from vaer.errors import MediaError
-from vaer.media.probe import probe
+from vaer.media.probe import probe, unchanging
 
 
 def test_probe_counts_pictures_and_sound(tmp_path):
@@ -22,6 +22,20 @@ def test_probe_is_asked_again_when_the_file_changes(tmp_path):
     assert len(probe(str(path)).frame_times) == 10
     write_video(path, frames=20)
     assert len(probe(str(path)).frame_times) == 20
+
+
+def test_a_file_is_taken_as_it_was_while_it_is_used(tmp_path):
+    path = write_video(tmp_path / "a.mp4", frames=10)
+    with unchanging():
+        assert len(probe(str(path)).frame_times) == 10
+        with unchanging():
+            write_video(path, frames=20)
+        assert len(probe(str(path)).frame_times) == 10
+    assert len(probe(str(path)).frame_times) == 20
+    with pytest.raises(MediaError, match="nowhere"), unchanging():
+        probe("nowhere.mp4")
+    write_video(path, frames=30)
+    assert len(probe(str(path)).frame_times) == 30
 
 
 def test_a_missing_file_is_named():

@@ -12,6 +12,7 @@ from vaer.data import augment, windows
 from vaer.data.durations import duration_of
 from vaer.data.packed import PackedItems
 from vaer.media import media
+from vaer.media.probe import unchanging
 from vaer.records import Clip, Item
 
 
@@ -34,6 +35,7 @@ class TrainingClips(Dataset):
     def __len__(self) -> int:
         return len(self.items)
 
+    @unchanging()
     def __getitem__(self, key: tuple[int, int]) -> Clip:
         epoch, index = key
         rng = np.random.default_rng((self.seed, epoch, index))
@@ -66,6 +68,7 @@ class EvaluationClips(Dataset):
     def __len__(self) -> int:
         return len(self.items)
 
+    @unchanging()
     def __getitem__(self, key: tuple[int, int]) -> Clip:
         view, index = key
         item, config = self.items[index], self.config

@@ -10,7 +10,7 @@ import numpy as np
 
 from vaer.errors import MediaError, log
 from vaer.media import decoders, readers, stills
-from vaer.media.probe import probe, version
+from vaer.media.probe import probe, unchanging, version
 from vaer.media.readers import Request
 from vaer.media.shapes import middle, upright
 from vaer.media.waveforms import SAMPLE_RATE, read_waveform
@@ -28,6 +28,7 @@ def audio_span(path: str, trim_db: float) -> tuple[float, float]:
     return _audio_span(path, trim_db, *version(path))
 
 
+@unchanging()
 def decode(item: Item, window: Window, *, size: int, video: bool = True, audio: bool = True,
            device: str = "cpu", decoder: str = "auto") -> Clip:
     """The frames (nearest to `window.times`) and the audio of the same seconds; what is absent is None.

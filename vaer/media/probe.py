@@ -8,6 +8,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ from vaer.placeholders import describe_placeholder
 MISSING_S = 0.5
 # Containers whose header tells how long the file is.
 NAMING_DURATION = {"aiff", "asf", "avi", "flac", "flv", "matroska", "mp4", "wav"}
+_seen: ContextVar[dict[str, tuple[int, int]] | None] = ContextVar("seen", default=None)
 NOTHING_SHOWN = "presents nothing for any length of time; make or download the file again"
 av.logging.set_level(av.logging.PANIC)  # what is wrong is said once, in the MediaError
 
@@ -69,6 +71,28 @@ def probe(path: str) -> Probe:
 
 def version(path: str) -> tuple[int, int]:
     """Size and date, under which what is known of a file is kept."""
+    seen = _seen.get()
+    if seen is None:
+        return _version(path)
+    if path not in seen:
+        seen[path] = _version(path)
+    return seen[path]
+
+
+@contextlib.contextmanager
+def unchanging() -> Iterator[None]:
+    """Inside the `with`, a file counts as it was when it was asked for first, and the disk is asked for it once."""
+    if _seen.get() is not None:
+        yield
+        return
+    before = _seen.set({})
+    try:
+        yield
+    finally:
+        _seen.reset(before)
+
+
+def _version(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
     except OSError as error:
