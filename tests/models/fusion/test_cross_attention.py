@@ -46,8 +46,10 @@ def test_seconds_count_not_places():
     torch.testing.assert_close(near, nearer, atol=0.1, rtol=0.0)
 
 
-def test_the_preference_has_the_gradient_that_autograd_would_find():
+@pytest.mark.parametrize("together", [1, 10**6])  # head by head, and all at once
+def test_the_preference_has_the_gradient_that_autograd_would_find(monkeypatch, together):
     """The formula once more, in double precision, with keys that are hidden, in one clip all."""
+    monkeypatch.setattr(cross_attention, "FEW_LOGITS", together)
     mask = torch.tensor([[True, True, False], [True, False, False], [False, False, False]])
     query_times, key_times = torch.rand(3, 4).double() * 2, torch.rand(3, 3).double() * 2
     offset_s, log_width_s = (torch.randn(2).double().requires_grad_() for _ in range(2))

@@ -14,6 +14,7 @@ from vaer.models.fusion.sequences import SequenceFusion
 from vaer.records import Fused, Stream, Tokens
 
 FURTHEST_S = 0.4  # heads start looking up to this far before and after their own moment
+FEW_LOGITS = 2**18  # that the backward pass of the bias looks at together: a MiB
 MANY_PAIRS = 2**16  # of a query and a key: from here on the backward pass computes the weights again
 NARROW_S, WIDE_S = 0.1, 4.0  # width at the start: a syllable, or longer than the clips of most corpora
 
@@ -132,11 +133,14 @@ class TimeBias(torch.autograd.Function):
         query_times, key_times, mask, offset_s, log_width_s = ctx.saved_tensors
         precision = (-2 * log_width_s).exp()
         of_offset, of_width = torch.zeros_like(offset_s), torch.zeros_like(log_width_s)
-        for head in range(len(offset_s)):  # one by one: each needs as much memory as its logits
-            apart = _apart_s(query_times, key_times, offset_s[head:head + 1])[:, 0]
-            gradient = gradients[0][:, head].masked_fill(~mask[:, None], 0).mul_(apart)
-            of_offset[head] = gradient.sum() * precision[head]
-            of_width[head] = gradient.mul_(apart).sum() * precision[head]
+        pairs = gradients[0].numel() // len(offset_s)
+        together = max(1, FEW_LOGITS // max(1, pairs))  # long clips head by head: each needs as much as its logits
+        for start in range(0, len(offset_s), together):
+            heads = slice(start, start + together)
+            apart = _apart_s(query_times, key_times, offset_s[heads])
+            gradient = gradients[0][:, heads].masked_fill(~mask[:, None, None], 0).mul_(apart)
+            of_offset[heads] = gradient.sum((0, 2, 3)) * precision[heads]
+            of_width[heads] = gradient.mul_(apart).sum((0, 2, 3)) * precision[heads]
         return None, None, None, of_offset, of_width
 
 
