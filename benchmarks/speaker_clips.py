@@ -18,9 +18,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from vaer.evaluation.metrics import score
+from vaer.evaluation.opened import open_clips, open_run
 from vaer.evaluation.options import Options, settings_of
 from vaer.evaluation.predict import draw_clips, forward_clips, probabilities_of
-from vaer.evaluation.run import open_clips, open_run
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 

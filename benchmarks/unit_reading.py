@@ -26,8 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from vaer.config import read_config
 from vaer.demo.face import UNITS
 from vaer.demo.redraw import GAIN, SPOKEN, VERSION, read_units, unfold
+from vaer.evaluation.opened import open_clips
 from vaer.evaluation.options import Options
-from vaer.evaluation.run import open_clips
 from vaer.models.network import load_network
 from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from jsonargparse import ArgumentParser, Namespace
 
-from vaer.announce import print_first, scoring_plan, training_plan
+from vaer.announce import print_first, training_plan
 from vaer.config import add_flags, add_settings, config_of
 from vaer.demo.commands import fill_compose, fill_demo, fill_redraw, run_compose, run_demo, run_redraw
 from vaer.errors import RunError, UserError
@@ -143,34 +143,21 @@ def _train(parser: ArgumentParser, parsed: Namespace) -> None:
 
 
 def _fill_evaluate(parser: ArgumentParser) -> None:
-    from vaer.evaluation.options import Options
+    from vaer.report.evaluate import fill
 
-    parser.add_argument("runs", nargs="+", type=str,
-                        help="Folders of runs that trained; a folder of folds is scored as one, over all its clips.")
-    parser.add_argument("--pool", type=str | None, default=None,
-                        help="Score all the runs as folds of one evaluation, each clip once, into this folder.")
-    parser.add_argument("--report", action="store_true",
-                        help="Write report.html, a page of all that was found, into the folder of the first run.")
-    add_flags(parser, Options)
+    fill(parser)
+
+
+def _arrange_evaluate(arguments: list[str]) -> list[str]:
+    from vaer.report.evaluate import arrange
+
+    return arrange(arguments)
 
 
 def _evaluate(parser: ArgumentParser, parsed: Namespace) -> None:
-    from vaer.evaluation.options import Options
+    from vaer.report.evaluate import run
 
-    options = config_of(parser, parsed, Options)
-    print_first(scoring_plan([Path(run) for run in parsed.runs], options.modality))
-    from vaer.evaluation.run import evaluate  # costs torch, which a flag that is wrong does not
-
-    evaluate([Path(run) for run in parsed.runs], options, Path(parsed.pool) if parsed.pool else None)
-    if parsed.report:
-        from accelerate import PartialState
-
-        from vaer.report.page import write_report
-        from vaer.runs.folder import RunFolder
-
-        if PartialState().is_main_process:
-            page = write_report([RunFolder(Path(run)) for run in parsed.runs], options.suffix)
-            print(f"{page}: open it in a browser")
+    run(parser, parsed)
 
 
 def _fill_compare(parser: ArgumentParser) -> None:
@@ -349,7 +336,8 @@ def _doctor(parser: ArgumentParser, parsed: Namespace) -> None:
 
 COMMANDS = {
     "train": Command("Train the network on a corpus.", add_settings, _train, USUAL, find_recipes),
-    "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate),
+    "evaluate": Command("Score runs on the test speakers of their protocol.", _fill_evaluate, _evaluate,
+                        arrange=_arrange_evaluate),
     "demo": Command("Render the demo corpus: drawn talking faces with a synthetic voice.", fill_demo, run_demo),
     "study": Command("Train and score rows of settings over folds and seeds, into one table.", _fill_study, _study),
     "compare": Command("Compare evaluated runs: intervals, paired differences, tables and figures.", _fill_compare,

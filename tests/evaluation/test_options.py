@@ -22,10 +22,11 @@ def test_flags_say_what_a_program_says():
     assert parsed() == Options()
     given = Options(modality="audio", views=3, batch_size=4, num_workers=0, corpus="folders", root="a",
                     label_map={"no": "01", "x": None}, allow_missing=True, decoder="pyav", decode_device="cuda",
-                    adapt_clips=2, speaker_pattern="(S)_")
+                    adapt_clips=2, speaker_pattern="(S)_", robustness="noise,blur")
     flags = ["--modality", "audio", "--views", "3", "--batch_size", "4", "--num_workers", "0", "--corpus", "folders",
              "--root", "a", "--label_map", "{no: 01, x: null}", "--allow_missing", "true", "--decoder", "pyav",
-             "--decode_device", "cuda", "--adapt_clips", "2", "--speaker_pattern", "(S)_"]
+             "--decode_device", "cuda", "--adapt_clips", "2", "--speaker_pattern", "(S)_",
+             "--robustness", "noise,blur"]
     assert parsed(*flags) == given
     given_here = {flag.removeprefix("--") for flag in flags[::2]}
     assert given_here | {"channel", "labels"} == {option.name for option in dataclasses.fields(Options)}

@@ -1,6 +1,7 @@
 import pytest
+from matplotlib.figure import Figure
 
-from vaer.evaluation.plots import draw_confusion, draw_speakers
+from vaer.evaluation.plots import draw_confusion, draw_panels, draw_robustness, draw_speakers, panels_of
 
 FACTS = {"modality": "both", "classes": ["a", "b", "c"], "confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 0]],
          "uar": 0.875, "war": 0.875, "clips": 8, "leaks": [], "adaptation": "", "remark": "",
@@ -13,3 +14,36 @@ FACTS = {"modality": "both", "classes": ["a", "b", "c"], "confusion": [[3, 1, 0]
 def test_a_picture_is_written(tmp_path, draw, facts):
     draw(facts, tmp_path / "picture.png", "run")
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def curves(*names, interval=(0.6, 0.9)):
+    """What robustness.json holds of these degradations."""
+    def point(strength, uar):
+        return {"strength": strength, "uar": uar, "interval": interval and list(interval)}
+
+    return {"clean": {"uar": 0.8, "interval": interval and list(interval)}, "chance": 0.125, "curves": {
+        name: {"what": name, "unit": unit, "points": [point(strength, 0.1 * number)
+                                                      for number, strength in enumerate(strengths)]}
+        for name, unit, strengths in names}}
+
+
+NOISE, SHIFT = ("noise", "SNR, dB", (10.0, 0.0, -10.0)), ("shift", "ms", (-200.0, 200.0))
+
+
+@pytest.mark.parametrize("facts", [curves(NOISE), curves(NOISE, SHIFT, NOISE, SHIFT, interval=None)])
+def test_curves_of_robustness_are_drawn_the_same_each_time(tmp_path, facts):
+    draw_robustness(facts, tmp_path / "one.png", "run")
+    draw_robustness(facts, tmp_path / "two.png", "run")
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+
+
+def test_an_axis_begins_with_clips_as_they_are_or_has_them_in_the_middle():
+    figure = Figure()
+    draw_panels(figure, curves(NOISE, SHIFT), ink="black", accent="blue", soft="grey")
+    noise, shift = figure.axes
+    assert [text.get_text() for text in noise.get_xticklabels()] == ["as is", "10", "0", "-10"]
+    assert [text.get_text() for text in shift.get_xticklabels()] == ["-200", "as is", "200"]
+    assert noise.lines[-1].get_ydata().tolist() == pytest.approx([0.8, 0, 0.1, 0.2])
+    assert shift.lines[-1].get_ydata().tolist() == pytest.approx([0, 0.8, 0.1])
+    assert panels_of(curves(NOISE)) == (1, 1)
+    assert panels_of(curves(NOISE, SHIFT, ("a", "b", (1.0,)), ("b", "b", (1.0,)))) == (3, 2)

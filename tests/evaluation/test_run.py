@@ -13,7 +13,7 @@ from sklearn.metrics import accuracy_score, f1_score, recall_score
 
 from vaer.config import TrainConfig, read_config, write_config
 from vaer.errors import RunError, UserError
-from vaer.evaluation import run as evaluation_run
+from vaer.evaluation import opened
 from vaer.evaluation.options import Options
 from vaer.evaluation.predict import Predictions
 from vaer.evaluation.run import evaluate
@@ -64,7 +64,7 @@ def read(run, suffix=""):
 
 def test_names_that_are_not_utf8_stand_in_the_predictions(tmp_path):
     item = make_item(os.fsdecode(b"caf\xe9.mp4"))
-    table = evaluation_run._table([item], ("happy", "sad"), Predictions(np.array([[0.25, 0.75]]), np.array([0])), 0)
+    table = opened.table_of([item], ("happy", "sad"), Predictions(np.array([[0.25, 0.75]]), np.array([0])), 0)
     table.to_csv(tmp_path / "predictions.csv", index=False)
     assert r"caf\xe9.mp4,0,1,happy,sad,0.25,0.75" in (tmp_path / "predictions.csv").read_text()
 

@@ -5,9 +5,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from makers import grey, tone
+from makers import grey, noise, tone
 
-from vaer.media.encode import encode_frames, encode_waveform, join, write_audio, write_mp4, write_wav
+from vaer.media.encode import (
+    encode_frames,
+    encode_waveform,
+    join,
+    through_opus,
+    write_audio,
+    write_mp4,
+    write_wav,
+)
 from vaer.media.media import SAMPLE_RATE, read_frames, read_waveform
 from vaer.media.probe import probe
 
@@ -103,6 +111,21 @@ def test_encoders_give_the_same_bytes_every_time(waveform):
     assert encode_frames(frames, fps=25) == encode_frames(frames, fps=25)
     for codec in ("aac", "flac"):
         assert encode_waveform(waveform, codec) == encode_waveform(waveform, codec)
+
+
+@pytest.mark.parametrize("samples", [1, 319, 320, 16_001])
+def test_opus_gives_as_many_samples_and_none_later(samples):
+    sound = noise(1.1).astype(np.float32)[:samples]
+    heard = through_opus(sound, 32_000)
+    assert (heard.shape, heard.dtype) == (sound.shape, np.float32)
+    if samples > 10_000:
+        later = [np.corrcoef(sound[100:-100], heard[100 + lag:len(heard) - 100 + lag])[0, 1] for lag in range(-9, 10)]
+        assert abs(int(np.argmax(later)) - 9) <= 1
+        assert max(later) > 0.9
+
+
+def test_opus_is_the_same_every_time(waveform):
+    np.testing.assert_array_equal(through_opus(waveform, 8000), through_opus(waveform, 8000))
 
 
 def test_a_joined_file_holds_both_streams(tmp_path, waveform):

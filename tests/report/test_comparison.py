@@ -62,7 +62,8 @@ def test_files_hold_the_same_figures_unrounded(tmp_path):
     found, by = compare_rows(given), {"label": score_by(given, "label")}
     write_comparison(tmp_path / "out", found, by)
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "by_label.csv", "by_label.md", "by_label.tex", "scores.pdf", "scores.png", "table.csv", "table.md", "table.tex"]
+        "by_label.csv", "by_label.md", "by_label.tex", "report.html", "scores.pdf", "scores.png", "table.csv",
+        "table.md", "table.tex"]
     table = pd.read_csv(tmp_path / "out" / "table.csv")
     for line, row in zip(table.to_dict("records"), found, strict=True):
         assert line["row"] == row.name

@@ -3,6 +3,8 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
+from vaer.evaluation.comparison import RowScores
+from vaer.evaluation.seeds import Estimate
 from vaer.report import figures
 
 BINS = [{"from": 0.2, "to": 0.4, "clips": 3, "confidence": 0.3, "right": 0.25},
@@ -11,6 +13,16 @@ MADE = {
     "confusion": lambda: figures.confusion([[3, 1], [0, 4]], ["<happy>", "sad & tired"]),
     "dots": lambda: figures.dots({"7": 0.2, "8": 0.9}, total=0.5, span=(0.4, 0.6), chance=0.125, what="UAR"),
     "reliability": lambda: figures.reliability(BINS, BINS),
+    "robustness": lambda: figures.robustness({
+        "chance": 0.125, "clean": {"uar": 0.8, "interval": [0.7, 0.9]}, "curves": {"noise": {
+            "what": "noise & more", "unit": "dB", "points": [{"strength": 3.0, "uar": 0.5, "interval": [0.4, 0.6]}]}}}),
+    "scatter": lambda: figures.scatter({"<a>": [(0.0, 1.0, True), (2.0, 1.0, False)], "b": [(1.0, 1.0, True)]},
+                                       [0.5, 0.2]),
+    "attention": lambda: figures.attention([0.1, 0.2], [0.5, 1.5], [0.0, 1.0, 0.5], 0.3),
+    "estimates": lambda: figures.estimates([
+        RowScores("one", {"uar": Estimate(0.5, (0.4, 0.6))}, {"uar": [0.5, 0.5]}, ["0", "1"], ["0"], 8, 8, 0.125, None,
+                  None, []),
+        RowScores("failed", {}, {}, [], [], 0, 0, None, None, None, ["failed"])]),
     "curves": lambda: figures.curves([[(1, 0.5), (2, 0.4)], [(1, 0.6), (2, 0.3)]], what="loss")}
 
 

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -5,21 +6,20 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from makers import make_scored, tiny_config
+from makers import write_video
+from report_makers import inside_made, measured, written
 from sklearn.metrics import recall_score
 
 from vaer.atomic_files import write_facts
-from vaer.config import write_config
-from vaer.evaluation.report import write
-from vaer.report.page import render, without_folders, write_report
+from vaer.evaluation.comparison import Row, compare_rows
+from vaer.report.page import cost_rows, render, without_folders, write_report
 from vaer.report.sources import read_source
-from vaer.runs.folder import RunFolder
 
 
 class Text(HTMLParser):
     """What a person reads of a page, and whether its elements close in order."""
 
-    VOID = {"meta", "br", "path", "use", "rect", "image"}
+    VOID = {"meta", "br", "path", "use", "rect", "image", "img"}
 
     def __init__(self):
         super().__init__()
@@ -51,18 +51,6 @@ def text_of(page):
 @pytest.fixture
 def run(tmp_path):
     return written(tmp_path / "run")
-
-
-def written(folder, **changes):
-    """The folder of a run that was scored: eight speakers, three classes."""
-    scored = make_scored(folder, **{"speakers": 8, "temperature": 1.4, "max_seconds": 10.0, "clips_cut": 0,
-                                    "validation": "select"} | changes)
-    write(scored, "")
-    write_config(tiny_config(), folder / "config.yaml")
-    write_facts(folder / "run.json", {"finished": True, "versions": {"vaer": "0.1.0"}, "pretrained": {}})
-    rows = [{"epoch": epoch, "loss": 2.0 / epoch, "validation_uar": 0.2 * epoch} for epoch in (1, 2, 3)]
-    (folder / "log.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    return RunFolder(folder)
 
 
 def test_the_verdict_stands_before_the_number(run):
@@ -121,9 +109,61 @@ def test_a_lifted_guard_is_the_first_thing_said(tmp_path):
 
 def test_several_runs_stand_side_by_side(tmp_path):
     runs = [written(tmp_path / "one"), written(tmp_path / "two", right=0.9)]
-    page = render([read_source(run) for run in runs])
+    text = text_of(render([read_source(run) for run in runs]))
+    one, two = compare_rows([Row(run.path.name, [read_source(run).scored]) for run in runs])
+    low, high = two.difference.interval
+    shown = f"two 0 {two.scores['uar'].value:.3f}"
+    assert text.index("Side by side") < text.index(shown.replace("two 0", "two 1")) < text.index("Can this number")
+    assert f"{two.difference.value:+.3f} [{low:+.3f}, {high:+.3f}]" in text
+    assert one.difference is None
+
+
+def test_curves_of_robustness_stand_in_the_page_where_they_are_of_its_answers(run):
+    facts = measured(run, ("noise", "shift"))
+    page = write_report([run]).read_text()
+    point = facts["curves"]["noise"]["points"][2]
+    low, high = point["difference_interval"]
+    text, sha256 = text_of(page), hashlib.sha256(run.robustness_path().read_bytes()).hexdigest()
+    assert f"white noise in the waveform, SNR, dB 10 {point['uar']:.3f} [" in text
+    assert f"{point['difference']:+.3f} [{low:+.3f}, {high:+.3f}]" in text
+    assert f"From robustness.csv , SHA-256 {sha256}" in text
+    assert write_report([run]).read_text() == page
+    facts["clean"]["uar"] += 0.01
+    write_facts(run.robustness_path().with_suffix(".json"), facts)
+    assert "made worse" not in write_report([run]).read_text()
+
+
+def test_what_a_network_does_inside_stands_in_the_page(run):
+    assert "A map of the clips" not in text_of(write_report([run]).read_text())
+    facts = inside_made(run)
+    page = write_report([run]).read_text()
     text = text_of(page)
-    assert text.index("Side by side") < text.index("two against one: UAR +0.") < text.index("Can this number")
+    assert "48 of 96 clips are drawn" in text
+    assert "When it listens" in text
+    for row in facts["attention"]:
+        assert row["id"] in text
+    assert "first direction, 50% of the variance" in text
+    assert "parameters 3,500 (video 1,000, audio 2,000, fusion and heads 500)" in text
+    assert write_report([run]).read_text() == page
+
+
+def test_costs_are_told_of_what_a_network_takes_in():
+    cost = {"parameters": {"audio": 5}, "flops": 2_000_000, "seconds": 0.5, "clip_seconds": 2.5, "frames": None,
+            "device": "1 thread"}
+    assert [name for name, _ in cost_rows(cost)] == ["parameters", "operations for 2.50 s of waveform",
+                                                     "time of that answer"]
+    assert cost_rows(cost)[2][1].startswith("500 ms by 1 thread")
+    assert cost_rows(None) == []
+
+
+def test_faces_are_shown_where_that_was_asked_for_alone(run, tmp_path):
+    film = write_video(tmp_path / "film.mp4", frames=4, size=(48, 48))
+    table = run.predictions_path()
+    table.write_text(table.read_text().replace("x.wav", str(film)))
+    assert "<img" not in write_report([run]).read_text()
+    page = write_report([run], thumbnails=True).read_text()
+    assert page.count('<img src="data:image/jpeg;base64,') == len(pd.read_csv(run.path / "errors.csv").head(20))
+    assert str(tmp_path) not in page
 
 
 def test_few_speakers_have_no_interval(tmp_path):

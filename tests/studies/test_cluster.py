@@ -14,7 +14,7 @@ from vaer.studies.cluster import Cluster
 from vaer.studies.run import StudyOptions, study
 from vaer.studies.schedule import Slots
 
-WRITTEN = ("table.md", "table.csv", "table.tex", "scores.png", "scores.pdf")
+WRITTEN = ("table.md", "table.csv", "table.tex", "scores.png", "scores.pdf", "report.html")
 
 
 @pytest.mark.slow

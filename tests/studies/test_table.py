@@ -20,7 +20,7 @@ from vaer.studies.run import StudyOptions, record_plan, study
 from vaer.studies.table import facts, lines, write_table
 
 SLURM = TESTS.parent / "configs/slurm/study.sh"
-WRITTEN = ("table.md", "table.csv", "table.tex", "scores.png", "scores.pdf")
+WRITTEN = ("table.md", "table.csv", "table.tex", "scores.png", "scores.pdf", "report.html")
 ROWS = "rows:\n  gate: {model.fusion.kind: gated}\n"
 
 

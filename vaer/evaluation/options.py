@@ -20,6 +20,7 @@ from vaer.config import (
 from vaer.data.corpora import CORPORA, name_of
 from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError
+from vaer.evaluation.degradations.kinds import named
 from vaer.runs.folder import RunFolder
 
 Modality = Literal["video", "audio", "both"]
@@ -51,6 +52,9 @@ class Options(CorpusSettings, EvaluateConfig):
     adapt_clips: int | None = None
     """Clips of a test speaker that a run with model.speaker_norm adapts to, drawn by its seed, while all are scored;
     none takes all."""
+    robustness: str | None = None
+    """Also answer to the clips made worse, step by step: all, or names with commas between, such as noise,blur
+    (docs/evaluation.md)."""
 
     def __post_init__(self) -> None:
         EvaluateConfig.__post_init__(self)
@@ -59,6 +63,8 @@ class Options(CorpusSettings, EvaluateConfig):
         require_range("adapt_clips", self.adapt_clips, 0)
         require(self.modality in get_args(Modality),
                 f"--modality {self.modality!r} is unknown; choose from {', '.join(get_args(Modality))}.")
+        if self.robustness is not None:
+            named(self.robustness)
         self.require_own(self.corpus)
         if self.corpus is not None:
             choose(CORPORA, self.corpus, "corpus")

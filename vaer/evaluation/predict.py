@@ -88,16 +88,20 @@ def forward_clips(network: nn.Module, batches: Iterable[Batch], accelerator: Acc
         buffer.copy_(broadcast(buffer))  # statistics of batch norms are those of the first process, which saves them
     results = []
     for batch in batches:
-        if modality == "video":
-            batch = batch._replace(has_audio=torch.zeros_like(batch.has_audio))
-        elif modality == "audio":
-            batch = batch._replace(has_video=torch.zeros_like(batch.has_video))
+        batch = only(batch, modality)
         output = bare(batch)
         heads = {} if bare.fusion is None else {"video": output.video_logits, "audio": output.audio_logits}
         results.append(ForwardResult(batch.ids, batch.labels, batch.speakers, output.logits,
                                      output.embedded if bare.norms else None, heads,
                                      {"video": batch.has_video, "audio": batch.has_audio}, _odd(output)))
     return results
+
+
+def only(batch: Batch, modality: str) -> Batch:
+    """The batch without the other modality than `modality`; `both` keeps them."""
+    if modality == "video":
+        return batch._replace(has_audio=torch.zeros_like(batch.has_audio))
+    return batch._replace(has_video=torch.zeros_like(batch.has_video)) if modality == "audio" else batch
 
 
 @torch.inference_mode()

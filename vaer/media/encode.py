@@ -82,6 +82,26 @@ def encode_waveform(waveform: np.ndarray, codec: Literal["aac", "flac"] = "aac")
     return store.getvalue()
 
 
+def through_opus(waveform: np.ndarray, bit_rate: int) -> np.ndarray:
+    """(samples,) float32 at `SAMPLE_RATE`, encoded at `bit_rate` bits a second and decoded: as long, and no later."""
+    encoder = av.CodecContext.create("libopus", "w")
+    encoder.sample_rate, encoder.layout, encoder.format = SAMPLE_RATE, "mono", "flt"
+    encoder.time_base, encoder.bit_rate = Fraction(1, SAMPLE_RATE), bit_rate
+    encoder.open()
+    step = encoder.frame_size
+    padded = np.pad(waveform, (0, -len(waveform) % step)).astype(np.float32)
+    packets = [packet for first in range(0, len(padded), step)
+               for packet in encoder.encode(_audio_frame(padded[None, first:first + step], "flt", SAMPLE_RATE, first))]
+    packets += encoder.encode(None)
+    decoder = av.CodecContext.create("libopus", "r")
+    decoder.extradata = encoder.extradata  # which says how many samples are the encoder's delay
+    back = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    decoded = [frame for packet in [*packets, None] for frame in decoder.decode(packet)]
+    pieces = [piece for frame in [*decoded, None] for piece in back.resample(frame)]
+    restored = np.concatenate([piece.to_ndarray()[0] for piece in pieces])[:len(waveform)]
+    return np.pad(restored, (0, len(waveform) - len(restored)))
+
+
 def join(path: Path, video: bytes, audio: bytes) -> None:
     """An mp4 that holds copies of the packets of two others: frames of the one, audio of the other."""
     with (av.open(io.BytesIO(video), "r") as video_file, av.open(io.BytesIO(audio), "r") as audio_file,

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from vaer.atomic_files import write_text
 from vaer.errors import UserError
@@ -11,8 +13,10 @@ from vaer.evaluation.breakdown import ValueScores
 from vaer.evaluation.comparison import RowScores
 from vaer.evaluation.intervals import LEVEL, SCORES
 from vaer.evaluation.seeds import Estimate
+from vaer.report import figures
 from vaer.report.dots import draw_dots
 from vaer.report.tables import Cell, Table, latex, lettered, markdown, show
+from vaer.report.template import fill_page
 
 WORDS = {"uar": "UAR", "war": "WAR", "macro_f1": "macro F1"}
 NONE = "-"
@@ -28,7 +32,7 @@ def show_comparison(rows: Sequence[RowScores], by: dict[str, list[ValueScores]])
 
 def write_comparison(folder: Path, rows: Sequence[RowScores], by: dict[str, list[ValueScores]],
                      mistakes: pd.DataFrame | None = None) -> None:
-    """Write table.md, .csv and .tex, scores.png and .pdf, by_ATTRIBUTE.* and, if there are some, errors.csv.
+    """Write table.md, .csv and .tex, scores.png and .pdf, a page, by_ATTRIBUTE.* and, if there are some, errors.csv.
 
     The same rows give the same bytes. Raises UserError where `folder` is a file.
     """
@@ -40,8 +44,15 @@ def write_comparison(folder: Path, rows: Sequence[RowScores], by: dict[str, list
         _write(folder / f"by_{_file_name(attribute)}", table_by(attribute, scores), figures_by(attribute, scores))
     for ending in ("png", "pdf"):
         draw_dots(list(rows), folder / f"scores.{ending}")
+    write_text(folder / "report.html", fill_page("Runs side by side", comparison=side_by_side(rows, by)))
     if mistakes is not None:
         write_text(folder / "errors.csv", mistakes.to_csv(index=False, lineterminator="\n"))
+
+
+def side_by_side(rows: Sequence[RowScores], by: dict[str, list[ValueScores]]) -> dict[str, Any]:
+    """What a page shows of the rows: their picture and their tables."""
+    return {"svg": Markup(figures.estimates(rows)),
+            "tables": [table_of(rows), *(table_by(attribute, scores) for attribute, scores in by.items())]}
 
 
 def _file_name(attribute: str) -> str:

@@ -18,7 +18,14 @@ WITHOUT_DATE = {".pdf": {"CreationDate": None}, ".png": {"Software": None}}
 
 
 def draw_dots(rows: list[RowScores], path: Path) -> None:
-    """Write a PNG or PDF: UAR of each row with its interval, and how far it is from the first one.
+    """Write a PNG or PDF of `dots_of`."""
+    figure = dots_of(rows)
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=150, metadata=WITHOUT_DATE.get(path.suffix))
+
+
+def dots_of(rows: list[RowScores]) -> Figure:
+    """UAR of each row with its interval, and how far it is from the first one.
 
     Black dots are means over seeds, hollow ones single seeds, dashes chance; a row that failed has its name alone.
     """
@@ -26,7 +33,6 @@ def draw_dots(rows: list[RowScores], path: Path) -> None:
     lines = sum(1 + 0.6 * name.count("\n") for name in names)
     compared = any(row.difference is not None for row in rows)
     figure = Figure(figsize=(7.2, min(MOST_INCHES, 1.0 + 0.36 * lines)), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, 1 + compared, sharey=True, squeeze=False, width_ratios=[3, 2][:1 + compared])[0]
     _draw_scores(axes[0], rows)
     if compared:
@@ -39,7 +45,7 @@ def draw_dots(rows: list[RowScores], path: Path) -> None:
         axis.set_axisbelow(True)
         for side in ("top", "right", "left"):
             axis.spines[side].set_visible(False)
-    figure.savefig(path, dpi=150, metadata=WITHOUT_DATE.get(path.suffix))
+    return figure
 
 
 def _draw_scores(axes: Axes, rows: list[RowScores]) -> None:

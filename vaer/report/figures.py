@@ -10,9 +10,16 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-INK, ACCENT, SOFT = "#010203", "#040506", "#070809"
+from vaer.evaluation.comparison import RowScores
+from vaer.evaluation.plots import draw_panels, panels_of
+from vaer.report.dots import dots_of
+
+INK, ACCENT, SOFT, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
 """Colours that stand for those of the page, which differ in light and dark."""
-COLORS = {INK: "var(--ink)", ACCENT: "var(--accent)", SOFT: "var(--soft)"}
+COLORS = {INK: "var(--ink)", ACCENT: "var(--accent)", SOFT: "var(--soft)", PAPER: "var(--paper)"}
+IN_PRINT = {"#000000": INK, "#595959": INK, "#4d4d4d": INK, "#ffffff": PAPER, "#e6e6e6": SOFT}
+"""Colours of pictures that are made for paper, by what they are on the page."""
+MARKERS = "os^vDPX*<>"
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "vaer", "font.family": "sans-serif", "font.size": 11,
          "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
          "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
@@ -89,6 +96,58 @@ def curves(runs: Sequence[Sequence[tuple[float, float]]], *, what: str) -> str:
         return _svg(figure, f"{what} by epoch")
 
 
+def robustness(facts: dict[str, Any]) -> str:
+    """A panel a degradation: UAR by strength, as `draw_panels` says."""
+    with matplotlib.rc_context(STYLE | {"font.size": 9}):
+        columns, rows = panels_of(facts)
+        figure = Figure(figsize=(3.1 * columns, 2.5 * rows), layout="constrained")
+        figure.patch.set_alpha(0)
+        draw_panels(figure, facts, ink=INK, accent=ACCENT, soft=SOFT)
+        return _svg(figure, "UAR by strength of each degradation")
+
+
+def scatter(points: dict[str, list[tuple[float, float, bool]]], explained: Sequence[float]) -> str:
+    """Places of clips by label: a shape a label, its name in the middle of its clips; wrong ones are hollow."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(6.4, 5.6)
+        for number, places in enumerate(points.values()):
+            for right in (True, False):
+                some = [(x, y) for x, y, is_right in places if is_right == right]
+                if some:
+                    axes.scatter(*zip(*some, strict=True), s=20, marker=MARKERS[number % len(MARKERS)], linewidths=0.9,
+                                 edgecolors=INK, facecolors=ACCENT if right else "none", alpha=0.75)
+        for name, places in points.items():
+            x, y = (sum(values) / len(places) for values in list(zip(*places, strict=True))[:2])
+            axes.text(x, y, name, ha="center", va="center", fontweight="bold",
+                      bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5})
+        axes.set(xlabel=f"first direction, {explained[0]:.0%} of the variance",
+                 ylabel=f"second direction, {explained[1]:.0%}", xticks=[], yticks=[])
+        return _svg(figure, "Map of the embeddings of clips")
+
+
+def attention(times: Sequence[float], weights: Sequence[float], levels: Sequence[float], seconds: float) -> str:
+    """A line of how much each moment is attended to, over the loudness of the waveform."""
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _axes(5.2, 2.4)
+        top = max(2.0, *weights)
+        middles = [(place + 0.5) * seconds / len(levels) for place in range(len(levels))]
+        axes.fill_between(middles, [0.95 * top * level for level in levels], color=SOFT, linewidth=0)
+        axes.axhline(1, color=INK, linewidth=1, linestyle=":")
+        axes.plot(times, weights, color=INK, linewidth=1.3)
+        axes.set(xlim=(0, seconds), ylim=(0, 1.05 * top), xlabel="s", ylabel="attention")
+        return _svg(figure, "Attention to the waveform over time")
+
+
+def estimates(rows: Sequence[RowScores]) -> str:
+    """UAR of rows with their intervals, and their differences to the first one, as `draw_dots` has them in print."""
+    with matplotlib.rc_context(STYLE):
+        figure = dots_of(list(rows))
+        figure.patch.set_alpha(0)
+        for axes in figure.axes:
+            axes.patch.set_alpha(0)
+        return _svg(figure, "UAR of each row, and its difference to the first one")
+
+
 def _axes(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.patch.set_alpha(0)
@@ -103,6 +162,8 @@ def _svg(figure: Figure, title: str) -> str:
     FigureCanvasSVG(figure).print_svg(target, metadata={"Date": None, "Creator": None})
     text = target.getvalue()
     text = text[text.index("<svg"):]
+    for color, instead in IN_PRINT.items():
+        text = text.replace(color, instead)
     for color, name in COLORS.items():
         text = text.replace(color, name)
     used = set(re.findall(r"(?:#|url\(#)([\w-]+)", text))

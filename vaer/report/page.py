@@ -5,14 +5,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from vaer.atomic_files import write_text
-from vaer.evaluation.aligned import compare
+from vaer.evaluation.comparison import Row, compare_rows
 from vaer.evaluation.mistakes import mistakes_of
 from vaer.report import figures
+from vaer.report.comparison import side_by_side
 from vaer.report.sources import Source, read_source
+from vaer.report.template import fill_page
+from vaer.report.thumbnails import thumbnail
 from vaer.runs.folder import RunFolder
 
 MOST_ERRORS = 20
@@ -20,39 +22,40 @@ MOST_SPEAKERS = 60
 """More dots than these are not read any more."""
 
 
-def write_report(runs: Sequence[RunFolder], suffix: str = "") -> Path:
+def write_report(runs: Sequence[RunFolder], suffix: str = "", *, thumbnails: bool = False) -> Path:
     """Write the page of scored runs into the first one's folder, and return where it is; raises UserError.
 
-    `suffix` is what the files of this evaluation carry in their names. The same files give the same bytes.
+    `suffix` is what the files of this evaluation carry in their names; `thumbnails` shows frames of the surest errors.
+    The same files give the same bytes.
     """
     path = runs[0].path / f"report{suffix}.html"
-    write_text(path, render([read_source(run, suffix) for run in runs]))
+    write_text(path, render([read_source(run, suffix) for run in runs], thumbnails=thumbnails))
     return path
 
 
-def render(sources: Sequence[Source]) -> str:
+def render(sources: Sequence[Source], *, thumbnails: bool = False) -> str:
     """The page as text, each run compared with the first; names, labels and settings are escaped."""
-    first, *others = (source.scored for source in sources)
-    environment = Environment(loader=PackageLoader("vaer.report", "."), autoescape=True, undefined=StrictUndefined,
-                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
-    return environment.get_template("page.html").render(
-        title=f"Emotion recognition: {', '.join(source.name for source in sources)}",
-        differences=[without_folders(compare(first, other)) for other in others],
-        sources=[_shown(source) for source in sources])
+    rows = compare_rows([Row(source.name, [source.scored]) for source in sources]) if len(sources) > 1 else []
+    return fill_page(f"Emotion recognition: {', '.join(source.name for source in sources)}",
+                     comparison=side_by_side(rows, {}) if rows else None,
+                     sources=[_shown(source, thumbnails) for source in sources])
 
 
-def _shown(source: Source) -> dict[str, Any]:
+def _shown(source: Source, thumbnails: bool) -> dict[str, Any]:
     facts = source.scored.facts
+    errors = mistakes_of(source.scored.predicted).head(MOST_ERRORS).to_dict("records")
+    if thumbnails:
+        errors = [row | {"thumbnail": thumbnail(row["path"])} for row in errors]
     return {"name": source.name, "facts": {"folds": None} | facts, "modalities": source.modalities,
-            "sha256": source.sha256, "settings": source.settings, "verdict": _verdict(source),
-            "errors": mistakes_of(source.scored.predicted).head(MOST_ERRORS).to_dict("records"),
-            "made_by": _made_by(source),
+            "sha256": source.sha256, "robustness": source.robustness, "settings": source.settings,
+            "verdict": _verdict(source), "errors": errors, "thumbnails": thumbnails, "made_by": _made_by(source),
+            "inside": source.inside, "cost": cost_rows(source.inside.get("cost")),
             "svg": {name: [Markup(part) for part in svg] if isinstance(svg, list) else Markup(svg)
                     for name, svg in _figures(source).items()}}
 
 
 def _figures(source: Source) -> dict[str, Any]:
-    facts = source.scored.facts
+    facts, seen = source.scored.facts, source.inside
     chance = 1 / facts["classes_present"]
     speakers = dict(sorted(((name, row["uar"]) for name, row in facts["per_speaker"].items()),
                            key=lambda pair: (pair[1], pair[0]))[:MOST_SPEAKERS])
@@ -61,7 +64,35 @@ def _figures(source: Source) -> dict[str, Any]:
             "speakers": figures.dots(speakers, total=facts["uar"], span=(facts["intervals"] or {}).get("uar"),
                                      chance=chance, what="UAR") if speakers else "",
             "reliability": figures.reliability(bins, facts["calibration"]["bins_scaled"]) if bins else "",
+            "map": figures.scatter(_places(source), seen["map"]["explained"]) if seen.get("map") else "",
+            "attention": [figures.attention(*(row[name] for name in ("times", "weights", "levels", "seconds")))
+                          for row in seen.get("attention", [])],
+            "robustness": figures.robustness(source.robustness) if source.robustness else "",
             "curves": [figures.curves(runs, what=what) for what, runs in _curves(source).items()]}
+
+
+def _places(source: Source) -> dict[str, list[tuple[float, float, bool]]]:
+    """The places of a map's clips by label, and whether each is answered rightly."""
+    table, points = source.scored.predicted.table.set_index("id"), source.inside["map"]["points"]
+    found: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in source.scored.predicted.classes}
+    for name, (x, y) in points.items():
+        if name in table.index:
+            label, prediction = table.loc[name, ["label", "prediction"]]
+            found[label].append((x, y, label == prediction))
+    return {label: places for label, places in found.items() if places}
+
+
+def cost_rows(cost: dict[str, Any] | None) -> list[tuple[str, str]]:
+    """Parameters, operations and time of an answer, in words."""
+    if cost is None:
+        return []
+    whole = sum(cost["parameters"].values())
+    parts = ", ".join(f"{name} {count:,}" for name, count in cost["parameters"].items())
+    clip = " and ".join([f"{cost['frames']} frames"] * (cost["frames"] is not None)
+                        + [f"{cost['clip_seconds']:.2f} s of waveform"] * (cost["clip_seconds"] is not None))
+    return [("parameters", f"{whole:,} ({parts})"),
+            (f"operations for {clip}", f"{cost['flops'] / 1e9:.2f} GFLOP; a multiplication and an addition are two"),
+            ("time of that answer", f"{1000 * cost['seconds']:.0f} ms by {cost['device']}, decoding not counted")]
 
 
 def _curves(source: Source) -> dict[str, list[list[tuple[float, float]]]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from vaer.atomic_files import read_facts
 from vaer.config import Config, differing, dotted
+from vaer.errors import log
 from vaer.evaluation.saved import read_scored
 from vaer.evaluation.scored import Scored
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
@@ -29,6 +30,10 @@ class Source:
     """metrics_video.json and metrics_audio.json, where they were made."""
     sha256: str
     """Of predictions.csv."""
+    robustness: dict[str, Any] | None
+    """robustness.json, where it was made of these answers."""
+    inside: dict[str, Any]
+    """inside.json; empty where it was not made."""
     runs: list[dict[str, Any]]
     """run.json of the run, or of each fold."""
     logs: list[list[dict[str, Any]]]
@@ -47,9 +52,23 @@ def read_source(folder: RunFolder, suffix: str = "") -> Source:
         modalities={name: read_facts(path) for name in MODALITIES
                     if (path := place.metrics_path(f"_{name}{suffix}")).is_file()},
         sha256=hashlib.sha256(place.predictions_path(suffix).read_bytes()).hexdigest(),
+        robustness=_robustness(place, scored, suffix), inside=read_facts(place.inside_path(suffix)),
         runs=[part.facts() for part in parts],
         logs=[rows_of(part.log_path, "epoch") for part in parts],
         settings=_unusual(parts[0].settings()))
+
+
+def _robustness(place: RunFolder, scored: Scored, suffix: str) -> dict[str, Any] | None:
+    path = place.robustness_path(suffix).with_suffix(".json")
+    found = read_facts(path)
+    if not found.get("curves"):
+        return None
+    if (found["clips"], found["clean"]["uar"]) != (scored.facts["clips"], scored.facts["uar"]):
+        log.warning(f"{path}: is of other answers than the predictions beside it, and left out of the page; measure it "
+                    f"anew with --robustness.")
+        return None
+    table = place.robustness_path(suffix)
+    return found | {"sha256": hashlib.sha256(table.read_bytes()).hexdigest() if table.is_file() else "not there"}
 
 
 def _unusual(config: Config) -> dict[str, Any]:

@@ -149,6 +149,14 @@ class RunFolder:
         """A line a clip that was answered wrongly, the surest first."""
         return self.path / f"errors{suffix}.csv"
 
+    def robustness_path(self, suffix: str = "") -> Path:
+        """A line a clip, degradation and strength; the scores stand beside it as .json."""
+        return self.path / f"robustness{suffix}.csv"
+
+    def inside_path(self, suffix: str = "") -> Path:
+        """A map of embeddings, attention over time and what an answer costs."""
+        return self.path / f"inside{suffix}.json"
+
     def scored_suffixes(self) -> list[str]:
         """The suffixes of the evaluations whose files are here."""
         stems = [path.stem.removeprefix("metrics") for path in self.path.glob("metrics*.json")]

@@ -21,7 +21,7 @@ FACTS = ("epochs", "best_epoch", "best_validation_uar", "parameters", "git_commi
 
 
 def write_table(plan: Plan) -> None:
-    """Print the table of a study, and write it into its folder as table.md, .csv, .tex, scores.png and .pdf.
+    """Print the table of a study, and write it into its folder: table.md, .csv, .tex, scores.png, .pdf, report.html.
 
     The same runs give the same bytes. Beside them, study.json says of every run what it took and where it lies.
     """
@@ -29,7 +29,7 @@ def write_table(plan: Plan) -> None:
     show_comparison(scores, {})
     write_comparison(plan.output, scores, {})
     write_facts(plan.output / "study.json", facts(plan))
-    print(f"{plan.output}: table.md, .csv and .tex, scores.png and .pdf; study.json names every run")
+    print(f"{plan.output}: table.md, .csv and .tex, scores.png and .pdf, report.html; study.json names every run")
 
 
 def lines(plan: Plan) -> list[Line]:
