@@ -93,7 +93,7 @@ def test_every_command_line_is_understood(page, words, monkeypatch):
     monkeypatch.chdir(ROOT)
     parser = ArgumentParser(exit_on_error=False, allow_abbrev=False)
     COMMANDS[words[0]].fill(parser)
-    parser.parse_args(words[1:])
+    parser.parse_args(COMMANDS[words[0]].arrange(words[1:]))
 
 
 def test_command_lines_are_found():
