@@ -65,7 +65,8 @@ def on_other_sides(faces, side):
     """For each side whether the photograph of every face (faces,) stands on it, too; never on its own."""
     pixels = faces.reshape(len(faces), -1).astype(np.float32)
     pixels -= pixels.mean(1, keepdims=True)
-    pixels /= np.maximum(np.linalg.norm(pixels, axis=1, keepdims=True), 1e-6)  # a black tile is like nothing
+    norms = np.linalg.norm(pixels, axis=1, keepdims=True)
+    pixels = np.where(norms > 0, pixels / np.maximum(norms, 1e-6), 1 / TILE)  # black tiles are like one another
     found = {name: np.zeros(len(faces), dtype=bool) for name in SIDES}
     for first in track(range(0, len(faces), AT_ONCE), "photographs on two sides"):
         part = slice(first, first + AT_ONCE)
