@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from vaer.evaluation.comparison import RowScores
@@ -17,7 +18,8 @@ from vaer.report.dots import dots_of
 INK, ACCENT, SOFT, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
 """Colours that stand for those of the page, which differ in light and dark."""
 COLORS = {INK: "var(--ink)", ACCENT: "var(--accent)", SOFT: "var(--soft)", PAPER: "var(--paper)"}
-IN_PRINT = {"#000000": INK, "#595959": INK, "#4d4d4d": INK, "#ffffff": PAPER, "#e6e6e6": SOFT}
+IN_PRINT = {to_hex(color): instead for color, instead in (
+    ("black", INK), ("0.35", INK), ("0.3", INK), ("white", PAPER), ("0.9", SOFT))}
 """Colours of pictures that are made for paper, by what they are on the page."""
 MARKERS = "os^vDPX*<>"
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "vaer", "font.family": "sans-serif", "font.size": 11,
