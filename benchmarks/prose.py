@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaer.runs.provenance import git_commit
+from vaer.version import git_commit
 
 ROOT = Path(__file__).parents[1]
 RESULT = Path(__file__).parent / "results" / "prose.json"

@@ -27,7 +27,7 @@ from vaer.evaluation.calibration import scale
 from vaer.evaluation.intervals import paired_intervals, speaker_intervals
 from vaer.evaluation.metrics import score
 from vaer.runs.folder import RunFolder
-from vaer.runs.provenance import git_commit
+from vaer.version import git_commit
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results/ravdess"

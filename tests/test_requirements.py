@@ -73,7 +73,7 @@ def required() -> tuple[set[str], dict[str, set[str]]]:
 
 ALWAYS, EXTRAS = required()
 DEV = EXTRAS["dev"]
-PACKAGE = sorted({*ROOT.glob("vaer/**/*.py"), *ROOT.glob("*.py")})
+PACKAGE = sorted({*ROOT.glob("vaer/**/*.py"), *ROOT.glob("*.py")} - {ROOT / "setup.py"})  # which builds it
 USED = distributions(path for path in PACKAGE if path != PROBES)
 TESTS = distributions(ROOT.glob("tests/**/*.py"))
 BENCHMARKS = distributions(ROOT.glob("benchmarks/*.py"))
