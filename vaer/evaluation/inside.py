@@ -1,7 +1,6 @@
 """What a network does inside: a map of its embeddings, where it attends in time, what an answer costs."""
 
 import hashlib
-import os
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,6 +25,7 @@ from vaer.evaluation.predict import only
 from vaer.media.waveforms import SAMPLE_RATE
 from vaer.records import Batch, Item, Output
 from vaer.runs.folder import RunFolder
+from vaer.words import counted
 
 FORMAT = 1
 MOST_MAPPED = 500
@@ -163,7 +163,7 @@ def cost_of(network: nn.Module, batch: Batch) -> dict[str, Any]:
             "clip_seconds": None if batch.waveform is None else round(int(batch.num_samples[0]) / SAMPLE_RATE, 3),
             "frames": None if batch.frames is None else batch.frames.shape[1],
             "device": torch.cuda.get_device_name(device) if device.type == "cuda"
-            else f"{torch.get_num_threads()} threads of {os.cpu_count()} cores"}
+            else f"a processor, {counted(torch.get_num_threads(), 'thread')}"}
 
 
 def _timed(network: nn.Module, batch: Batch) -> float:

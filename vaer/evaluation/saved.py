@@ -114,5 +114,5 @@ def _read_table(path: Path, classes: tuple[str, ...]) -> pd.DataFrame:
     odd = ~np.isfinite(np.stack([*numbers.values()])).all(axis=0)
     if odd.any():
         first = table["id"][odd].iloc[0]
-        raise UserError(f"{path}: {odd.sum()} clips have NaN or infinite probabilities, first {first}")
+        raise UserError(f"{path}: NaN or infinite probabilities in {counted(int(odd.sum()), 'clip')}, first {first}")
     return table.assign(**numbers)

@@ -309,9 +309,9 @@ def print_progress(made: Plan, jobs: int | None) -> None:
         folder = StudyRun(made.runs[key].folder.path)
         state, reason = folder.state(), folder.reason()
         seconds, basis = left[key]
-        left = "" if state == "finished" else (
+        time = "" if state == "finished" else (
             "time unknown" if seconds is None else f"{describe_seconds(seconds)} by {basis}")
-        print(f"{number:4d}  {made.described(key):{width}}  {key}  {state:8}  {left}".rstrip()
+        print(f"{number:4d}  {made.described(key):{width}}  {key}  {state:8}  {time}".rstrip()
               + f"  ({reason})" * (reason is not None))
     todo = [one for key, one in left.items() if made.runs[key].folder.is_finished() is False]
     known = [one.seconds for one in todo if one.seconds is not None]
