@@ -80,7 +80,8 @@ def redraw(root: Path, *, sound: Path, action_units: Path, size: int = 96, seed:
     console = Console(stderr=True)
     for side, lacking in odd.items():
         if lacking:
-            console.print(f"{counted(len(lacking), 'take')} {side.replace('_', ' ').replace('sound', 'audio')} left out: {', '.join(lacking[:5])}"
+            what = side.replace("_", " ").replace("sound", "audio")  # the file keeps its keys
+            console.print(f"{counted(len(lacking), 'take')} {what} left out: {', '.join(lacking[:5])}"
                           + ", ..." * (len(lacking) > 5))
     takes = [Take(audio_files[name], str(root / f"Actor_{name[-2:]}" / f"01-{name}.mp4"), *units[name], size, seed)
              for name in names]
