@@ -109,6 +109,74 @@ def test_two_processes_have_the_clips_of_one(items):
             assert torch.equal(whole.waveform[row, :samples], part.waveform[0, :samples])
 
 
+def evaluated(items, num_workers=0, keep_bytes=2**28):
+    clips = EvaluationClips(items, ("happy",), config=DataConfig(num_frames=4, size=32), wanted=Modalities())
+    return evaluation_batches(clips, batch_size=3, num_workers=num_workers, device=torch.device("cpu"), rank=0, world=1,
+                              keep_bytes=keep_bytes)
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_clips_that_are_kept_are_read_once(items, num_workers):
+    batches = evaluated(items, num_workers)
+    first = [[part.clone() for part in batch] for batch in batches]
+    for item in items:
+        Path(item.path).unlink()
+    for _ in range(2):
+        for one, again in zip(first, batches, strict=True):
+            assert all(map(torch.equal, one, again))
+            assert not any(part.is_shared() for part in again)  # of which there may be little
+    assert batches.loader._iterator is None  # its process is gone
+
+
+def test_clips_are_read_anew_where_they_would_need_too_much_memory(items):
+    sizes = [sum(part.nbytes for part in batch) for batch in evaluated(items)]
+    assert sizes[0] > 2 * sizes[1]  # three clips and one: it is not known after the first that both fit
+    for room, is_kept in ((0, False), (sum(sizes) - 1, False), (2 * sizes[0] - 1, False), (2 * sizes[0], True)):
+        batches = evaluated(items, keep_bytes=room)
+        assert len(list(batches)) == len(list(batches)) == 2
+        assert (batches.kept is not None) == is_kept
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_batch_tells_which_of_its_rows_have_what(items, tmp_path, kept):
+    """Without a question to the device."""
+    items = [items[0], make_item(write_wav(tmp_path / "a.wav", tone(1.0))), items[1]]
+    for batches in [evaluated(items, keep_bytes=2**28 * kept)] * 2:
+        [batch] = batches
+        assert batch.has_video.rows.tolist() == [0, 2]
+        assert batch.has_audio.rows.tolist() == [0, 1, 2]
+
+
+def test_a_pass_that_was_left_is_not_kept(items):
+    batches = evaluated(items)
+    next(iter(batches))
+    assert batches.kept is None
+    assert len(list(batches)) == len(batches.kept) == 2
+
+
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_a_pass_may_begin_before_it_is_asked_for(items, num_workers):
+    """Its first batches are read meanwhile, and are what they would be."""
+    def passes(ahead):
+        clips = TrainingClips(items, ("happy",), config=DataConfig(num_frames=4, size=32), wanted=Modalities(), seed=0)
+        sampler = StepSampler(4, batch_size=2, accumulation=1, seed=0, rank=0, world=1)
+        batches = Batches(clips, sampler, num_workers=num_workers, device=torch.device("cpu"))
+        for epoch in range(3):
+            sampler.set_position(epoch)
+            clips.cut[:] = -1
+            if ahead and epoch != 1:
+                batches.begin()
+                for _ in range(200 * num_workers):
+                    if (clips.cut >= 0).all():
+                        break
+                    time.sleep(0.05)
+                assert bool((clips.cut >= 0).all()) == bool(num_workers)
+            yield from batches
+
+    for one, other in zip(passes(ahead=False), passes(ahead=True), strict=True):
+        assert all(map(torch.equal, one, other))
+
+
 def test_pictures_come_as_bytes_and_the_share_of_padding_is_known(items):
     batches = batches_of(items, num_workers=0)
     assert all(batch.frames.dtype == torch.uint8 for batch in batches)

@@ -25,6 +25,7 @@ from vaer.data.shared_memory import batch_bytes, require_room, shared
 from vaer.data.waiting import watch
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, log
 from vaer.media import decoders
+from vaer.presence import note_rows, rows_of
 from vaer.records import Batch, Clip
 from vaer.words import counted
 
@@ -113,12 +114,18 @@ class Batches:
     """An iterable of batches on the device that knows how long it was waited for and how much of its audio is padding.
 
     Ends the run with the name of the file where a worker process dies (a decoder that crashes or hangs takes its
-    process with it): what each worker is busy with stands in shared memory.
+    process with it): what each worker is busy with stands in shared memory. With `keep_bytes` the batches of a whole
+    pass are decoded once and kept, where they need no more than that: for clips in which nothing is random.
     """
 
     def __init__(self, clips: TrainingClips | EvaluationClips, sampler: Sampler, *, num_workers: int,
-                 device: torch.device) -> None:
+                 device: torch.device, keep_bytes: int = 0) -> None:
         self.clips, self.sampler, self.device = clips, sampler, device
+        self.keep_bytes = keep_bytes
+        self.kept: list[Batch] | None = None
+        """Every batch of a pass, in main memory, once one has ended."""
+        self.begun: Iterator[Batch | UserError] | None = None
+        """A pass that decodes already, before anybody asks for its first batch."""
         self.waited_s = 0.0
         self.samples = np.zeros(2, dtype=np.int64)
         """True samples of audio in all batches so far, and those with padding."""
@@ -142,14 +149,24 @@ class Batches:
     def __len__(self) -> int:
         return len(self.sampler)
 
+    def begin(self) -> None:
+        """Let decoding processes begin the next pass, from where the sampler stands, while others use the processor."""
+        if self.loader.num_workers and self.kept is None:
+            self.begun = self._watched(self.loader)
+
     def __iter__(self) -> Iterator[Batch]:
+        return self._decoded() if self.kept is None else map(self._sent, self.kept)
+
+    def _decoded(self) -> Iterator[Batch]:
         started = perf_counter()
-        iterator, delivered, tried = None, 0, set()
+        iterator, delivered, tried = self.begun, 0, set()
+        self.begun, copies = None, _Copies(self.keep_bytes, len(self))
         while True:
             try:
                 iterator = self._watched(self.loader) if iterator is None else iterator
                 batch = next(iterator)
             except StopIteration:
+                self._keep(copies)
                 return
             except RunError:  # a wait that was given up
                 raise
@@ -165,11 +182,25 @@ class Batches:
                 raise batch
             if batch.waveform is not None:
                 self.samples += int(batch.num_samples.sum()), batch.waveform.numel()
-            batch = send_to_device(batch, self.device, non_blocking=True)
+            copies.add(batch)
+            batch = self._sent(batch)
             self.waited_s += perf_counter() - started
             delivered += 1
             yield batch
             started = perf_counter()
+
+    def _sent(self, batch: Batch) -> Batch:
+        """The batch on the device; what the network would have to ask of it is known before."""
+        rows = rows_of(batch.has_video), rows_of(batch.has_audio)
+        batch = send_to_device(batch, self.device, non_blocking=True)
+        return batch._replace(has_video=note_rows(batch.has_video, rows[0]),
+                              has_audio=note_rows(batch.has_audio, rows[1]))
+
+    def _keep(self, copies: "_Copies") -> None:
+        if copies.whole:
+            self.kept = copies.batches
+            self.loader = self.make_loader(batch_sampler=self.sampler)  # the processes of the old one end with it
+        self.keep_bytes = 0
 
     def _once_more(self, failure: GivenUpError, delivered: int) -> Iterator[Batch | UserError]:
         """The rest of a pass by new workers: the same batches, since what is random about a clip is drawn from its key.
@@ -233,6 +264,28 @@ def _without_alarm(loader: DataLoader) -> Iterator:
     return iterator
 
 
+class _Copies:
+    """Batches of a pass in main memory, up to `room` bytes; shared memory is too small to hold them."""
+
+    def __init__(self, room: int, num_batches: int) -> None:
+        self.room, self.num_batches = room, num_batches
+        self.batches: list[Batch] = []
+
+    def add(self, batch: Batch) -> None:
+        """Copy a batch, or let go of all where the pass does not fit."""
+        size = sum(part.nbytes for part in batch if part is not None)
+        if size * (1 if self.batches else self.num_batches) > self.room:
+            self.room, self.batches = 0, []
+        else:
+            self.room -= size
+            self.batches.append(Batch(*(None if part is None else part.clone() for part in batch)))
+
+    @property
+    def whole(self) -> bool:
+        """Whether every batch is there."""
+        return 0 < len(self.batches) == self.num_batches
+
+
 def _dismiss(iterator: Iterator) -> None:
     """End the workers of a pass that failed; torch may tell of the dead one again meanwhile, or from a finaliser."""
     if hasattr(iterator, "_shutdown_workers"):
@@ -272,7 +325,7 @@ class _Reporting(Dataset):
 
 
 def evaluation_batches(clips: EvaluationClips, *, batch_size: int, num_workers: int, device: torch.device, rank: int,
-                       world: int) -> Batches:
-    """This process's share of every clip and view of `clips`."""
+                       world: int, keep_bytes: int = 0) -> Batches:
+    """This process's share of every clip and view of `clips`; `keep_bytes` as in `Batches`."""
     sampler = ViewSampler(len(clips), views=clips.views, batch_size=batch_size, rank=rank, world=world)
-    return Batches(clips, sampler, num_workers=num_workers, device=device)
+    return Batches(clips, sampler, num_workers=num_workers, device=device, keep_bytes=keep_bytes)

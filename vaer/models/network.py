@@ -19,6 +19,7 @@ from vaer.models.heads import UnimodalHead
 from vaer.models.layers.pooling import masked_mean
 from vaer.models.layers.speaker_norm import SpeakerNorm
 from vaer.models.video import VIDEO_BRANCHES
+from vaer.presence import rows_of
 from vaer.records import BEST_FORMAT, Batch, Embedded, Output, Stream, Tokens
 
 CARD = """---
@@ -165,9 +166,9 @@ def _tokens_of(branch: nn.Module, inputs: tuple[Tensor, Tensor], present: Tensor
     of its parameters keeps them in the graph of every process. Synchronised batch norm runs on no row instead, since
     its processes wait for each other.
     """
-    if present.all():
+    rows = rows_of(present)
+    if len(rows) == len(present):
         return branch(*inputs)
-    rows = present.nonzero().squeeze(1)
     if not len(rows) and not any(isinstance(module, nn.SyncBatchNorm) for module in branch.modules()):
         return _no_tokens(branch, len(present), present.device)
     tokens = branch(*(part[rows] for part in inputs))
