@@ -6,12 +6,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from makers import make_batch, tiny_network
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
+from vaer.errors import RunError
+from vaer.models.layers.speaker_norm import speaker_norms
+from vaer.presence import note_rows, rows_of
+from vaer.training import readings
+from vaer.training.loop import train_epoch
 from vaer.training.losses import clip_counts, emotion_loss
+from vaer.training.meter import Meter
+from vaer.training.optim import build_optimizer, build_scheduler
 
 WORKER = Path(__file__).with_name("two_processes.py")
 
@@ -107,3 +116,74 @@ def test_two_processes_fit_the_heads_that_one_does(outcomes):
     one, two = (outcomes[processes]["probed"]["parameters"] for processes in (1, 2))
     assert one["audio.weight"].abs().max() > 0.01
     assert largest_difference(two, one) < 1e-3  # features differ by rounding
+
+
+class Reads(TorchDispatchMode):
+    """Collects the operations that read a number from the device: on a GPU each waits for all before it."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "equal", "is_nonzero", "_unique", "repeat_interleave")
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def __torch_dispatch__(self, function, types, arguments=(), options=None):
+        name = function.name().split("::")[1].split(".")[0]
+        if name.startswith(self.WAITING):
+            self.found.append(name)
+        return function(*arguments, **options or {})
+
+
+class Over:
+    """The event after which a GPU has a number."""
+
+    def query(self):
+        return False
+
+    def synchronize(self):
+        pass
+
+
+def reads_of_two_steps(accelerator, monkeypatch, known, network=None, **settings):
+    """What is read in two steps of two micro-batches, were the processor a GPU."""
+    monkeypatch.setattr(readings, "runs_ahead", lambda device: True)
+    monkeypatch.setattr(readings, "copied", lambda numbers: (torch.from_numpy(numbers.numpy().copy()), Over()))
+    network = tiny_network() if network is None else network
+    config = TrainConfig(batch_size=4, accumulation=2, lr=1e-3, video_lr=1e-3, audio_lr=1e-3, **settings)
+    optimizer = build_optimizer(network, config)
+    scheduler = build_scheduler(optimizer, config, 2)
+    network, optimizer = accelerator.prepare(network, optimizer)
+    batches = [make_batch([0.4, 0.3 * (seed > 1)], seed=seed, video=[True, seed < 3]) for seed in range(4)]
+    if known:
+        batches = [batch._replace(has_video=note_rows(batch.has_video, rows_of(batch.has_video)),
+                                  has_audio=note_rows(batch.has_audio, rows_of(batch.has_audio))) for batch in batches]
+    for norm in speaker_norms(network):
+        norm.remember(torch.from_numpy(np.array([4, 4])))
+    with Reads() as reads:
+        train_epoch(network, batches, optimizer, scheduler, accelerator, config, lambda loss: None,
+                    Meter(network, accelerator))
+    return reads.found
+
+
+@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.0}, {"optimizer": "sgd"}, {"label_smoothing": 0.1}])
+def test_a_step_reads_nothing_from_the_device(accelerator, monkeypatch, settings):
+    assert reads_of_two_steps(accelerator, monkeypatch, known=True, **settings) == []
+
+
+def test_a_step_of_a_network_that_adapts_to_speakers_reads_nothing(accelerator, monkeypatch):
+    network = tiny_network(speaker_norm=True)
+    assert reads_of_two_steps(accelerator, monkeypatch, known=True, network=network) == []
+    assert all(norm.population[0] == 1 for norm in speaker_norms(network))
+
+
+def test_the_device_is_asked_where_nobody_knows_which_clips_lack_a_modality(accelerator, monkeypatch):
+    """Which also shows that reads are seen: of four micro-batches, each with two branches."""
+    found = reads_of_two_steps(accelerator, monkeypatch, known=False)
+    assert len(found) == 4 * 2
+
+
+def test_what_is_not_finite_is_said_although_nobody_waits(accelerator, monkeypatch):
+    network = tiny_network()
+    network.fusion.classifier.bias.data[0] = float("nan")
+    with pytest.raises(RunError, match=r"The loss became nan on the training clips number \[0, 0, 1, 1\]"):
+        reads_of_two_steps(accelerator, monkeypatch, known=True, network=network)

@@ -11,6 +11,7 @@ from makers import replace, tone, write_wav
 from run_makers import config, weights, write_takes
 from safetensors.torch import load_file
 
+from vaer import launch
 from vaer.config import AudioConfig, VideoConfig, read_config
 from vaer.data.cuts import find_cuts
 from vaer.errors import MediaError, RunError, UserError
@@ -287,7 +288,7 @@ def test_a_precision_that_the_machine_lacks_is_one_sentence(corpus, tmp_path, mo
     def refuse(**_):
         raise ValueError("fp16 mixed precision requires a GPU")
 
-    monkeypatch.setattr(run_module, "join_processes", refuse)
+    monkeypatch.setattr(launch, "join_processes", refuse)
     with pytest.raises(UserError, match=r"--train\.mixed_precision fp16"):
         train(config(corpus, tmp_path / "run", train={"mixed_precision": "fp16"}))
 

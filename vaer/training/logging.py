@@ -68,10 +68,10 @@ class RunLog:
         if self.main:
             self.bar.reset(self.task, description=f"epoch {number}/{epochs}", total=steps, completed=done, loss="")
 
-    def step(self, loss: float) -> None:
-        """Move the bar on by a step."""
+    def step(self, loss: float | None) -> None:
+        """Move the bar on by a step, of this loss where it was read."""
         if self.main:
-            self.bar.update(self.task, advance=1, loss=f"loss {loss:.3f}")
+            self.bar.update(self.task, advance=1, **({} if loss is None else {"loss": f"loss {loss:.3f}"}))
 
     def epoch(self, row: dict[str, Any], step: int) -> None:
         """Write the numbers of an epoch, which `step` of the run ended, to the file and to the trackers."""

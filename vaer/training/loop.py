@@ -1,12 +1,14 @@
 """One epoch of learning."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 
 import torch
 from accelerate import Accelerator
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -17,19 +19,22 @@ from vaer.records import Batch
 from vaer.training.anchor import Anchor
 from vaer.training.losses import clip_counts, emotion_loss
 from vaer.training.meter import Meter
+from vaer.training.readings import Readings
 
 
 def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
-                accelerator: Accelerator, config: TrainConfig, after_step: Callable[[float], None],
+                accelerator: Accelerator, config: TrainConfig, after_step: Callable[[Tensor], None],
                 meter: Meter | None = None, anchor: Anchor | None = None) -> None:
     """Learn from all `batches`, `config.accumulation` of them a step.
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
-    the step over all processes, `meter` every answer and gradient. `anchor` adds its penalty to the loss, once a step.
-    A loss or a gradient that is not finite raises RunError.
+    the step over all processes, a number on the device, `meter` every answer and gradient. `anchor` adds its penalty to
+    the loss, once a step. A loss or a gradient that is not finite raises RunError: before its step on a processor, a
+    step or two later on a GPU, which is not waited for.
     """
     network.train()
+    readings, norms = Readings(accelerator.device), speaker_norms(network)
     for step in _steps(batches, config.accumulation):
         counts = accelerator.reduce(clip_counts(step), reduction="sum")
         total = torch.zeros((), device=accelerator.device)
@@ -44,13 +49,11 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
                 meter.add(output, batch)
             total += loss.detach()
         total = accelerator.reduce(total, reduction="sum")
-        if not torch.isfinite(total):
-            raise RunError(_not_finite(total.item(), step, config))
-        norm = None
-        if config.clip_norm:
-            norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
-            if accelerator.scaler is None and norm is not None and not torch.isfinite(norm):  # fp16 skips such a step
-                raise RunError(_not_finite(total.item(), step, config, gradient=norm.item()))
+        norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm) if config.clip_norm else None
+        numbers = [total]
+        if norm is not None and accelerator.scaler is None:  # fp16 skips steps whose gradients overflow
+            numbers.append(_whole(norm).to(total.dtype))
+        readings.add(torch.stack(numbers), partial(_require_finite, [batch.ids for batch in step], config))
         if meter is not None:
             if not config.clip_norm:  # else they are already
                 accelerator.unscale_gradients()
@@ -59,9 +62,10 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
         if not accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
             scheduler.step()
         optimizer.zero_grad()
-        for norm in speaker_norms(network):
-            norm.learn(accelerator.reduce(norm.memory.step, reduction="sum"))
-        after_step(total.item())
+        for speakers in norms:
+            speakers.learn(accelerator.reduce(speakers.memory.step, reduction="sum"))
+        after_step(total)
+    readings.finish()
 
 
 def _steps(batches: Iterable[Batch], accumulation: int) -> Iterator[list[Batch]]:
@@ -70,8 +74,18 @@ def _steps(batches: Iterable[Batch], accumulation: int) -> Iterator[list[Batch]]
         yield step
 
 
-def _not_finite(loss: float, step: list[Batch], config: TrainConfig, gradient: float | None = None) -> str:
-    what = f"The loss became {loss}" if gradient is None else f"The gradient's norm became {gradient} (loss {loss:.3g})"
-    ids = sorted(int(index) for batch in step for index in batch.ids)
-    return (f"{what} on the training clips number {ids}: lower --train.lr (now {config.lr}), lengthen "
-            f"--train.warmup (now {config.warmup}), or try --train.mixed_precision bf16 or no instead of fp16.")
+def _whole(norm: Tensor) -> Tensor:
+    """The norm of gradients, of which each process holds a share where weights are sharded."""
+    return norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+
+
+def _require_finite(ids: list[Tensor], config: TrainConfig, numbers: list[float]) -> None:
+    """Raise RunError for a loss or, after it, the norm of a gradient that is none."""
+    if all(map(math.isfinite, numbers)):
+        return
+    loss, *norm = numbers
+    what = (f"The gradient's norm became {norm[0]} (loss {loss:.3g})" if math.isfinite(loss)
+            else f"The loss became {loss}")
+    clips = sorted(int(index) for part in ids for index in part)
+    raise RunError(f"{what} on the training clips number {clips}: lower --train.lr (now {config.lr}), lengthen "
+                   f"--train.warmup (now {config.warmup}), or try --train.mixed_precision bf16 or no instead of fp16.")

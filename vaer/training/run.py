@@ -3,9 +3,6 @@
 import dataclasses
 import errno
 import shutil
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -14,13 +11,12 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from vaer.atomic_files import write_facts
 from vaer.config import Config, dotted, resolve, write_config
-from vaer.cores import usable_cores
 from vaer.data.buckets import window_seconds
 from vaer.data.census import census, require_classes, require_speakers
 from vaer.data.cuts import count_cut, describe_counted_cuts, describe_cuts, find_cuts
@@ -30,11 +26,11 @@ from vaer.data.lengths import window_lengths
 from vaer.data.loader import Batches, StepSampler, evaluation_batches
 from vaer.data.protocols import is_file, read_split
 from vaer.data.waiting import WaitInterruptedError
-from vaer.errors import RunError, UserError
+from vaer.errors import RunError
 from vaer.evaluation.calibration import choose_temperature
 from vaer.evaluation.metrics import score
 from vaer.evaluation.predict import Predictions, predict
-from vaer.launch import device_warnings, join_processes, require_precision
+from vaer.launch import build_accelerator, device_warnings
 from vaer.media import decoders
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.models.layers.statistics import averaged, synchronised
@@ -51,11 +47,16 @@ from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter, learning_rates
 from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.probing import fit_heads
+from vaer.training.readings import runs_ahead
 from vaer.training.resume import recorded, require_resumable, require_same
 from vaer.training.start import begin
+from vaer.training.stopping import stop_asked, stopping_in_order, stops
 from vaer.training.trackers import require_trackers
 from vaer.weights.decide import decide
 from vaer.words import counted
+
+KEPT_BYTES = 2**28
+"""Of validation clips that a process keeps in memory from epoch to epoch, instead of decoding them again."""
 
 
 def train(config: Config) -> None:
@@ -71,23 +72,6 @@ def train(config: Config) -> None:
         if config.model.speaker_norm:
             require_speakers(config.data.root, split.train + split.validation, "--model.speaker_norm true")
         Run(config, accelerator, classes, split).learn()
-
-
-def build_accelerator(config: Config) -> Accelerator:
-    """The accelerator of this process; precision as the settings or else the launcher say."""
-    try:
-        accelerator = join_processes(mixed_precision=config.train.mixed_precision, step_scheduler_with_optimizer=False)
-    except UserError:
-        raise
-    except ValueError as error:
-        raise UserError(f"--train.mixed_precision {config.train.mixed_precision}, or how this process was launched: "
-                        f"{error}") from error
-    require_precision(accelerator)
-    if accelerator.device.type == "cpu":
-        # Cores that decode do not compute: on two cores the demo trained at 33 clips/s so, at 24 otherwise.
-        cores = usable_cores() // accelerator.num_processes - config.data.num_workers
-        torch.set_num_threads(max(1, min(torch.get_num_threads(), cores)))
-    return accelerator
 
 
 class Run:
@@ -119,6 +103,10 @@ class Run:
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
         self.progress, self.said_cuts = Progress(), False
+        self.ahead = runs_ahead(accelerator.device)
+        kind = torch.float32 if accelerator.device.type == "mps" else torch.float64
+        self.loss_sum = torch.zeros((), dtype=kind, device=accelerator.device)
+        """`progress.loss_sum`, on the device."""
         self.network: nn.Module
         self.optimizer: Optimizer
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
@@ -149,7 +137,8 @@ class Run:
         if split.validation:
             clips = EvaluationClips(split.validation, classes, config=config.data, wanted=wanted,
                                     views=config.evaluate.views)
-            self.validation = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading)
+            self.validation = evaluation_batches(clips, batch_size=config.evaluate.batch_size, **ranks, **loading,
+                                                 keep_bytes=KEPT_BYTES)
             self.validation.interrupted = partial(stop_asked, accelerator)
         self.probing = None
         if config.train.probe_first and self.state is None:
@@ -161,6 +150,7 @@ class Run:
         """Go through the epochs that are left; ends early where patience does."""
         if self.state is not None:
             load_last(self.accelerator, self.state)
+            self.loss_sum.fill_(self.progress.loss_sum)
             self.meter.restore(self.progress.meter)
         if self.accelerator.is_main_process:
             self.folder.path.mkdir(parents=True, exist_ok=True)
@@ -233,6 +223,7 @@ class Run:
         try:
             train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
                         lambda loss: self._after_step(loss, log), self.meter, self.anchor)
+            progress.loss_sum = self.loss_sum.item()
         except WaitInterruptedError as error:
             if self.accelerator.num_processes > 1:  # the others are in the midst of a step
                 raise
@@ -246,19 +237,29 @@ class Run:
                "data_wait": (self.batches.waited_s - waited_s) / took_s, "train_s": took_s}
         row = row | self.meter.read_epoch() | learning_rates(self.optimizer) | row  # the loss as ever
         progress.epoch, progress.step, progress.loss_sum, progress.meter = progress.epoch + 1, 0, 0.0, None
-        row |= self._padding() | self._validate()
+        self.loss_sum.zero_()
+        padding, cut = self._padding(), self._count_cut()
+        if progress.epoch < (config.train.stop_epoch or config.train.epochs):
+            self.sampler.set_position(progress.epoch)
+            self.batches.begin()
+        row |= padding | self._validate()
         log.epoch(row, self._steps_done())
         log.say(epoch_line(row, config.train.epochs, best=progress.best_epoch == progress.epoch))
         save_last(self.accelerator, self.folder)
-        self._say_cuts(log)
+        if cut is not None:
+            self._say_cuts(log, *cut)
 
-    def _say_cuts(self, log: RunLog) -> None:
-        """Say once how many training clips were cut to their middle, where that was not known before they were read."""
+    def _count_cut(self) -> tuple[int, int] | None:
+        """How many training clips were cut to their middle, of how many that were read; once, after the first epoch."""
         if self.config.data.window_s is not None or self.said_cuts:
-            return
+            return None
         self.said_cuts = True
         count = count_cut(self.batches.clips).to(self.accelerator.device)
         cut, read = self.accelerator.reduce(count, reduction="sum").tolist()
+        return cut, read
+
+    def _say_cuts(self, log: RunLog, cut: int, read: int) -> None:
+        """Say how many clips were cut, where that was not known before they were read."""
         if self.cuts is not None and (self.cuts.unknown or (read == self.cuts.clips and cut != self.cuts.cut)):
             log.say(describe_counted_cuts("training", cut, read, self.config.data))
 
@@ -268,19 +269,20 @@ class Run:
         real, padded = self.accelerator.reduce(samples, reduction="sum").tolist()
         return {"padding": 1 - real / padded} if padded else {}
 
-    def _after_step(self, loss: float, log: RunLog) -> None:
+    def _after_step(self, loss: Tensor, log: RunLog) -> None:
         progress, every = self.progress, self.config.train.save_steps
         progress.step += 1
-        progress.loss_sum += loss
+        self.loss_sum += loss
         if self.average is not None:
             self.average.update(self.accelerator.unwrap_model(self.network))
-        log.step(loss)
         ends, interval = progress.step == self.sampler.steps, self.config.train.log_steps
-        if ends or (interval and progress.step % interval == 0):
+        shown = bool(ends or (interval and progress.step % interval == 0))
+        log.step(None if self.ahead and not shown else loss.item())
+        if shown:
             row = {"step": self._steps_done(), "epoch": progress.epoch + 1} | self.meter.read()
             if interval:
                 log.steps(row | learning_rates(self.optimizer))
-        stop = self.accelerator.check_trigger()  # a signal may reach one process alone; all stop at the same step
+        stop = stops(self.accelerator, progress.step)  # at the same step on all processes
         if stop or (every and progress.step % every == 0):
             self._save()
         if stop:
@@ -289,6 +291,7 @@ class Run:
 
     def _save(self) -> None:
         """Save the state in the midst of an epoch, with what was counted of it."""
+        self.progress.loss_sum = self.loss_sum.item()
         self.meter.gather()
         self.progress.meter = self.meter.state()
         save_last(self.accelerator, self.folder)
@@ -373,26 +376,3 @@ class Run:
             return f"{done}: {self.folder.best} holds the last one"
         return (f"{done}: best validation UAR {self.progress.best_uar:.3f} in epoch "
                 f"{self.progress.best_epoch}, kept in {self.folder.best}")
-
-
-def stop_asked(accelerator: Accelerator) -> bool:
-    """Whether a signal reached this process that no step has ended yet."""
-    return accelerator.flag_tensor is not None and bool(accelerator.flag_tensor)
-
-
-@contextmanager
-def stopping_in_order(accelerator: Accelerator) -> Iterator[None]:
-    """Let the first Ctrl-C or SIGTERM end the run after the step under way; a second one ends it at once."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def stop(number: int, frame: object) -> None:
-        accelerator.set_trigger()
-        signal.signal(number, before[number])
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

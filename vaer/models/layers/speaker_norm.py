@@ -55,8 +55,7 @@ class SpeakerNorm(nn.Module):
         """End a step in which the clips of `step`, (speakers, 1 + 2 dim) over all processes, were seen."""
         self.memory.add(step)
         total = self.memory.sums.sum(0)
-        if total[0] > 0:
-            self.population.copy_(total / total[0])
+        self.population.copy_(torch.where(total[0] > 0, total / total[0], self.population))
 
 
 class SpeakerMemory:
