@@ -94,9 +94,9 @@ def rgb(frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
     """(height, width, 3) uint8 of a frame.
 
     By a converter that is freed at once: one that stays with its frame may be freed in a process that was forked
-    meanwhile, which waits for ever for the converter's threads.
+    meanwhile, which waits for ever for the converter's threads. Those would take longer to start than they save.
     """
-    return VideoReformatter().reformat(frame, width, height, "rgb24").to_ndarray()
+    return VideoReformatter().reformat(frame, width, height, "rgb24", threads=1).to_ndarray()
 
 
 def squared(frame: av.VideoFrame, shape: Shape, size: int) -> np.ndarray:
