@@ -1,3 +1,4 @@
+import pytest
 import torch
 from torch import nn
 from torchaudio.models import wav2vec2_model
@@ -47,3 +48,36 @@ def test_norm_of_nothing_is_finite():
     result.sum().backward()
     assert result.isfinite().all()
     assert values.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("lengths", [[40, 40, 40], [40, 23, 0]])
+def test_norm_learns_as_each_clip_alone_does(lengths):
+    """The gradients of torch's own norm over each clip's true steps; steps after them get none, but for the bias."""
+    torch.manual_seed(0)
+    norm = nn.GroupNorm(6, 6)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    values, gradient = torch.randn(3, 6, 40) + 2, torch.randn(3, 6, 40)
+    found = leaves(values, norm)
+    masked_channel_norm(found[0], torch.tensor(lengths), norm).backward(gradient)
+    found = [leaf.grad.clone() for leaf in found]
+    expected = leaves(values, norm)
+    rows = [torch.cat([norm(row[None, :, :length]) if length else row[None, :, :0],
+                       norm.bias[None, :, None].expand(1, 6, 40 - length)], dim=2)
+            for row, length in zip(expected[0], lengths, strict=True)]
+    torch.cat(rows).backward(gradient)
+    for part, other in zip(found, expected, strict=True):
+        torch.testing.assert_close(part, other.grad, rtol=1e-4, atol=1e-4)
+
+
+def leaves(values, norm):
+    norm.zero_grad()
+    return [values.clone().requires_grad_(), norm.weight, norm.bias]
+
+
+def test_norm_is_precise_in_bf16_arithmetic():
+    norm, values = nn.GroupNorm(4, 4), torch.randn(2, 4, 50) + 30
+    lengths = torch.tensor([50, 30])
+    expected = masked_channel_norm(values, lengths, norm)
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(masked_channel_norm(values, lengths, norm), expected)
