@@ -118,6 +118,20 @@ def test_what_would_undo_heads_that_are_fitted_first_is_refused(video, audio, me
         resolve(probing(video, audio))
 
 
+@pytest.mark.parametrize(("model", "message"), [
+    (ModelConfig(video=VideoConfig(gradient_checkpointing=True)),
+     r"--model\.video\.gradient_checkpointing true does not go through"),
+    (ModelConfig(audio=AudioConfig(kind="transformers", architecture={"model_type": "wavlm"})),
+     r"--model\.audio\.kind transformers reads clips one length at a time")])
+def test_what_cannot_be_compiled_is_refused(model, message):
+    with pytest.raises(UserError, match=message + r".*--train\.compile true"):
+        resolve(Config(model=model, train=TrainConfig(compile=True)))
+    resolve(Config(model=model))
+    off = dataclasses.replace(model.video, enabled=False), dataclasses.replace(model.audio, gradient_checkpointing=True)
+    if model.audio.kind == "wav2vec":  # a branch that is off is no hindrance, nor the audio branch's checkpointing
+        resolve(Config(model=ModelConfig(video=off[0], audio=off[1]), train=TrainConfig(compile=True)))
+
+
 def test_a_written_config_comes_back_whole(tmp_path):
     config = resolve(Config(data=DataConfig(trim_db=30.0), train=TrainConfig(lr=3e-4)))
     write_config(config, tmp_path / "config.yaml")

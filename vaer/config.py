@@ -206,6 +206,8 @@ def resolve(config: Config) -> Config:
             f"none does; leave it out.")
     require(config.data.window_s is None or config.data.augment.crop == 1,
             f"--data.augment.crop {config.data.augment.crop} is for whole clips; leave it or --data.window_s out.")
+    if config.train.compile:
+        _require_compilable(video, audio)
     if video.enabled and video.kind == "slowfast" and video.pathways != "fast":
         require(config.data.num_frames % video.alpha == 0,
                 f"--data.num_frames {config.data.num_frames} is not a multiple of --model.video.alpha {video.alpha}; "
@@ -220,6 +222,16 @@ def _starts(config: Config) -> bool:
     """Whether a branch starts from weights."""
     on = [section for section in (config.model.video, config.model.audio) if section.enabled]
     return config.model.init is not None or any(section.pretrained is not None for section in on)
+
+
+def _require_compilable(video: VideoConfig, audio: AudioConfig) -> None:
+    """Refuse what torch.compile cannot do, or would do anew at every step."""
+    require(not video.enabled or not video.gradient_checkpointing,
+            "--model.video.gradient_checkpointing true does not go through --train.compile true, in which norms would "
+            "learn from the recomputation, too; leave one of them out.")
+    require(not audio.enabled or audio.kind != "transformers",
+            "--model.audio.kind transformers reads clips one length at a time, for each of which --train.compile true "
+            "would compile it anew; leave the latter out.")
 
 
 def _resolve_heads(config: Config, video: VideoConfig, audio: AudioConfig) -> tuple[VideoConfig, AudioConfig]:

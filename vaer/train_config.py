@@ -58,6 +58,9 @@ class TrainConfig:
     """Weight of the cross-entropy of the audio branch's own head."""
     mixed_precision: Literal["no", "bf16", "fp16"] | None = None
     """Arithmetic of the forward pass; none takes what `accelerate launch` was told."""
+    compile: bool = False
+    """Let branches and fusion learn through torch.compile: the first steps take minutes, later ones perhaps less; wants
+    a compiler."""
     sync_batchnorm: bool = False
     """Several GPUs: batch-norm statistics over all of them."""
     patience: int = 0

@@ -35,3 +35,13 @@ def test_what_no_branch_wants_is_none():
 
 def test_a_batch_without_any_sound_has_a_sample_of_silence():
     assert collate([DEAF], num_frames=2, size=4, wanted=Modalities()).waveform.tolist() == [[0]]
+
+
+def test_rows_are_as_long_as_a_multiple():
+    """Of 5 samples and none: the next multiple of 4 is 8, that of 5 is 5; silence is as long as one."""
+    widths = [collate(clips, num_frames=2, size=4, wanted=Modalities(), multiple=multiple).waveform.shape[1]
+              for clips, multiple in (([FULL, DEAF], 4), ([FULL], 5), ([DEAF], 4))]
+    assert widths == [8, 5, 4]
+    batch = collate([FULL, BLIND], num_frames=2, size=4, wanted=Modalities(), multiple=4)
+    assert batch.waveform.tolist() == [[1] * 5 + [0] * 3, [1] * 3 + [0] * 5]
+    assert batch.num_samples.tolist() == [5, 3]

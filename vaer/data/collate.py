@@ -1,5 +1,7 @@
 """Clips side by side."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -7,10 +9,10 @@ from vaer.data.dataset import Modalities
 from vaer.records import Batch, Clip
 
 
-def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities) -> Batch:
+def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities, multiple: int = 1) -> Batch:
     """Stack clips into a Batch; an absent modality is zeros, one that is not wanted is None.
 
-    Rows of audio are as long as the longest one, at least one sample.
+    Rows of audio are as long as the longest one, at least one sample, or the next `multiple` of samples after that.
     """
     has_video = torch.tensor([clip.frames is not None for clip in clips])
     has_audio = torch.tensor([clip.waveform is not None for clip in clips])
@@ -24,7 +26,8 @@ def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities
                 frames[row] = torch.from_numpy(clip.frames)
                 frame_times[row] = torch.from_numpy(clip.frame_times)
     if wanted.audio:
-        waveform = torch.zeros(len(clips), max(1, int(num_samples.max())))
+        longest = max(1, int(num_samples.max()))
+        waveform = torch.zeros(len(clips), math.ceil(longest / multiple) * multiple)
         for row, clip in enumerate(clips):
             if clip.waveform is not None:
                 waveform[row, :len(clip.waveform)] = torch.from_numpy(np.ascontiguousarray(clip.waveform))

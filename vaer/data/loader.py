@@ -119,7 +119,7 @@ class Batches:
     """
 
     def __init__(self, clips: TrainingClips | EvaluationClips, sampler: Sampler, *, num_workers: int,
-                 device: torch.device, keep_bytes: int = 0) -> None:
+                 device: torch.device, keep_bytes: int = 0, multiple: int = 1) -> None:
         self.clips, self.sampler, self.device = clips, sampler, device
         self.keep_bytes = keep_bytes
         self.kept: list[Batch] | None = None
@@ -143,7 +143,8 @@ class Batches:
             persistent_workers=num_workers > 0, pin_memory=device.type == "cuda", worker_init_fn=_leave_group,
             multiprocessing_context="spawn" if on_gpu and num_workers else None,  # CUDA does not survive a fork
             generator=torch.Generator(),  # else every pass draws from the global one, and a resumed run draws once more
-            collate_fn=partial(_collate_or_error, num_frames=config.num_frames, size=config.size, wanted=clips.wanted))
+            collate_fn=partial(_collate_or_error, num_frames=config.num_frames, size=config.size, wanted=clips.wanted,
+                               multiple=multiple))
         self.loader = self.make_loader(batch_sampler=sampler)
 
     def __len__(self) -> int:

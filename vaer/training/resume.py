@@ -7,7 +7,7 @@ from vaer.config import HOW_IT_RAN, Config, differing
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder
 
-MAY_DIFFER = HOW_IT_RAN | {"train.refit"}
+MAY_DIFFER = HOW_IT_RAN | {"train.refit", "train.compile"}
 """Settings that a run may go on with others of."""
 
 

@@ -41,6 +41,7 @@ from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
 from vaer.training.anchor import Anchor
 from vaer.training.checkpoint import Progress, load_last, newest_state, restore_best, save_best, save_last
+from vaer.training.compiled import as_written, compile_parts, explained, length_step, require_compiler
 from vaer.training.lock import held
 from vaer.training.logging import RunLog, epoch_line
 from vaer.training.loop import train_epoch
@@ -64,6 +65,8 @@ def train(config: Config) -> None:
     config = resolve(decide(config))
     require_trackers(config.train.trackers)
     accelerator = build_accelerator(config)
+    if config.train.compile:
+        require_compiler(accelerator.device)
     folder = RunFolder(Path(config.output))
     with held(folder.path, accelerator):
         require_resumable(folder, config)
@@ -130,7 +133,8 @@ class Run:
         seconds = window_seconds(split.train, config.data, **ranks) if config.data.bucketing else None
         self.sampler = StepSampler(len(clips), batch_size=config.train.batch_size, seed=config.seed,
                                    accumulation=config.train.accumulation, seconds=seconds, **ranks)
-        self.batches = Batches(clips, self.sampler, **loading)
+        multiple = length_step(config.data.clip) if config.train.compile else 1
+        self.batches = Batches(clips, self.sampler, **loading, multiple=multiple)
         self.batches.interrupted = partial(stop_asked, accelerator)
         self.recipe = recipe_of(config, *window_lengths(split.train, config.data.clip)) if self._is_main else None
         self.validation = None
@@ -168,8 +172,11 @@ class Run:
                 self._introduce(log)
                 if self.probing is not None:
                     self._probe(log)
-                while not self._over():
-                    self._epoch(log)
+                if self.config.train.compile:
+                    log.say(compile_parts(self.accelerator.unwrap_model(self.network), self.config.data.clip))
+                with explained():
+                    while not self._over():
+                        self._epoch(log)
             self.progress.finished = True
             self._write_facts()
             log.say(self._result())
@@ -323,8 +330,9 @@ class Run:
     def _scored(self) -> tuple[Predictions, Metrics]:
         """What the network answers to the validation clips, and how well."""
         clips = self.validation.clips
-        predictions = predict(self._answering, self.validation, self.accelerator, num_clips=len(clips),
-                              views=clips.views, items=clips.items)
+        with as_written(self.config.train.compile):
+            predictions = predict(self._answering, self.validation, self.accelerator, num_clips=len(clips),
+                                  views=clips.views, items=clips.items)
         return predictions, score(predictions.probabilities, predictions.labels)
 
     def _introduce(self, log: RunLog) -> None:
