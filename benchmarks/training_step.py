@@ -2,13 +2,17 @@
 
     python benchmarks/training_step.py slowfast [--preset r50_8x8] [--frames 32] [--size 224] [--precision bf16]
     python benchmarks/training_step.py speech [--preset wav2vec2_base] [--seconds 4]
-    python benchmarks/training_step.py parts [--preset r50_8x8]    # the whole network and its branches
+    python benchmarks/training_step.py parts [--preset r50_8x8]    # the whole network and its parts
     python benchmarks/training_step.py attention                   # 256 frames beside 30 s of waveform
+    python benchmarks/training_step.py cost --axis frames          # or size, seconds, batch: the whole network
+    python benchmarks/training_step.py compiled [--preset tiny]    # the whole network as written, and compiled
+    python benchmarks/training_step.py picture                     # draws the rows of `cost`
 
 Each adds a row to benchmarks/results/training_step.json. All variants of a row take turns within one process, so that
 a busy machine slows all alike; `cpu_s` are medians of processor seconds of forward and backward together (on CUDA, of
 seconds), `to_first` is a variant's median by that of the first. Memory is what one step adds to the peak that is
-allocated, of that variant alone. Needs pytorchvideo (slowfast) and transformers (speech) beside vaer.
+allocated, of that variant alone. With `--shortest 0.5` the clips of a batch are of several lengths, from that share of
+`--seconds` up; transformers gets a mask then. Needs pytorchvideo (slowfast) and transformers (speech) beside vaer.
 """
 
 import argparse
@@ -24,7 +28,7 @@ from time import perf_counter, process_time
 import torch
 from torch import Tensor, nn
 
-from vaer.config import AudioConfig, Config, DataConfig, FusionConfig, ModelConfig, VideoConfig, resolve
+from vaer.config import AudioConfig, ClipConfig, Config, DataConfig, FusionConfig, ModelConfig, VideoConfig, resolve
 from vaer.models.audio.wav2vec import Wav2Vec
 from vaer.models.fusion.cross_attention import CrossAttentionFusion
 from vaer.models.layers.pooling import masked_mean
@@ -32,20 +36,25 @@ from vaer.models.network import VAER, network_settings
 from vaer.models.video.slowfast import SlowFast, normalise, slow_index
 from vaer.records import Batch, Stream, Tokens
 from vaer.runs.provenance import machine_facts
+from vaer.training.compiled import compile_parts
 
 RESULT = Path(__file__).parent / "results" / "training_step.json"
 SEED = 0
 CHANNELS_LAST = torch.channels_last_3d
+AXES = {"frames": (8, 16, 32, 64), "size": (64, 112, 160, 224), "seconds": (1.0, 2.0, 4.0, 8.0), "batch": (1, 2, 4)}
+"""What a step's cost is measured against, and at which values."""
 Variants = dict[str, Callable[[], Tensor]]
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("part", choices=[*PARTS, "picture"])
     parser.add_argument("--preset")
+    parser.add_argument("--axis", choices=AXES, default="frames", help="of `cost`")
     parser.add_argument("--frames", type=int, default=32)
     parser.add_argument("--size", type=int, default=224, help="width and height of a frame, pixels")
     parser.add_argument("--seconds", type=float, default=4.0, help="of waveform")
+    parser.add_argument("--shortest", type=float, default=1.0, help="clip of a batch, as a share of --seconds")
     parser.add_argument("--batch", type=int, default=1, help="clips")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1, help="more of them also count the time that they wait")
@@ -53,6 +62,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args(arguments)
+    if options.part == "picture":
+        draw(options.out)
+        return
     warnings.simplefilter("ignore")  # of libraries that are no longer kept
     torch.set_num_threads(options.threads)
     torch.manual_seed(SEED)
@@ -62,6 +74,9 @@ def main(arguments: list[str] | None = None) -> None:
            "git_commit": facts["git_commit"], "machine": facts["machine"], "torch": facts["versions"]["torch"],
            "device": options.device, "threads": options.threads, "repeats": options.repeats,
            "variants": measure(variants, options)}
+    if options.part == "parts":
+        whole, *parts = row["variants"].values()
+        row["whole_to_sum_of_parts"] = round(whole["cpu_s"] / sum(part["cpu_s"] for part in parts), 3)
     rows = json.loads(options.out.read_text()) if options.out.exists() else {}
     rows[row["command"]] = row
     options.out.write_text(json.dumps(rows, indent=1) + "\n")
@@ -163,23 +178,90 @@ def speech(options: argparse.Namespace) -> Variants:
     config = getattr(transformers, f"{kind}Config")(apply_spec_augment=False, layerdrop=0.0)
     theirs = getattr(transformers, f"{kind}Model")(config).train().to(options.device)
     waveform, num_samples = random_waveform(options)
+    mask = (torch.arange(waveform.shape[1], device=options.device) < num_samples[:, None]).long()
+    padded = {"attention_mask": mask} if options.shortest < 1 else {}
     return {"ours": lambda: ours(waveform, num_samples).values,
-            "transformers": lambda: theirs(waveform, output_hidden_states=True).last_hidden_state}
+            "transformers": lambda: theirs(waveform, output_hidden_states=True, **padded).last_hidden_state}
 
 
-def parts(options: argparse.Namespace) -> Variants:
-    """The whole network, and its two branches alone."""
+def whole_network(options: argparse.Namespace) -> VAER:
+    """The network of a preset of the video branch, with a speech branch of its size."""
     preset = options.preset or "r50_8x8"
     config = settings(options, video=VideoConfig(preset=preset),
                       audio=AudioConfig(preset="tiny" if preset == "tiny" else "wav2vec2_base"))
-    network = VAER(settings=network_settings(config, tuple("abcdefgh"))).to(options.device)
-    frames, times = random_frames(options)
-    waveform, num_samples = random_waveform(options)
+    return VAER(settings=network_settings(config, tuple("abcdefgh"))).to(options.device)
+
+
+def random_batch(options: argparse.Namespace) -> Batch:
+    """Clips that have both modalities."""
     there, number = (torch.ones(options.batch, dtype=kind, device=options.device) for kind in (torch.bool, torch.int64))
-    batch = Batch(frames, times, there, waveform, num_samples, there, labels=number, ids=number, speakers=number)
-    return {"whole network": lambda: torch.cat([part for part in network(batch)[:3] if part is not None]),
-            "video branch": lambda: network.video(frames, times).values,
-            "audio branch": lambda: network.audio(waveform, num_samples).values}
+    (frames, times), (waveform, num_samples) = random_frames(options), random_waveform(options)
+    return Batch(frames, times, there, waveform, num_samples, there, labels=number, ids=number, speakers=number)
+
+
+def answers(network: VAER, batch: Batch) -> Tensor:
+    """All logits that the loss of training is made of."""
+    return torch.cat([part for part in network(batch)[:3] if part is not None])
+
+
+def parts(options: argparse.Namespace) -> Variants:
+    """The whole network, its two branches alone, and its fusion and heads on tokens that were made before."""
+    network, batch = whole_network(options), random_batch(options)
+    with torch.no_grad():
+        made = {"video": network.video(batch.frames, batch.frame_times),
+                "audio": network.audio(batch.waveform, batch.num_samples)}
+
+    def rest() -> Tensor:
+        leaves = {name: tokens._replace(values=tokens.values.detach().requires_grad_())
+                  for name, tokens in made.items()}
+        streams = {name: Stream(tokens, masked_mean(tokens)) for name, tokens in leaves.items()}
+        heads = [head(head.embed(leaves[name]), batch.has_video)
+                 for name, head in (("video", network.video_head), ("audio", network.audio_head))]
+        fused = network.fusion(streams["video"], streams["audio"]).embedding
+        return torch.cat([network.fusion.classify(fused, None, None), *heads])
+
+    return {"whole network": lambda: answers(network, batch),
+            "video branch": lambda: network.video(batch.frames, batch.frame_times).values,
+            "audio branch": lambda: network.audio(batch.waveform, batch.num_samples).values,
+            "fusion and heads": rest}
+
+
+def cost(options: argparse.Namespace) -> Variants:
+    """The whole network on more and more of what `--axis` says, everything else as the other flags say."""
+    network, variants = whole_network(options), {}
+    for value in AXES[options.axis]:
+        batch = random_batch(argparse.Namespace(**vars(options) | {options.axis: value}))
+        variants[f"{options.axis} {value:g}"] = partial(answers, network, batch)
+    return variants
+
+
+def compiled(options: argparse.Namespace) -> Variants:
+    """The whole network as written, and with its parts compiled; what compiling takes does not count."""
+    batch, variants = random_batch(options), {}
+    for name in ("as written", "compiled"):
+        torch.manual_seed(SEED)
+        network = whole_network(options)
+        if name == "compiled":
+            compile_parts(network, ClipConfig())
+        variants[name] = partial(answers, network, batch)
+    return variants
+
+
+def draw(out: Path) -> None:
+    """The rows of `cost` beside `out`, a panel an axis: seconds of a step and its memory."""
+    from matplotlib import pyplot
+
+    rows = [row for row in json.loads(out.read_text()).values() if " cost " in row["command"]]
+    figure, panels = pyplot.subplots(1, len(rows), figsize=(3 * len(rows), 3), squeeze=False, layout="constrained")
+    for panel, row in zip(panels[0], rows, strict=True):
+        axis = next(iter(row["variants"])).split()[0]
+        places = [float(name.split()[1]) for name in row["variants"]]
+        panel.plot(places, [told["cpu_s"] for told in row["variants"].values()], "o-", label="seconds")
+        panel.plot(places, [told["peak_mib"] / 1024 for told in row["variants"].values()], "s--", label="GiB")
+        panel.set(xlabel=axis, xticks=places, ylim=(0, None))
+    panels[0][0].legend()
+    figure.savefig(out.with_suffix(".png"), dpi=120)
+    pyplot.close(figure)
 
 
 def attention(options: argparse.Namespace) -> Variants:
@@ -208,13 +290,17 @@ def random_frames(options: argparse.Namespace) -> tuple[Tensor, Tensor]:
 
 
 def random_waveform(options: argparse.Namespace) -> tuple[Tensor, Tensor]:
-    """Waveforms, all of one length, and their true samples."""
+    """Waveforms, and their true samples."""
     samples = round(options.seconds * 16_000)
     waveform = torch.randn(options.batch, samples) * 0.1
-    return waveform.to(options.device), torch.full((options.batch,), samples, device=options.device)
+    lengths = torch.linspace(options.shortest * samples, samples, options.batch).round().long().clamp(max=samples)
+    lengths[-1] = samples  # the longest one, of one clip too
+    waveform = waveform * (torch.arange(samples) < lengths[:, None])
+    return waveform.to(options.device), lengths.to(options.device)
 
 
-PARTS = {"slowfast": slowfast, "speech": speech, "parts": parts, "attention": attention}
+PARTS = {"slowfast": slowfast, "speech": speech, "parts": parts, "attention": attention, "cost": cost,
+         "compiled": compiled}
 
 if __name__ == "__main__":
     main()
