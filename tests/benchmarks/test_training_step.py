@@ -21,7 +21,7 @@ def script():
 
 
 @pytest.mark.parametrize(("part", "variants"), [
-    ("slowfast", ["ours"]), ("parts", ["whole network", "video branch", "audio branch"])])
+    ("slowfast", ["ours"]), ("parts", ["whole network", "video branch", "audio branch", "fusion and heads"])])
 def test_rows_are_added_with_their_command(script, tmp_path, part, variants):
     out = tmp_path / "x.json"
     out.write_text('{"before": {}}')

@@ -135,6 +135,8 @@ class TimeBias(torch.autograd.Function):
         of_offset, of_width = torch.zeros_like(offset_s), torch.zeros_like(log_width_s)
         pairs = gradients[0].numel() // len(offset_s)
         together = max(1, FEW_LOGITS // max(1, pairs))  # long clips head by head: each needs as much as its logits
+        if torch.compiler.is_compiling():  # one graph for any length
+            together = 1
         for start in range(0, len(offset_s), together):
             heads = slice(start, start + together)
             apart = _apart_s(query_times, key_times, offset_s[heads])
