@@ -11,7 +11,7 @@ define try
 	.venv-$(1)/bin/python -m pytest -n auto $(TESTS)
 endef
 
-.PHONY: help setup demo test test-newest test-oldest lint site smoke wheel lock clean
+.PHONY: help setup demo test walk test-newest test-oldest lint site smoke wheel lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ demo: setup  ## render the demo corpus, train the whole network on it, score it 
 
 test: setup  ## every test
 	$(BIN)/python -m pytest -n auto
+
+walk: setup  ## the commands of the demo's path, run as README and pages print them
+	$(BIN)/python -m pytest tests/walk.py
 
 test-newest: setup  ## every test in .venv-newest, on the newest versions that setup.cfg allows
 	$(call try,newest,highest)

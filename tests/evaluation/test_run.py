@@ -248,7 +248,7 @@ def test_another_corpus_is_scored_whole_over_the_classes_that_both_have(run, oth
     shown = capsys.readouterr().out
     assert "repetition: test speakers 0, 1, 2 (6 clips); answers among happy, angry, disgust; left out: boredom (2 " \
            "clips)" in shown
-    assert shown.split(f"{run}:\n")[-1].split("\ntest clips\n")[0].strip().splitlines() == [
+    assert shown.split("\ntest clips\n")[-2].split(f"{run}:\n")[-1].strip().splitlines() == [
         "answers among 3 of 8 classes: mine has no clips of neutral, calm, sad, fearful,", "  surprised",
         "2 clips of mine left out: boredom 2",
         "3 classes, clips that are tested: happy 2, angry 2, disgust 2",
