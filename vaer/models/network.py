@@ -16,6 +16,7 @@ from vaer.errors import NewerFormatError, UserError
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.fusion import FUSIONS
 from vaer.models.heads import UnimodalHead
+from vaer.models.layers.dropout import draw_quickly
 from vaer.models.layers.pooling import masked_mean
 from vaer.models.layers.speaker_norm import SpeakerNorm
 from vaer.models.video import VIDEO_BRANCHES
@@ -81,6 +82,7 @@ class VAER(nn.Module, PyTorchModelHubMixin):
             dims = {name: self._head(name).out_dim for name in self.branches} | {
                 "fused": self.fusion and self.fusion.out_dim}
             self.norms.update({name: SpeakerNorm(dim=dim) for name, dim in dims.items() if dim is not None})
+        draw_quickly(self)
 
     def generate_model_card(self, *_: Any, **__: Any) -> ModelCard:
         """What stands beside the weights; the library's own card would say that they were pushed to a hub."""
