@@ -1,7 +1,7 @@
 """The demo's training by two checkouts in turns: seconds, processor seconds and parts of an epoch, same seeds.
 
-    git worktree add /tmp/before COMMIT
-    python benchmarks/demo_speed.py --before /tmp/before [--after .] [--root data/demo] [--pairs 3] [--epochs 3]
+    git worktree add ../before COMMIT
+    python benchmarks/demo_speed.py --before ../before [--after .] [--root data/demo] [--pairs 3] [--epochs 3]
 
 Each run is a process of its own, `vaer train` on configs/demo.yaml of its checkout with one decoding process and as
 many threads as it chooses; the order within a pair changes from pair to pair. Epochs count from the second on: in the
@@ -103,7 +103,7 @@ def main(arguments: list[str] | None = None) -> None:
             print(f"pair {pair + 1}, {side:6}: epoch {told['epoch_s']:.2f} s, all processes {told['cpu_s']:.1f} s, "
                   f"loss {told['losses'][-1]:.4f}", flush=True)
     facts = {"command": f"python benchmarks/demo_speed.py {' '.join(arguments or sys.argv[1:])}",
-             "commits": {side: commit(path) for side, path in sides.items()}, "cores": os.cpu_count(),
+             "commits": {side: told[0]["git_commit"] for side, told in runs.items()}, "cores": os.cpu_count(),
              "pairs": options.pairs, "epochs": options.epochs, "ratio": ratios(runs), "runs": runs}
     options.out.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     for name, ratio in facts["ratio"].items():
@@ -122,7 +122,8 @@ def trained(checkout: Path, options: argparse.Namespace) -> dict[str, Any]:
                        env=os.environ | {"PYTHONPATH": str(checkout.resolve())})
         told = json.loads(out.read_text())
         rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    return summed(told, rows)
+        facts = json.loads((run / "run.json").read_text())
+    return {"git_commit": facts["git_commit"]} | summed(told, rows)
 
 
 def summed(told: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -150,14 +151,6 @@ def ratios(runs: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
         if all(name in one["parts"] and other["parts"][name] for one, other in pairs):
             found[name] = statistics.median(one["parts"][name] / other["parts"][name] for one, other in pairs)
     return {name: round(ratio, 3) for name, ratio in found.items()}
-
-
-def commit(checkout: Path) -> str:
-    """The commit of a checkout, and whether its files differ from it."""
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=checkout, capture_output=True, text=True, check=True).stdout.strip()
-
-    return git("rev-parse", "--short", "HEAD") + " and changes" * bool(git("status", "--porcelain"))
 
 
 if __name__ == "__main__":

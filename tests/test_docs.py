@@ -8,6 +8,7 @@ from typing import get_args
 
 import pytest
 from jsonargparse import ArgumentParser
+from pages import command_lines
 
 from vaer.cli import COMMANDS
 from vaer.config import AudioConfig, DataConfig, FusionConfig, VideoConfig
@@ -75,13 +76,12 @@ def test_the_two_commands_stand_first():
 
 def commands_of(page):
     """The command lines of vaer in the bash blocks of a page, as lists of words; train.py and evaluate.py too."""
-    for block in re.findall(r"```bash\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = [word.replace("$seed", "0") for word in shlex.split(line, comments=True) if word != "$SETTINGS"]
-            for name, start in (("vaer", 1), ("train.py", 0), ("evaluate.py", 0)):
-                if name in words:
-                    rest = words[words.index(name) + start:]
-                    yield [rest[0].removesuffix(".py"), *rest[1:]]
+    for line in command_lines(page):
+        words = [word.replace("$seed", "0") for word in shlex.split(line, comments=True) if word != "$SETTINGS"]
+        for name, start in (("vaer", 1), ("train.py", 0), ("evaluate.py", 0)):
+            if name in words:
+                rest = words[words.index(name) + start:]
+                yield [rest[0].removesuffix(".py"), *rest[1:]]
 
 
 COMMAND_LINES = [(page.name, words) for page in PAGES for words in commands_of(page)]

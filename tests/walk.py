@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from pages import blocks, command_lines
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("README.md", "docs/predict.md", "docs/curves.md")
@@ -38,15 +39,9 @@ def run(words, folder):
     return done.stdout + done.stderr
 
 
-def blocks(page, language):
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-
-
 def of_the_demo(page):
     """The command lines of a page that name the demo's corpus or run, one a line."""
-    lines = (line for block in blocks(page, "bash") for line in block.replace("\\\n", " ").splitlines())
-    return [line for line in lines if re.search(r"(runs|data)/demo\b|configs/demo\.yaml", line)
+    return [line for line in command_lines(ROOT / page) if re.search(r"(runs|data)/demo\b|configs/demo\.yaml", line)
             and not re.search(OTHERS, line)]
 
 
@@ -68,7 +63,7 @@ def test_the_commands_of_the_demo_do_what_the_pages_say(folder):
     assert (folder / "runs/demo/curves.png").is_file()
     run("python evaluate.py runs/demo --report", folder)
     assert (folder / "runs/demo/report.html").is_file()
-    program = next(block for block in blocks("README.md", "python"))
+    program = blocks(ROOT / "README.md", "python")[0]
     (folder / "ask.py").write_text(program)
     run("python ask.py", folder)
     assert (folder / "film.png").is_file()

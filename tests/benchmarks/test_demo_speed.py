@@ -1,21 +1,18 @@
 """`benchmarks/demo_speed.py`: this checkout beside itself, on a corpus of a few clips."""
 
-import importlib.util
 import json
 import os
 from pathlib import Path
 
 import pytest
+from loading import load_module
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def script():
-    spec = importlib.util.spec_from_file_location("demo_speed", ROOT / "benchmarks/demo_speed.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(ROOT / "benchmarks/demo_speed.py")
 
 
 def told(epoch, forward):

@@ -1,11 +1,11 @@
 """`benchmarks/fer2013.py` on a sheet of three faces."""
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from loading import load_module
 from PIL import Image
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/fer2013.py"
@@ -13,9 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks/fer2013.py"
 
 @pytest.fixture
 def script(tmp_path, monkeypatch):
-    spec = importlib.util.spec_from_file_location("fer2013", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(SCRIPT)
     monkeypatch.setattr(module, "RESULT", tmp_path / "twins.json")
     return module
 

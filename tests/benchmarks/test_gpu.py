@@ -1,6 +1,5 @@
 """The parts of `benchmarks/gpu.py` on the processor, at a small size; a GPU measures with the same lines."""
 
-import importlib.util
 import itertools
 import json
 import signal
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from loading import load_module
 from makers import tone, write_video
 
 from vaer.errors import UserError
@@ -21,9 +21,7 @@ def gpu(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # undone afterwards, as are the threads and the alarm of `main`
     threads, alarm = torch.get_num_threads(), signal.getsignal(signal.SIGALRM)
     monkeypatch.syspath_prepend(SCRIPT.parent)
-    spec = importlib.util.spec_from_file_location("gpu", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(SCRIPT)
     yield module
     torch.set_num_threads(threads)
     signal.signal(signal.SIGALRM, alarm)

@@ -1,11 +1,11 @@
 """The parts of `benchmarks/training_step.py` at a small size, on the processor."""
 
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 import torch
+from loading import load_module
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks/training_step.py"
 
@@ -13,9 +13,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks/training_step.py"
 @pytest.fixture
 def script():
     threads = torch.get_num_threads()
-    spec = importlib.util.spec_from_file_location("training_step", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(SCRIPT)
     yield module
     torch.set_num_threads(threads)
 

@@ -1,12 +1,12 @@
 """What holds for every corpus; its own test has `write_corpus`: three speakers, two labels, six clips."""
 
 import dataclasses
-import importlib.util
 import inspect
 from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import load_module
 
 import vaer.data.corpora
 from vaer.config import DataConfig
@@ -25,9 +25,7 @@ CONTRACT = ("labels", "scan", "lacking", "take_of")
 def maker_of(name):
     """`write_corpus(root)` of the test beside this one: it writes a corpus and says with which settings it is read."""
     path = HERE / f"test_{CORPORA[name].__name__.rpartition('.')[2]}.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_module(path)
     assert hasattr(module, "write_corpus"), f"{path}: has no write_corpus(root), from which the contract is tested"
     return module.write_corpus
 
