@@ -46,7 +46,7 @@ def test_ratios_are_medians_over_pairs(script):
 def test_a_checkout_is_as_fast_as_itself(script, tmp_path):
     from vaer.demo.render import render_corpus
 
-    render_corpus(tmp_path / "demo")
+    render_corpus(tmp_path / "demo", takes=1, size=32)
     out = tmp_path / "out.json"
     script.main(["--before", str(ROOT), "--root", str(tmp_path / "demo"), "--pairs", "1", "--epochs", "2", "--out",
                  str(out), "--flags", "train.batch_size=128", "data.size=32"])
