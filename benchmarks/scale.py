@@ -141,7 +141,7 @@ def learned(accelerator, sharded):
     kept = sum((value.to_local() if isinstance(value, DTensor) else value).numel() for value in named.values())
     whole = {name: (value.full_tensor() if isinstance(value, DTensor) else value).detach().clone()
              for name, value in named.items()}
-    return {"losses": losses, "weights": whole, "parameters": parameters, "kept": kept}
+    return {"losses": [float(loss) for loss in losses], "weights": whole, "parameters": parameters, "kept": kept}
 
 
 def settings():
