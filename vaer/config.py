@@ -116,6 +116,9 @@ class DataConfig(CorpusSettings, ClipConfig):
     """Train although the corpus lacks takes of speakers that the protocol names."""
     lift_guard: bool = False
     """Train although a speaker, a take or a file stands on two sides of the split; every score says so."""
+    face_margin: float | None = None
+    """Frames show a face that was cut out elsewhere with so much around it on every side, as a share of its size:
+    prediction cuts faces out of whole scenes in the same way. None: frames are as filmed, or as `vaer prepare` says."""
     bucketing: bool = False
     """Steps hold clips of like length, so that less of the audio is padding."""
     num_workers: int = 2
@@ -133,6 +136,7 @@ class DataConfig(CorpusSettings, ClipConfig):
         CorpusSettings.__post_init__(self)
         choose(CORPORA, self.corpus, "data.corpus")
         require_range("data.fold", None if self.fold == "all" else self.fold, 0)
+        require_range("data.face_margin", self.face_margin, 0, 4)
         require_range("data.num_workers", self.num_workers, 0, 256)
         self.require_own(self.corpus)
 

@@ -43,6 +43,14 @@ def test_the_corpus_says_how_it_was_prepared(tmp_path):
         preparation_of(config.data)
 
 
+def test_faces_that_were_cut_out_elsewhere(tmp_path):
+    data = dataclasses.replace(tiny_config().data, root=str(tmp_path), size=48, face_margin=0.1)
+    assert preparation_of(data) == {"margin": 0.1, "size": 48, "fps": None, "detector": DETECTOR}
+    (tmp_path / "prepare.json").write_text("{}")
+    with pytest.raises(UserError, match=r"--data.face_margin is for faces .*prepare.json says how these were"):
+        preparation_of(data)
+
+
 def test_recipes_that_cannot_be_followed_are_refused(tmp_path):
     old = write_best(tmp_path / "old", make_recipe(), format=1)
     with pytest.raises(UserError, match=r"an older vaer, which did not note how the clips were prepared"):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vaer.checks import require
 from vaer.config import SAMPLE_RATE, ClipConfig, Config, DataConfig
 from vaer.data.corpora import name_of, provenance_note
 from vaer.errors import UserError
@@ -58,9 +59,13 @@ class Recipe:
 
 
 def preparation_of(data: DataConfig) -> dict[str, Any] | None:
-    """How the corpus that `data` names was prepared; None where it was not."""
+    """How the corpus that `data` names was prepared, by `vaer prepare` or elsewhere; None where it was not."""
     root = Path(data.root)
     path = (root.parent if root.is_file() else root) / PREPARED
+    if data.face_margin is not None:
+        require(not path.is_file(), f"--data.face_margin is for faces that were cut out elsewhere, and {path} says how "
+                                    f"these were; leave it out.")
+        return {"margin": data.face_margin, "size": data.size, "fps": None, "detector": DETECTOR}
     if not path.is_file():
         return None
     try:
