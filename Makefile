@@ -6,7 +6,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 # $(call try,NAME,RESOLUTION): the tests in an environment of their own, resolved without the lock
 define try
 	$(UV) venv --quiet --clear --python $(BIN)/python .venv-$(1)
-	$(UV) pip install --quiet --no-config --python .venv-$(1) --resolution $(2) -e '.[dev]'
+	$(UV) pip install --quiet --no-config --python .venv-$(1) --resolution $(2) -e '.[dev]' -e ./starter
 	$(UV) pip list --python .venv-$(1)
 	.venv-$(1)/bin/python -m pytest -n auto $(TESTS)
 endef
@@ -16,15 +16,15 @@ endef
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: .venv/.installed  ## make .venv and install the locked versions and the project into it
+setup: .venv/.installed  ## make .venv and install the locked versions, the project and the starter network into it
 
-.venv/.installed: requirements.lock requirements-build.lock setup.cfg pyproject.toml
+.venv/.installed: requirements.lock requirements-build.lock setup.cfg pyproject.toml starter/setup.cfg
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "vaer wants Python 3.11 or newer: make setup PYTHON=python3.11" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-build.lock
 	$(BIN)/python -m pip install --progress-bar on --require-hashes --no-build-isolation -r requirements.lock
-	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e . -e ./starter
 	@touch $@
 
 demo: setup  ## render the demo corpus, train the whole network on it, score it on unseen speakers

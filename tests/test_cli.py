@@ -2,10 +2,14 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from makers import tone, write_run, write_wav
+from makers import make_recipe, tone, write_run, write_wav
+from PIL import Image
+from starter_makers import NOTICE, install_starter, remove_starter
 
 from vaer.cli import COMMANDS, main
+from vaer.demo.face import draw, make_identity
 from vaer.version import version
 
 
@@ -141,8 +145,13 @@ def test_a_broken_pipe_that_is_not_the_screen_stays_an_error(monkeypatch, capsys
     (["run", "--render", "csv", "flim.mp4"], ["run", "--render", "csv", "flim.mp4"]),  # is said to be no rendering
     (["run", "--render"], ["run", "--render"]),
     (["run", "a.mp4"], ["run", "a.mp4"]),
+    (["run", "--out", "a.mp4", "b 1.mp4"], ["run", "b 1.mp4", "--out", "a.mp4"]),
+    (["--out=x", "run", "--step_s", "-1", "a.mp4"], ["run", "a.mp4", "--out=x", "--step_s", "-1"]),
+    (["--device", "cpu", "run", "--render=csv", "a.mp4"], ["run", "a.mp4", "--device", "cpu", "--render=csv"]),
+    (["run", "--out", "x", "--", "-a.mp4", "--b.mp4", "c"], ["run", "./-a.mp4", "./--b.mp4", "c", "--out", "x"]),
+    (["run", "a.mp4", "--out"], ["run", "a.mp4", "--out"]),
 ])
-def test_files_after_renderings_are_files(arguments, expected, tmp_path, monkeypatch):
+def test_files_after_flags_are_files(arguments, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a.mp4", "b 1.mp4", "csv"):  # a file called like a rendering is written ./csv
         (tmp_path / name).touch()
@@ -156,3 +165,38 @@ def test_a_file_after_renderings_is_answered(tmp_path, monkeypatch, capsys):
     assert {path.name for path in (tmp_path / "out").glob("a.*")} == {"a.wav.json", "a.wav.csv"}
     assert "a.wav: " in capsys.readouterr().out
     assert fail(capsys, "predict", str(tmp_path / "run"), "--render", "csv", "flim.mp4")[0] == 2
+
+
+def test_files_alone_are_answered_by_the_starter_network_with_its_licence(tmp_path, monkeypatch, capsys):
+    install_starter(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, tone(1.0))
+    main(["predict", "--render", "csv", "a.wav", "b.wav"])
+    shown = capsys.readouterr()
+    assert [line.split(":")[0] for line in shown.out.splitlines()] == ["a.wav", "b.wav"]
+    assert shown.err.splitlines()[0] == f"starter: {NOTICE}"
+    assert shown.err.count(NOTICE) == 1
+    assert (tmp_path / "timelines" / "b.wav.csv").is_file()
+
+
+def test_files_alone_without_the_starter_network_are_a_sentence(tmp_path, monkeypatch, capsys):
+    remove_starter(monkeypatch)
+    status, sentence = fail(capsys, "predict", str(write_wav(tmp_path / "a.wav", tone(1.0))))
+    assert status == 2
+    assert "vaer_starter: the starter network, which answers where no run is named, is not installed" in sentence
+    assert "no such run, file or folder" in fail(capsys, "predict", str(tmp_path / "runs"), "a.wav")[1]
+
+
+def test_a_face_in_a_still_image_is_answered(tmp_path, capsys):
+    """Drawn faces, which the detector finds, and a wall."""
+    preparation = {"margin": 0.25, "size": 224, "fps": None, "silence_db": -70.0}
+    write_run(tmp_path / "run", make_recipe(preparation=preparation))
+    for name in ("face.png", "face.jpg", "face.webp"):
+        Image.fromarray(draw(make_identity(1), np.zeros(17), size=192)).save(tmp_path / name)
+    Image.new("RGB", (96, 96), (120, 120, 120)).save(tmp_path / "wall.png")
+    files = [str(tmp_path / name) for name in ("face.png", "face.jpg", "face.webp", "wall.png")]
+    main(["predict", str(tmp_path / "run"), *files, "--out", str(tmp_path / "out")])
+    *faces, wall = capsys.readouterr().out.splitlines()
+    assert [line.split("(")[1] for line in faces] == ["0.0 s, 1 shot, 1 face)"] * 3
+    assert wall == f"{tmp_path}/wall.png: nothing to answer from (0.0 s, 1 shot, voice)"

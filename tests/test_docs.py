@@ -17,7 +17,7 @@ from vaer.models.audio.hf_encoder import ENCODERS
 from vaer.presets import AUDIO_PRESETS, VIDEO_PRESETS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "starter/README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FOREIGN = {"--quiet", "--num_cpu_threads_per_process", "--config_file", "--help", "--help_all", "--version",
            "--logdir", "--shm-size", "--partition", "--gpus"}  # of others
 

@@ -188,9 +188,10 @@ def _add_asking(parser: ArgumentParser, result: str) -> None:
 
 
 def _fill_predict(parser: ArgumentParser) -> None:
-    parser.add_argument("run", type=str, help="The folder of a run that trained, or its best/.")
     parser.add_argument("inputs", nargs="+", type=str,
-                        help="Files, folders, patterns in quotes, or lists (.txt, a path a line); of any length.")
+                        help="The folder of a run that trained, or its best/, which may be left out: then the starter "
+                             "network answers, where it is installed (docs/starter.md). After it files, folders, "
+                             "patterns in quotes, or lists (.txt, a path a line); of any length.")
     parser.add_argument("--out", type=str, default="timelines",
                         help="The folder for the answers: a JSON a file, named after it.")
     parser.add_argument("--render", nargs="+", type=str, default=[],
@@ -198,25 +199,46 @@ def _fill_predict(parser: ArgumentParser) -> None:
     _add_asking(parser, "answer")
 
 
-def _files_before_renderings(arguments: list[str]) -> list[str]:
-    """The same, with files that stand after `--render csv` before it: it would take them for renderings."""
-    if "--render" not in arguments:
-        return arguments
+def _files_before_flags(arguments: list[str]) -> list[str]:
+    """The same, with files that stand between or after flags before them: what counts is which name comes first.
+
+    `--render csv` would take files for renderings. After `--` all is a file.
+    """
+    files, flags, words = [], [], list(arguments)
+    while words:
+        word = words.pop(0)
+        if word == "--":
+            files += [f"./{name}" if name.startswith("-") else name for name in words]
+            break
+        if word == "--render":
+            values = list(itertools.takewhile(lambda value: not value.startswith("--"), words))
+            del words[:len(values)]
+            files += filter(_is_file_to_answer, values)
+            flags += [word, *itertools.filterfalse(_is_file_to_answer, values)]
+        elif word.startswith("--"):
+            takes_next = "=" not in word and words and not words[0].startswith("--")
+            flags += [word, *([words.pop(0)] if takes_next else [])]
+        else:
+            files.append(word)
+    return files + flags
+
+
+def _is_file_to_answer(word: str) -> bool:
+    """Whether a word after --render is a file, and no rendering."""
     from vaer.renderings import RENDERINGS
 
-    place = arguments.index("--render")
-    after = list(itertools.takewhile(lambda word: not word.startswith("--"), arguments[place + 1:]))
-    files = [word for word in after if word not in RENDERINGS and (os.path.exists(word) or glob.has_magic(word))]
-    kept = [word for word in after if word not in files]
-    return [*arguments[:place], *files, "--render", *kept, *arguments[place + 1 + len(after):]]
+    return word not in RENDERINGS and (os.path.exists(word) or glob.has_magic(word))
 
 
 def _predict(parser: ArgumentParser, parsed: Namespace) -> None:
+    from vaer.inference.inputs import run_and_files
+
+    run, files = run_and_files(parsed.inputs)  # before torch is loaded
     from vaer.inference.predictor import load
     from vaer.inference.run import predict_files
 
-    predictor = load(parsed.run, device=parsed.device, step_s=parsed.step_s, batch_size=parsed.batch_size)
-    predict_files(predictor, parsed.inputs, Path(parsed.out), renderings=parsed.render)
+    predictor = load(run, device=parsed.device, step_s=parsed.step_s, batch_size=parsed.batch_size)
+    predict_files(predictor, files, Path(parsed.out), renderings=parsed.render)
 
 
 def _fill_embed(parser: ArgumentParser) -> None:
@@ -343,8 +365,8 @@ COMMANDS = {
     "compare": Command("Compare evaluated runs: intervals, paired differences, tables and figures.", _fill_compare,
                        _compare),
     "curves": Command("Draw what runs learned, epoch by epoch; seeds and folds as a band.", _fill_curves, _curves),
-    "predict": Command("Ask the network of a run about files of any length.", _fill_predict, _predict,
-                       arrange=_files_before_renderings),
+    "predict": Command("Ask the starter network, or that of a run, about files of any length.", _fill_predict, _predict,
+                       arrange=_files_before_flags),
     "embed": Command("Write the vectors of files by the network of a run.", _fill_embed, _embed),
     "redraw": Command("Draw the faces of RAVDESS takes from their action units, with the recorded audio.", fill_redraw,
                       run_redraw),

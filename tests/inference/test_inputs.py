@@ -1,7 +1,7 @@
 import pytest
 
 from vaer.errors import UserError
-from vaer.inference.inputs import find_inputs
+from vaer.inference.inputs import find_inputs, run_and_files
 
 
 @pytest.fixture
@@ -40,3 +40,49 @@ def test_two_files_of_one_answer_are_refused(folder):
     with pytest.raises(UserError, match=r"deep/a.mp4: would have the answer a.mp4, like .*in/a.mp4"):
         find_inputs([str(folder / "a.mp4"), str(folder / "deep" / "a.mp4")])
     assert len(find_inputs([str(folder)])) == 4
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A run, one without a network, one of folds, files, and folders of them; the current folder."""
+    for name in ("runs/a/best/config.json", "runs/folds/fold0/best/config.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text('{"settings": {"model": {}}}')
+    for name in ("runs/a/run.json", "runs/a/confusion.png", "runs/b/run.json", "runs/b/speakers.png", "a.mp4", "b.mp4",
+                 "films/c.mp4", "films/run.json", "faces/d.png", "odd.dat"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "list.txt").write_text("a.mp4\n")
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("named", "run"), [
+    ("a.mp4", None), ("a.mp4 b.mp4", None), ("*.mp4 films", None), ("films", None), ("faces", None), ("list.txt", None),
+    ("odd.dat", None), (".", None),
+    ("runs/a a.mp4", "runs/a"), ("runs/a/best a.mp4", "runs/a/best"), ("runs/folds a.mp4", "runs/folds"),
+    ("runs/b a.mp4", "runs/b"),  # which is opened, and says that it holds no network
+    ("runs/a flim.mp4", "runs/a"),  # as ever, said by what reads the files
+])
+def test_the_first_name_is_a_run_s_or_the_starter_network_answers(place, named, run):
+    words = named.split()
+    assert run_and_files(words) == (run, words if run is None else words[1:])
+
+
+@pytest.mark.parametrize(("named", "expected"), [
+    ("runs/aa a.mp4", "^runs/aa: there is no such run, file or folder, and the pattern fits none; correct the path"),
+    ("flim.mp4", "^flim.mp4: there is no such run, file or folder"),
+    ("*.flv a.mp4", r"^\*.flv: there is no such run, file or folder"),
+    ("a.mp4 flim.mp4", "^flim.mp4: there is no such file or folder"),
+    ("empty a.mp4", r"^empty: holds neither a trained network \(best/config.json and best/model.safetensors\) nor a"),
+    ("empty", "^empty: holds neither a trained network"),
+    ("a.mp4 empty", "^empty: holds no media file"),
+    ("runs a.mp4", "^runs: holds the run runs/a and neither audio nor video; name a run first, and then the files: "),
+    ("runs", "^runs: holds the run runs/a"),
+    ("a.mp4 runs/a", "^runs/a: is a run and neither audio nor video"),
+    ("runs/a", "^runs/a: is a network, and no file is named that it should answer; add one, as in vaer predict runs/a"),
+    ("runs/a/best/config.json a.mp4", "^runs/a/best/config.json: is a file of a run; name its folder, runs/a/best, "),
+])
+def test_a_name_that_is_neither_is_a_sentence(place, named, expected):
+    with pytest.raises(UserError, match=expected):
+        run_and_files(named.split())

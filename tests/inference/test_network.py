@@ -18,6 +18,15 @@ def test_a_network_is_opened_with_all_that_it_must_know(tmp_path):
     assert open_network(run / "best", "cpu").sha256 == trained.sha256
 
 
+def test_its_notice_comes_first_and_drawn_faces_alone_are_not_for_people(tmp_path):
+    composed = make_recipe(remark="voice and face of different people", notice="a licence")
+    assert open_network(write_run(tmp_path / "a", composed), "cpu").notes == (
+        "a licence", "learned from voice and face of different people")
+    redrawn = make_recipe(remark="redrawn faces, recorded voices")
+    assert open_network(write_run(tmp_path / "b", redrawn), "cpu").notes == (
+        "learned from redrawn faces, recorded voices: not for people",)
+
+
 def test_a_network_that_adapts_says_that_it_does_not(tmp_path):
     assert open_network(write_run(tmp_path, speaker_norm=True), "cpu").notes == (POPULATION,)
 

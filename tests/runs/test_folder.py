@@ -8,7 +8,7 @@ from vaer.atomic_files import write_facts
 from vaer.config import write_config
 from vaer.errors import NewerFormatError, UserError
 from vaer.models.network import load_network
-from vaer.runs.folder import BestFolder, RunFolder, best_of, run_of
+from vaer.runs.folder import BestFolder, RunFolder, best_of, is_run, run_of, runs_among
 
 
 @pytest.fixture
@@ -99,3 +99,20 @@ def test_files_of_evaluations_carry_their_suffix(tmp_path):
                  "metrics_audio.json"):  # without its predictions
         (tmp_path / name).touch()
     assert folder.scored_suffixes() == ["", "_views5"]
+
+
+def test_a_run_is_known_by_its_folder_its_best_and_its_folds(trained, tmp_path):
+    trained.path.rename(tmp_path / "all-fold0")
+    (tmp_path / "all").mkdir()
+    (tmp_path / "all-fold0").rename(tmp_path / "all" / "fold0")
+    runs = ("all", "all/fold0", "all/fold0/best")
+    assert [name for name in (*runs, ".", "all/fold0/run.json", "nowhere") if is_run(tmp_path / name)] == [*runs]
+    (tmp_path / "films" / "fold0").mkdir(parents=True)
+    assert not is_run(tmp_path / "films")
+
+
+def test_runs_are_known_by_their_files(trained, tmp_path):
+    files = [str(path) for path in sorted(tmp_path.rglob("*")) if path.is_file()]
+    assert runs_among(files) == [trained]
+    assert runs_among([str(trained.facts_path)]) == runs_among([str(trained.best.config_path)]) == [trained]
+    assert runs_among([str(trained.best.weights_path), str(tmp_path / "config.json"), "run.json.bak"]) == []

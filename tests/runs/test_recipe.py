@@ -17,8 +17,13 @@ def write_best(path, recipe, **changes):
 
 
 def test_what_is_written_is_read_again(tmp_path):
-    recipe = make_recipe(preparation={"margin": 0.25, "detector": DETECTOR}, temperature=None)
-    assert read_recipe(write_best(tmp_path, recipe)) == recipe
+    recipe = make_recipe(preparation={"margin": 0.25, "detector": DETECTOR}, temperature=None, notice="a licence")
+    best = write_best(tmp_path, recipe)
+    assert read_recipe(best) == recipe
+    content = json.loads(best.config_path.read_text())
+    del content["settings"]["notice"]  # written before there were any
+    best.config_path.write_text(json.dumps(content))
+    assert read_recipe(best) == dataclasses.replace(recipe, notice="")
 
 
 def test_windows_are_as_long_as_those_of_training():

@@ -4,8 +4,10 @@ import glob
 import os
 from pathlib import Path
 
-from vaer.data.files import clips_among, files_under
+from vaer.checks import require
+from vaer.data.files import clips_among, files_under, is_clip, is_media_file
 from vaer.errors import UserError
+from vaer.runs.folder import RunFolder, is_run, runs_among
 
 LIST = ".txt"
 
@@ -29,11 +31,45 @@ def find_inputs(named: list[str]) -> dict[str, str]:
     return found
 
 
+def run_and_files(named: list[str]) -> tuple[str | None, list[str]]:
+    """The run that is to answer, None for the starter network, and what is to be predicted, as it was named.
+
+    The first name is the run's where it is that of one. Raises UserError where a name stands for nothing, so that a
+    run that is misspelt is not taken for a file.
+    """
+    first, *rest = named
+    if is_run(first) or (RunFolder(Path(first)).facts_path.is_file() and not _has_media(first)):
+        require(bool(rest), f"{first}: is a network, and no file is named that it should answer; add one, as in vaer "
+                            f"predict {first} FILE.")
+        return first, rest
+    require(os.path.exists(first) or bool(glob.glob(first, recursive=True)),
+            f"{first}: there is no such run, file or folder, and the pattern fits none; correct the path.")
+    folder = os.path.dirname(first)
+    require(is_clip(first) or not os.path.isfile(first) or not is_run(folder),
+            f"{first}: is a file of a run; name its folder, {folder}, before the files.")
+    require(not os.path.isdir(first) or bool(clips_among(files_under(Path(first)))),
+            f"{first}: holds neither a trained network (best/config.json and best/model.safetensors) nor a media file; "
+            f"name the folder of a run, or files.")
+    find_inputs(named)
+    return None, named
+
+
+def _has_media(folder: str) -> bool:
+    """Whether audio or video lies in a folder; stills may be the figures of a run."""
+    return any(map(is_media_file, files_under(Path(folder))))
+
+
 def _files(name: str) -> list[tuple[str, str]]:
     if os.path.isdir(name):
-        inside = clips_among(files_under(Path(name)))
+        under = files_under(Path(name))
+        inside = clips_among(under)
         if not inside:
             raise UserError(f"{name}: holds no media file; name a folder of media files, or the files.")
+        runs = [] if _has_media(name) else runs_among(under)
+        if runs:  # whose figures are no faces
+            what = "is a run" if runs[0].path == Path(name) else f"holds the run {runs[0]}"
+            raise UserError(f"{name}: {what} and neither audio nor video; name a run first, and then the files: vaer "
+                            f"predict {runs[0]} FILE.")
         return [(path, os.path.relpath(path, name)) for path in inside]
     if os.path.isfile(name) and name.lower().endswith(LIST):
         return _listed(Path(name))

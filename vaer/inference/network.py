@@ -23,7 +23,7 @@ class Trained(NamedTuple):
     network: VAER
     recipe: Recipe
     name: str
-    """The folder that it came from."""
+    """The folder that it came from, or `starter`."""
     sha256: str
     """Of its weights."""
     notes: tuple[str, ...]
@@ -49,8 +49,10 @@ def open_network(source: str | Path, device: str | None = None) -> Trained:
                         f"folder of a run that trained.")
     recipe, notes = _recipe(best)
     network = load_network(best.path).eval()
+    if recipe.notice:
+        notes.append(recipe.notice)
     if recipe.remark:
-        notes.append(f"learned from {recipe.remark}: not for people")
+        notes.append(f"learned from {recipe.remark}" + ": not for people" * recipe.is_drawn)
     if network.norms:
         notes.append(POPULATION)
     try:

@@ -16,6 +16,7 @@ from vaer.inference.journal import Journal
 from vaer.inference.network import Trained, open_network
 from vaer.inference.plan import Plan, make_plan
 from vaer.inference.source import ArraySource, FileSource, Source, is_prepared
+from vaer.inference.starter import open_starter
 from vaer.inference.summary import mean_of, tracks_of
 from vaer.inference.waveform_reader import levels_of
 from vaer.media.probe import Probe
@@ -157,9 +158,14 @@ class Predictor:
                 "views": self.plan.views, "num_frames": clip.num_frames, "size": clip.size, "trim_db": clip.trim_db}
 
 
-def load(run: str | Path, *, device: str | None = None, step_s: float | None = None, batch_size: int = 16) -> Predictor:
-    """The network of a run, or of its `best/`, ready to be asked; raises UserError where there is none."""
-    return Predictor(open_network(run, device), step_s=step_s, batch_size=batch_size)
+def load(run: str | Path | None = None, *, device: str | None = None, step_s: float | None = None,
+         batch_size: int = 16) -> Predictor:
+    """The network of a run, or of its `best/`, ready to be asked; without a run the starter network.
+
+    Raises UserError where there is none.
+    """
+    trained = open_starter(device) if run is None else open_network(run, device)
+    return Predictor(trained, step_s=step_s, batch_size=batch_size)
 
 
 def _sha256(path: str) -> str:

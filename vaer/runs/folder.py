@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -232,6 +233,22 @@ def best_of(source: str | Path) -> BestFolder | None:
     """The settings and weights of a run, named by its own folder or by that of `best`; None for anything else."""
     candidates = (RunFolder(Path(source)).best, BestFolder(Path(source)))
     return next((best for best in candidates if best.is_of_a_run()), None)
+
+
+def is_run(source: str | Path) -> bool:
+    """Whether a folder is that of a run that trained, of its `best`, or of the folds of one."""
+    folder = RunFolder(Path(source))
+    return any(best_of(path) is not None for path in (source, folder.fold(0).path))
+
+
+def runs_among(paths: Iterable[str]) -> list[RunFolder]:
+    """The runs that files belong to, known by what a run says of itself and by the settings of `best`."""
+    runs: dict[RunFolder, None] = {}
+    for path in map(Path, paths):
+        for folder in (RunFolder(path.parent), RunFolder(path.parent.parent)):
+            if path in (folder.facts_path, folder.best.config_path):
+                runs[folder] = None
+    return list(runs)
 
 
 def run_of(best: BestFolder) -> RunFolder:

@@ -46,11 +46,18 @@ class Recipe:
     """What every answer must say of what the network learned from, such as that the faces were drawn; usually empty."""
     temperature: float | None = None
     """What calibrates the answers, fitted on validation speakers; None where there were none."""
+    notice: str = ""
+    """What every answer must say of the network itself, such as its licence; usually empty."""
 
     def plain(self) -> dict[str, Any]:
         """All of it as plain values, the clip recipe apart: that is among the settings of the network already."""
         return {"views": self.views, "preparation": self.preparation, "lengths": self.lengths._asdict(),
-                "corpus": self.corpus, "remark": self.remark, "temperature": self.temperature}
+                "corpus": self.corpus, "remark": self.remark, "temperature": self.temperature, "notice": self.notice}
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether the faces that the network learned from were drawn."""
+        return "drawn faces" in self.remark
 
     @property
     def window_s(self) -> float:
@@ -101,6 +108,6 @@ def read_recipe(best: BestFolder) -> Recipe:
                         f"Hz; use the vaer that trained it.")
     try:
         return Recipe(ClipConfig(**clip), settings["views"], settings["preparation"], Lengths(**settings["lengths"]),
-                      settings["corpus"], settings["remark"], settings["temperature"])
+                      settings["corpus"], settings["remark"], settings["temperature"], settings.get("notice", ""))
     except (KeyError, TypeError) as error:
         raise UserError(f"{best.config_path}: lacks a part of its recipe ({error}); copy the run again.") from error
