@@ -13,6 +13,7 @@ from vaer.config import TrainConfig
 from vaer.errors import UserError
 from vaer.evaluation import robustness
 from vaer.evaluation.degradations.kinds import KINDS
+from vaer.evaluation.intervals import paired_intervals, speaker_draws, speaker_intervals
 from vaer.evaluation.options import Options
 from vaer.evaluation.robustness import curves_of
 from vaer.evaluation.run import evaluate
@@ -144,6 +145,21 @@ def test_curves_have_intervals_where_speakers_are_enough():
     assert low < point["difference"] < high <= 0
     assert point["interval"] == pytest.approx([low + 1, high + 1])  # the clean side is right whoever is drawn
     assert np.isfinite(point["war"])
+
+
+def test_a_step_is_resampled_once_and_has_the_intervals_of_any_comparison(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(robustness, "speaker_draws", lambda *answers: drawn.append(answers) or speaker_draws(*answers))
+    clean = make_scored(speakers=8, right=0.9).predicted
+    steps = {("blur", float(step)): make_scored(speakers=8, right=0.6, seed=step).predicted.table for step in (1, 2, 4)}
+    curves = curves_of(clean, steps)
+    assert len(drawn) == len(steps) + 1
+    both = (clean.labels, clean.speakers, len(clean.classes))
+    assert curves["clean"]["interval"] == list(speaker_intervals(clean.predictions, *both)["uar"])
+    for point, table in zip(curves["curves"]["blur"]["points"], steps.values(), strict=True):
+        predictions = dataclasses.replace(clean, table=table).predictions
+        assert point["interval"] == list(speaker_intervals(predictions, *both)["uar"])
+        assert point["difference_interval"] == list(paired_intervals(clean.predictions, predictions, *both)["uar"])
 
 
 def test_a_broken_table_is_said(run):

@@ -24,11 +24,8 @@ class Interval(NamedTuple):
 def speaker_intervals(predictions: np.ndarray, labels: np.ndarray, speakers: np.ndarray,
                       num_classes: int) -> dict[str, Interval] | None:
     """An interval each for UAR, WAR and macro F1 of clips (clips,); None with fewer than 8 speakers."""
-    confusions = speaker_confusions(predictions, labels, speakers, num_classes)
-    if len(confusions) < FEWEST_SPEAKERS:
-        return None
-    draws = score_confusions(resample(confusions))
-    return {name: span_of(draws[name], len(confusions)) for name in SCORES}
+    draws = speaker_draws(predictions, labels, speakers, num_classes)
+    return None if draws is None else {name: span_of(draws[name], len(set(speakers))) for name in SCORES}
 
 
 def paired_intervals(predictions: np.ndarray, others: np.ndarray, labels: np.ndarray, speakers: np.ndarray,
@@ -37,12 +34,20 @@ def paired_intervals(predictions: np.ndarray, others: np.ndarray, labels: np.nda
 
     Both are resampled by the same speakers, which takes out what makes a speaker hard for either.
     """
-    first, second = (speaker_confusions(predicted, labels, speakers, num_classes) for predicted in (predictions,
-                                                                                                    others))
-    if len(first) < FEWEST_SPEAKERS:
+    first, second = (speaker_draws(predicted, labels, speakers, num_classes) for predicted in (predictions, others))
+    if first is None or second is None:
         return None
-    draws = [score_confusions(resample(confusions)) for confusions in (first, second)]
-    return {name: span_of(draws[1][name] - draws[0][name], len(first)) for name in SCORES}
+    return {name: span_of(second[name] - first[name], len(set(speakers))) for name in SCORES}
+
+
+def speaker_draws(predictions: np.ndarray, labels: np.ndarray, speakers: np.ndarray,
+                  num_classes: int) -> dict[str, np.ndarray] | None:
+    """UAR, WAR and macro F1 (draws,) of clips (clips,) of resampled speakers; None with fewer than 8.
+
+    The same draw is of the same speakers in every call: differences of two answers to the same clips are paired.
+    """
+    confusions = speaker_confusions(predictions, labels, speakers, num_classes)
+    return None if len(confusions) < FEWEST_SPEAKERS else score_confusions(resample(confusions))
 
 
 def speaker_confusions(predictions: np.ndarray, labels: np.ndarray, speakers: np.ndarray,

@@ -14,8 +14,8 @@ from vaer.config import Config
 from vaer.errors import UserError
 from vaer.evaluation.degradations.degraded import DegradedClips, talkers_of
 from vaer.evaluation.degradations.kinds import ALL, KINDS, possible, shown
-from vaer.evaluation.intervals import paired_intervals, speaker_intervals
-from vaer.evaluation.metrics import score
+from vaer.evaluation.intervals import span_of, speaker_draws
+from vaer.evaluation.metrics import Metrics, score
 from vaer.evaluation.opened import Group, answers_of, open_run, table_of
 from vaer.evaluation.options import Options, branches_of, modality_of
 from vaer.evaluation.plots import draw_robustness
@@ -161,27 +161,30 @@ def _write(run: RunFolder, clean: Scored, steps: dict[Step, pd.DataFrame], made_
 def curves_of(clean: PredictionTable, steps: dict[Step, pd.DataFrame]) -> dict[str, Any]:
     """The scores of every step beside those of the clips as they are, in plain types."""
     curves: dict[str, dict[str, Any]] = {}
+    before, draws = score(clean.probabilities, clean.labels), _draws(clean)
     for (name, strength), table in _ordered(steps).items():
         kind = KINDS[name]
         curve = curves.setdefault(name, {"what": kind.what, "unit": kind.unit, "points": []})
         answers = PredictionTable(table, clean.classes, clean.setting, {})
-        curve["points"].append({"strength": strength} | _scores(answers, clean))
-    scores = _scores(clean, clean)
-    return {"clips": len(clean.table), "chance": 1 / scores.pop("classes_present"),
-            "clean": {name: scores[name] for name in ("uar", "war", "macro_f1", "interval")},
-            "curves": {name: curve | {"points": [{key: value for key, value in point.items()
-                                                  if key != "classes_present"} for point in curve["points"]]}
-                       for name, curve in curves.items()}}
+        found, own = score(answers.probabilities, answers.labels), _draws(answers)
+        curve["points"].append({"strength": strength} | _scores(found, _span(own, answers)) | {
+            "difference": found.uar - before.uar,
+            "difference_interval": None if own is None or draws is None else _span(own - draws, answers)})
+    return {"clips": len(clean.table), "chance": 1 / before.classes_present,
+            "clean": _scores(before, _span(draws, clean)), "curves": curves}
 
 
-def _scores(answers: PredictionTable, clean: PredictionTable) -> dict[str, Any]:
-    """UAR, WAR and macro F1, the interval of the UAR, and that of its difference to the clips as they are."""
-    found, before = score(answers.probabilities, answers.labels), score(clean.probabilities, clean.labels)
-    both = (answers.labels, answers.speakers, len(answers.classes))
-    known = UNKNOWN_SPEAKER not in answers.speakers
-    spans = speaker_intervals(answers.predictions, *both) if known else None
-    paired = paired_intervals(clean.predictions, answers.predictions, *both) if known else None
-    return {"uar": found.uar, "war": found.war, "macro_f1": found.macro_f1,
-            "interval": None if spans is None else list(spans["uar"]), "difference": found.uar - before.uar,
-            "difference_interval": None if paired is None else list(paired["uar"]),
-            "classes_present": found.classes_present}
+def _scores(found: Metrics, interval: list[float] | None) -> dict[str, Any]:
+    return {"uar": found.uar, "war": found.war, "macro_f1": found.macro_f1, "interval": interval}
+
+
+def _draws(answers: PredictionTable) -> np.ndarray | None:
+    """The UAR (draws,) of resampled speakers; None where they are unknown or too few."""
+    if UNKNOWN_SPEAKER in answers.speakers:
+        return None
+    draws = speaker_draws(answers.predictions, answers.labels, answers.speakers, len(answers.classes))
+    return None if draws is None else draws["uar"]
+
+
+def _span(draws: np.ndarray | None, answers: PredictionTable) -> list[float] | None:
+    return None if draws is None else list(span_of(draws, len(set(answers.speakers))))
