@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from makers import leave_scored, make_scored
@@ -24,7 +26,7 @@ def told(rows):
 def test_seeds_and_folds_of_the_same_settings_are_one_row(tmp_path):
     words = [leave(tmp_path / f"run_s{seed}_f{fold}", seed=seed, fold=fold) for seed in (0, 1) for fold in (0, 1)]
     other = leave(tmp_path / "voice_s0", model={"video": {"enabled": False, "pretrained": None}})
-    assert told(read_rows([words[0], other, *words[1:]])) == [(f"{tmp_path}/run_s*", words), (other, [other])]
+    assert told(read_rows([words[0], other, *words[1:]])) == [("run_s*", words), ("voice_s0", [other])]
 
 
 @pytest.mark.parametrize("change", [{"root": "data/other"}, {"size": 48}, {"model": {"init": "runs/x"}}])
@@ -41,7 +43,28 @@ def test_weights_of_each_fold_are_the_same_start(tmp_path):
 
 def test_the_same_fold_and_seed_again_is_a_row_of_its_own(tmp_path):
     words = [leave(tmp_path / "a"), leave(tmp_path / "b")]  # by another version, say
-    assert told(read_rows(words)) == [(word, [word]) for word in words]
+    assert told(read_rows(words)) == [("a", words[:1]), ("b", words[1:])]
+
+
+@pytest.mark.parametrize(("words", "names"), [
+    (["runs/face"], ["face"]), (["runs/face", "runs/voice/"], ["face", "voice"]),
+    (["./runs/face", "runs//voice"], ["face", "voice"]), (["runs/face", "runs/deep/face"], ["face", "deep/face"]),
+    (["runs/face", "elsewhere/voice"], ["runs/face", "elsewhere/voice"]),
+    (["voice=runs/face", "runs/voice"], ["voice", "runs/voice"]), (["x=runs/face", "runs/voice"], ["x", "voice"]),
+    (["runs/face", "./runs/face"], ["runs/face", "./runs/face"]), (["runs/face", "HERE/runs/voice"], None)])
+def test_rows_are_named_below_the_folder_that_holds_them_all(tmp_path, monkeypatch, words, names):
+    """Runs of one name, or beside a row that was given that name, keep their whole path."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("runs/face", "runs/deep/face", "runs/voice", "elsewhere/voice"):
+        leave(tmp_path / folder, seed=len(folder), size=len(folder))
+    words = [word.replace("HERE", str(tmp_path)) for word in words]
+    assert [row.name for row in read_rows(words)] == (names or words)
+
+
+def test_folders_that_share_no_letter_keep_the_one_that_holds_them(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [leave(Path("runs") / name, seed=seed) for seed, name in enumerate("ab")]
+    assert [row.name for row in read_rows(words)] == ["runs/*"]
 
 
 def test_folders_without_settings_are_not_merged(tmp_path):
@@ -67,7 +90,7 @@ def test_what_stands_after_the_colon_names_the_files(tmp_path):
     for suffix in ("_audio", "_emodb_views5"):
         leave(tmp_path / "run", suffix=suffix)
     assert [row.name for row in read_rows([f"{run}:audio", run, f"{run}:emodb_views5", f"{run}:both"])] == [
-        f"{run}:audio", run, f"{run}:emodb_views5", f"{run}:both"]
+        "run:audio", "run", "run:emodb_views5", "run:both"]
     with pytest.raises(UserError, match=rf"make it with `vaer evaluate {run} --modality video`"):
         read_rows([f"{run}:video"])
 
@@ -75,10 +98,10 @@ def test_what_stands_after_the_colon_names_the_files(tmp_path):
 @pytest.mark.parametrize("name", ["lr=0.1", "a:b", "a,b", "name=run:audio"])
 def test_a_folder_may_have_any_name(tmp_path, name):
     run = leave(tmp_path / name)
-    assert told(read_rows([run])) == [(run, [run])]
+    assert told(read_rows([run])) == [(name, [run])]
     leave(tmp_path / name, suffix="_audio")
     assert told(read_rows([f"voice={run}:audio"])) == [("voice", [run])]
-    assert [row.name for row in read_rows([f"{run}:audio"])] == [f"{run}:audio"]
+    assert [row.name for row in read_rows([f"{run}:audio"])] == [f"{name}:audio"]
 
 
 def test_a_product_is_of_a_networks_modalities_or_of_networks_of_their_own(tmp_path):
@@ -89,7 +112,7 @@ def test_a_product_is_of_a_networks_modalities_or_of_networks_of_their_own(tmp_p
     assert own.parts[0].facts["product_of"] == [f"{run}:video", f"{run}:audio"]
     assert two.parts[0].facts["product_of"] == [run, voice]
     assert mixed.parts[0].facts["product_of"] == [f"{run}:video", voice]
-    assert (own.name, two.name) == (f"{run}:product", "x")
+    assert (own.name, two.name, mixed.name) == ("run:product", "x", "run:video,voice:product")
     once = make_scored(speakers=8, seed=1).predicted
     by_hand = scale(once.probabilities, 2.0) ** 2
     order = np.argsort(once.table["id"].to_numpy(dtype=str))
@@ -114,7 +137,7 @@ def test_a_folder_of_folds_goes_by_the_settings_of_its_folds(tmp_path):
             leave(run / f"fold{fold}", seed=seed, fold=fold)
         leave_scored(pool(run / "pooled", [make_scored(run / f"fold{fold}", seed=seed, fold=fold) for fold in (0, 1)]))
     words = [str(tmp_path / "run0"), str(tmp_path / "run1")]
-    assert told(read_rows(words)) == [(f"{tmp_path}/run*", words)]
+    assert told(read_rows(words)) == [("run*", words)]
     pooled = [words[0], f"{words[1]}/pooled"]
     assert len(read_rows(pooled)) == 1
 

@@ -31,6 +31,18 @@ def test_saved_answers_become_tables_pictures_and_the_clips_that_are_wrong(tmp_p
     assert (tmp_path / "out" / "by_intensity.tex").is_file()
 
 
+def test_runs_of_a_deep_folder_fit_80_columns_with_their_names_whole(tmp_path, capsys):
+    deep = tmp_path / "a folder of a name as long as those of studies" / "runs"
+    compare([leave(deep / name, right, 0) for name, right in (("whole_fold0", 0.9), ("voice_fold0", 0.5))],
+            by=["intensity"], out=None, errors=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in ("whole_fold0", "voice_fold0"):  # in the table, and by normal and strong
+        assert sum(line.split()[:1] == [name] for line in lines) == 3
+    assert "a folder" not in "".join(lines)
+    assert lines[-1].endswith("among a value's clips: 3.")
+
+
 def test_without_a_folder_nothing_is_written(tmp_path, capsys):
     run = leave(tmp_path / "run", 0.9, 0)
     before = sorted(tmp_path.rglob("*"))

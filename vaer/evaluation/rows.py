@@ -1,6 +1,8 @@
 """Which evaluations stand in which row of a comparison: RUN, RUN:audio, A,B:product and NAME=RUN are read here."""
 
+import os
 import re
+from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +21,8 @@ from vaer.runs.folder import RunFolder
 OWN_FOLD = re.compile(r"/fold\d+(?=/|$)")
 OF_A_SEED = OF_A_FOLD - {*STARTS, "data.root"}
 """Settings in which the seeds and folds of one recipe differ for sure; where its corpus lies may be another corpus."""
+BELOW = r"/+(?:\./+)*"
+"""A slash as it may be written."""
 ALONE = ("video", "audio")
 """The modalities whose answers a network's own product is made of."""
 
@@ -51,8 +55,9 @@ def read_rows(words: list[str]) -> list[Row]:
             groups.append((name, [source]))
         else:
             group.append(source)
-    return [Row(name or _common([source.text for source in sources]), [source.scored for source in sources])
-            for name, sources in groups]
+    names = _short([name for name, _ in groups if name], [[source.text for source in sources]
+                                                          for name, sources in groups if not name])
+    return [Row(name or next(names), [source.scored for source in sources]) for name, sources in groups]
 
 
 def _split_name(word: str) -> tuple[str, str]:
@@ -141,6 +146,22 @@ def _setting_text(name: str, settings: dict[str, Any]) -> Any:
     """A setting; of weights that stand in folds, those of any fold are the same."""
     value = settings.get(name)
     return OWN_FOLD.sub("", value) if name in STARTS and isinstance(value, str) else value
+
+
+def _short(given: list[str], rows: list[list[str]]) -> Iterator[str]:
+    """A name for each row of these words: they say where it lies below the folder that holds all of them.
+
+    The whole words where a shorter name would tell nothing, or be that of another row.
+    """
+    parents = {str(Path(path).parent) for texts in rows for text in texts for path, _ in _places(text)}
+    try:
+        folder = os.path.commonpath(parents)
+    except ValueError:  # no words at all, or a path from the root beside one from here
+        return map(_common, rows)
+    inside = re.compile(rf"(^|,)(?:\./+)*{BELOW.join(map(re.escape, folder.split('/')))}{BELOW}")
+    names = [_common([inside.sub(r"\1", text.rstrip("/")) for text in texts]) for texts in rows]
+    apart = len({"*", *given, *names}) == 1 + len({*given}) + len(names)
+    return iter(names) if apart else map(_common, rows)
 
 
 def _common(texts: list[str]) -> str:

@@ -27,7 +27,7 @@ def show_comparison(rows: Sequence[RowScores], by: dict[str, list[ValueScores]])
     """Print the rows, and their scores by each attribute, in 80 columns."""
     show(table_of(rows, narrow=True))
     for attribute, scores in by.items():
-        show(table_by(attribute, scores))
+        show(table_by(attribute, scores, narrow=True))
 
 
 def write_comparison(folder: Path, rows: Sequence[RowScores], by: dict[str, list[ValueScores]],
@@ -83,14 +83,19 @@ def table_of(rows: Sequence[RowScores], *, narrow: bool = False) -> Table:
     return Table(_title(rows), columns, lines, [*everywhere, *_notes(rows, compared, tested)], remarks)
 
 
-def table_by(attribute: str, scores: Sequence[ValueScores]) -> Table:
-    """Scores by the values of an attribute as text."""
+def table_by(attribute: str, scores: Sequence[ValueScores], *, narrow: bool = False) -> Table:
+    """Scores by the values of an attribute as text; a narrow table says once how many classes all values have."""
+    occurring = {one.classes for one in scores}
+    once = narrow and len(occurring) == 1
+    words = WORDS | ({"macro_f1": "F1"} if narrow else {})
     lines = [[Cell(one.name), Cell(one.value or "(none)"), _cell(one.scores["uar"], "{:.3f}", True),
               *(_cell(one.scores[name], "{:.3f}", False) for name in SCORES[1:]), Cell(str(one.clips)),
-              Cell(str(one.speakers or "unknown")), Cell(str(one.classes))] for one in scores]
-    columns = ("row", attribute, *(WORDS[name] for name in SCORES), "clips", "speakers", "classes")
+              Cell(str(one.speakers or "unknown")), *([] if once else [Cell(str(one.classes))])] for one in scores]
+    columns = ("row", attribute, *(words[name] for name in SCORES), "clips", "speakers",
+               *(() if once else ("classes",)))
+    how_many = f": {occurring.pop()}" if once else ""
     return Table(f"by {attribute}", columns, lines, [
-        "UAR is the mean recall over the classes that occur among the clips of a value."], [])
+        f"UAR is the mean recall over the classes that occur among a value's clips{how_many}."], [])
 
 
 def figures_of(rows: Sequence[RowScores]) -> pd.DataFrame:
