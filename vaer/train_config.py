@@ -52,6 +52,9 @@ class TrainConfig:
     """Largest norm of the gradient of a step; 0 does not clip."""
     label_smoothing: float = 0.0
     """Share of the target given to all classes evenly, 0 to 1."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Weight of each clip in all cross-entropies, those of probe_first too; balanced: by the inverse number of training
+    clips of its class, 1 on average, so that rare classes count as much as frequent ones."""
     video_loss: float = 0.3
     """Weight of the cross-entropy of the video branch's own head."""
     audio_loss: float = 0.3

@@ -3,7 +3,15 @@
 import pytest
 from makers import make_item
 
-from vaer.data.census import census, narrowing, require_classes, require_speakers, warn_of_spellings, warn_of_unmatched
+from vaer.data.census import (
+    census,
+    narrowing,
+    require_classes,
+    require_speakers,
+    warn_of_spellings,
+    warn_of_unmatched,
+    weighted,
+)
 from vaer.errors import UserError
 from vaer.records import Split
 
@@ -26,6 +34,11 @@ def test_speakers_with_more_and_fewer_clips_are_counted_each():
     train = clips(["A"], each=3) + clips(["B"])
     assert census(("happy", "sad"), Split(train, [], [], ""))[1:] == [
         "speakers that train: 2, 2 to 6 clips each: A (6), B (2)"]
+
+
+def test_what_classes_count_for_is_listed():
+    assert weighted(("angry", "calm", "happy"), [0.66666, 0.0, 12.0]) == [
+        "losses of a clip are multiplied by class: angry 0.667, happy 12"]
 
 
 def test_unknown_speakers_are_said():

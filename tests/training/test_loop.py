@@ -68,6 +68,13 @@ def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch
         assert largest_difference(two["parameters"], one["parameters"]) < 1e-5
 
 
+def test_two_processes_weigh_classes_as_one_does(outcomes):
+    one, two, plain = outcomes[1]["balanced"], outcomes[2]["balanced"], outcomes[1]["sgd mixed"]
+    for part in ("gradients", "parameters"):
+        assert largest_difference(two[part], one[part]) < 1e-5
+        assert largest_difference(one[part], plain[part]) > 0.01
+
+
 def test_two_processes_that_share_every_parameter_equal_one(outcomes):
     """torch's own sharding, each layer of the speech encoder a unit: what FSDP does behind accelerate."""
     one, two = (outcomes[processes]["sharded"] for processes in (1, 2))
@@ -144,7 +151,7 @@ class Over:
         pass
 
 
-def reads_of_two_steps(accelerator, monkeypatch, known, network=None, **settings):
+def reads_of_two_steps(accelerator, monkeypatch, known, network=None, class_weights=None, **settings):
     """What is read in two steps of two micro-batches, were the processor a GPU."""
     monkeypatch.setattr(readings, "runs_ahead", lambda device: True)
     monkeypatch.setattr(readings, "copied", lambda numbers: (torch.from_numpy(numbers.numpy().copy()), Over()))
@@ -161,11 +168,12 @@ def reads_of_two_steps(accelerator, monkeypatch, known, network=None, **settings
         norm.remember(torch.from_numpy(np.array([4, 4])))
     with Reads() as reads:
         train_epoch(network, batches, optimizer, scheduler, accelerator, config, lambda loss: None,
-                    Meter(network, accelerator))
+                    Meter(network, accelerator), class_weights=class_weights)
     return reads.found
 
 
-@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.0}, {"optimizer": "sgd"}, {"label_smoothing": 0.1}])
+@pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.0}, {"optimizer": "sgd"}, {"label_smoothing": 0.1},
+                                      {"class_weights": torch.ones(3)}])
 def test_a_step_reads_nothing_from_the_device(accelerator, monkeypatch, settings):
     assert reads_of_two_steps(accelerator, monkeypatch, known=True, **settings) == []
 

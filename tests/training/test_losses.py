@@ -50,3 +50,23 @@ def test_one_branch_alone_is_counted_once():
     logits = torch.zeros(2, 3)
     assert emotion_loss(Output(logits, audio_logits=logits), batch, clip_counts([batch]),
                         TrainConfig()).item() == pytest.approx(EVEN)
+
+
+def test_class_weights_multiply_the_terms_of_their_clips_in_every_head():
+    """Labels 0 and 1 weigh 0.5 and 4, and the sums are still divided by the clips: 2 fused, 2 of video, 1 of audio."""
+    batch = make_batch([0.1, 0.0], video=[True, True])
+    sure = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    right, wrong = math.log(math.e + 2) - 1, math.log(math.e + 2)  # cross-entropies of class 0 and of another one
+    output = Output(sure, video_logits=torch.zeros(2, 3), audio_logits=sure)
+    loss = emotion_loss(output, batch, clip_counts([batch]), TrainConfig(video_loss=0.5, audio_loss=0.25),
+                        torch.tensor([0.5, 4.0, 9.0]))
+    fused, video, audio = (0.5 * right + 4 * wrong) / 2, (0.5 * EVEN + 4 * EVEN) / 2, 0.5 * right
+    assert loss.item() == pytest.approx(fused + 0.5 * video + 0.25 * audio)
+
+
+def test_weights_of_one_change_nothing_with_smoothing_too():
+    batch = make_batch([0.1, 0.1])
+    output = Output(*(torch.randn(2, 3, generator=torch.Generator().manual_seed(part)) for part in range(3)))
+    plain, ones = (emotion_loss(output, batch, clip_counts([batch]), TrainConfig(label_smoothing=0.1), weights)
+                   for weights in (None, torch.ones(3)))
+    assert plain == ones

@@ -4,6 +4,7 @@ from accelerate import Accelerator
 from makers import make_batch, tiny_network
 from sklearn.linear_model import LogisticRegression
 
+from vaer.training.balance import balanced_weights
 from vaer.training.probing import fit_heads, logistic_regression
 
 
@@ -23,6 +24,23 @@ def test_it_is_scikit_learns_logistic_regression(strength):
     torch.testing.assert_close(weight, torch.from_numpy(theirs.coef_), atol=1e-4, rtol=1e-3)
     both = torch.stack([bias - bias.mean(), torch.from_numpy(theirs.intercept_ - theirs.intercept_.mean())])
     torch.testing.assert_close(both[0], both[1], atol=1e-3, rtol=1e-3)  # a constant in all biases changes no answer
+
+
+def test_balanced_it_is_scikit_learns_balanced_one():
+    """Labels 0, 1, 2 and then only 0: 24, 8 and 8 clips, and both divide by the same sums."""
+    vectors, labels = make_features()
+    labels[24:] = 0
+    weights = balanced_weights(labels.tolist(), 3)
+    weight, bias, fitted = logistic_regression(vectors, labels, 3, 1.0, weights)
+    theirs = LogisticRegression(C=1.0, tol=1e-10, max_iter=10_000, class_weight="balanced")
+    theirs.fit(vectors.double().numpy(), labels.numpy())
+    assert fitted.converged
+    torch.testing.assert_close(weight, torch.from_numpy(theirs.coef_), atol=1e-4, rtol=1e-3)
+    even, _, _ = logistic_regression(vectors, labels, 3, 1.0)
+    assert (weight - even).abs().max() > 0.01
+    chances = (vectors.double() @ weight.T + bias).softmax(1)
+    losses = -weights[labels] * chances[torch.arange(40), labels].log()
+    assert fitted.loss == pytest.approx(losses.mean().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])

@@ -19,6 +19,8 @@ from vaer.training.probing import fit_heads
 STEPS = 5
 BATCHES = {"mixed": ([0.5, 0.0, 0.2, 0.35], [True, True, False, True]),
            "split": ([0.0, 0.0, 0.2, 0.35], [True, True, False, False])}
+WEIGHTS = torch.tensor([0.5, 2.0, 4.0])
+"""Of the classes."""
 
 
 def main(out):
@@ -26,6 +28,7 @@ def main(out):
     accelerator = Accelerator(cpu=True)
     outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
+    outcomes["balanced"] = train(accelerator, "sgd", "mixed", class_weights=WEIGHTS)
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
     outcomes["speakers nudged"] = train(accelerator, "sgd", "mixed", speaker_norm=True, nudge=2 ** -23)
     outcomes["probed"] = probe(accelerator)
@@ -36,11 +39,11 @@ def main(out):
 
 
 def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True, nudge=0.0,
-          sharded=False):
+          sharded=False, **balance):
     """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
 
     Each process in turn answers for all clips, while the others have none. Parameters begin off by `nudge` times their
-    value, up or down at random. `sharded`: each keeps a part of every parameter alone.
+    value, up or down at random. `balance` goes to `train_epoch`. `sharded`: each keeps a part of every parameter alone.
     """
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
@@ -70,7 +73,7 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     if not sharded:
         network, optimizer = accelerator.prepare(network, optimizer)
     train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
-                lambda loss: None)
+                lambda loss: None, **balance)
     seconds, video = BATCHES[batch_name]
     learned = {"gradients": gradients,
                "parameters": {name: whole(parameter).detach() for name, parameter in named.items()}}

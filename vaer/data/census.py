@@ -40,6 +40,12 @@ def narrowing(learned: tuple[str, ...], classes: tuple[str, ...], corpus: str, l
     return lines
 
 
+def weighted(classes: tuple[str, ...], weights: list[float]) -> list[str]:
+    """Lines of at most 80 characters: by how much the losses of a clip are multiplied; 0 is a class without clips."""
+    return _listed("losses of a clip are multiplied by class:",
+                   [f"{name} {weight:.3g}" for name, weight in zip(classes, weights, strict=True) if weight])
+
+
 def _speakers(head: str, clips: Counter[str]) -> list[str]:
     """A side's speakers; how many clips each has stands in front where it is one number."""
     if UNKNOWN_SPEAKER in clips:

@@ -24,14 +24,15 @@ from vaer.training.readings import Readings
 
 def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
                 accelerator: Accelerator, config: TrainConfig, after_step: Callable[[Tensor], None],
-                meter: Meter | None = None, anchor: Anchor | None = None) -> None:
+                meter: Meter | None = None, anchor: Anchor | None = None, *,
+                class_weights: Tensor | None = None) -> None:
     """Learn from all `batches`, `config.accumulation` of them a step.
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
     the step over all processes, a number on the device, `meter` every answer and gradient. `anchor` adds its penalty to
-    the loss, once a step. A loss or a gradient that is not finite raises RunError: before its step on a processor, a
-    step or two later on a GPU, which is not waited for.
+    the loss, once a step; `class_weights` are on the device. A loss or a gradient that is not finite raises RunError:
+    before its step on a processor, a step or two later on a GPU, which is not waited for.
     """
     network.train()
     readings, norms = Readings(accelerator.device), speaker_norms(network)
@@ -41,7 +42,7 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
         for number, batch in enumerate(step, start=1):
             with nullcontext() if number == len(step) else accelerator.no_sync(network):
                 output = network(batch)
-                loss = emotion_loss(output, batch, counts, config)
+                loss = emotion_loss(output, batch, counts, config, class_weights)
                 if anchor is not None and number == len(step):  # each process a share, as of the clips
                     loss = loss + anchor.penalty() / accelerator.num_processes
                 accelerator.backward(loss * accelerator.num_processes)

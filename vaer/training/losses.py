@@ -14,21 +14,27 @@ def clip_counts(batches: list[Batch]) -> Tensor:
                                      batch.has_audio.sum()]) for batch in batches]).sum(0).float()
 
 
-def emotion_loss(output: Output, batch: Batch, counts: Tensor, config: TrainConfig) -> Tensor:
+def emotion_loss(output: Output, batch: Batch, counts: Tensor, config: TrainConfig,
+                 class_weights: Tensor | None = None) -> Tensor:
     """This micro-batch's part of the loss of a step: sums divided by the step's `counts` over all processes.
 
     `counts` is (3,) as from `clip_counts`, summed over processes and micro-batches; a count of 0 gives 0. With one
-    branch alone its head is the answer, and is counted once.
+    branch alone its head is the answer, and is counted once. A clip's terms are multiplied by the weight of its class,
+    of `class_weights` (classes,), and still divided by the number of clips: what it adds does not depend on which
+    classes the others of the step have.
     """
-    total = _cross_entropy(output.logits, batch.labels, torch.ones_like(batch.has_video), counts[0], config)
+    heads = [(1.0, output.logits, torch.ones_like(batch.has_video))]
     if output.video_logits is not None and output.audio_logits is not None:
-        total = total + config.video_loss * _cross_entropy(output.video_logits, batch.labels, batch.has_video,
-                                                           counts[1], config)
-        total = total + config.audio_loss * _cross_entropy(output.audio_logits, batch.labels, batch.has_audio,
-                                                           counts[2], config)
+        heads += [(config.video_loss, output.video_logits, batch.has_video),
+                  (config.audio_loss, output.audio_logits, batch.has_audio)]
+    total = torch.zeros((), device=counts.device)
+    for (strength, logits, rows), count in zip(heads, counts, strict=False):
+        each = clip_losses(logits.float(), batch.labels, config.label_smoothing, class_weights)
+        total = total + strength * (each * rows).sum() / count.clamp(min=1)
     return total
 
 
-def _cross_entropy(logits: Tensor, labels: Tensor, rows: Tensor, count: Tensor, config: TrainConfig) -> Tensor:
-    each = F.cross_entropy(logits.float(), labels, reduction="none", label_smoothing=config.label_smoothing)
-    return (each * rows).sum() / count.clamp(min=1)
+def clip_losses(logits: Tensor, labels: Tensor, smoothing: float = 0.0, class_weights: Tensor | None = None) -> Tensor:
+    """(batch,): the cross-entropy of each clip, times the weight of its class."""
+    each = F.cross_entropy(logits, labels, reduction="none", label_smoothing=smoothing)
+    return each if class_weights is None else each * class_weights[labels]

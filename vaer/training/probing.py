@@ -7,9 +7,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from vaer.records import Batch
+from vaer.training.losses import clip_losses
 
 MOST_STEPS = 2000
 TOLERANCE = 1e-7  # of the gradient of the mean loss
@@ -31,7 +31,7 @@ class Fitted(NamedTuple):
 
     clips: int
     loss: float
-    """Mean cross-entropy of these clips, without the penalty."""
+    """Mean cross-entropy of these clips, weighted as it was fitted, without the penalty."""
     steps: int
     converged: bool
 
@@ -41,12 +41,12 @@ class Fitted(NamedTuple):
 
 
 def fit_heads(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, *, branches: list[str],
-              strength: float, stopped: Callable[[], bool]) -> dict[str, Fitted]:
+              strength: float, stopped: Callable[[], bool], class_weights: Tensor | None = None) -> dict[str, Fitted]:
     """Give the head of each of `branches` the weights of a logistic regression on its own embeddings.
 
     `batches` are this process's share of the training clips as evaluation sees them. Speaker norms of these branches
-    are told of all clips first. Nothing is fitted where `stopped` says so on the way, nor for a branch whose modality
-    no clip has.
+    are told of all clips first. A clip counts by the weight of its class, of `class_weights` (classes,). Nothing is
+    fitted where `stopped` says so on the way, nor for a branch whose modality no clip has.
     """
     bare, found = accelerator.unwrap_model(network), {}
     features = embed(bare, batches, accelerator, branches, stopped)
@@ -62,7 +62,8 @@ def fit_heads(network: nn.Module, batches: Iterable[Batch], accelerator: Acceler
             norm.learn(sums)
             vectors = norm.by(vectors, sums[speakers])
         classifier = getattr(bare, f"{name}_head").classifier
-        weight, bias, found[name] = logistic_regression(vectors, labels, len(bare.classes), strength)
+        weight, bias, found[name] = logistic_regression(vectors, labels, len(bare.classes), strength,
+                                                          class_weights)
         with torch.no_grad():  # the same on all processes to the last bit
             classifier.weight.copy_(broadcast(weight.to(classifier.weight)))
             classifier.bias.copy_(broadcast(bias.to(classifier.bias)))
@@ -101,16 +102,18 @@ def _gathered(parts: list[Tensor], width: int, dtype: torch.dtype, accelerator: 
     return rows[rows[:, 0] >= 0]
 
 
-def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int,
-                        strength: float) -> tuple[Tensor, Tensor, Fitted]:
+def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int, strength: float,
+                        class_weights: Tensor | None = None) -> tuple[Tensor, Tensor, Fitted]:
     """Weight (classes, dim) and bias (classes,), float64, of a multinomial logistic regression by L-BFGS.
 
     Minimises half the squared norm of the weight plus `strength` times the sum of cross-entropies, as scikit-learn's C.
-    A class without clips keeps a weight of zeros.
+    Cross-entropies count by `class_weights` (classes,), as by its class_weight. A class without clips keeps a weight of
+    zeros.
     """
     with torch.inference_mode(False), torch.enable_grad():
         vectors, labels = vectors.double().cpu().clone(), labels.cpu().clone()
         mean = vectors.mean(0)
+        class_weights = None if class_weights is None else class_weights.double().cpu()
         centered = vectors - mean  # the bias takes it up: fewer steps to the same solution
         weight = torch.zeros(num_classes, vectors.shape[1], dtype=torch.float64, requires_grad=True)
         bias = torch.zeros(num_classes, dtype=torch.float64, requires_grad=True)
@@ -119,7 +122,8 @@ def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int,
 
         def loss() -> Tensor:
             optimizer.zero_grad()
-            total = _loss(weight, bias, centered, labels) + weight.square().sum() / (2 * strength * len(labels))
+            penalty = weight.square().sum() / (2 * strength * len(labels))
+            total = _loss(weight, bias, centered, labels, class_weights) + penalty
             total.backward()
             return total
 
@@ -127,10 +131,10 @@ def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int,
         loss()
         steepest = max(part.grad.abs().max().item() for part in (weight, bias))
         steps = optimizer.state[weight]["n_iter"]
-        final = _loss(weight, bias, centered, labels).item()
+        final = _loss(weight, bias, centered, labels, class_weights).item()
     weight, bias = weight.detach(), bias.detach()
     return weight, bias - weight @ mean, Fitted(len(labels), final, steps, steepest <= 10 * TOLERANCE)
 
 
-def _loss(weight: Tensor, bias: Tensor, vectors: Tensor, labels: Tensor) -> Tensor:
-    return F.cross_entropy(vectors @ weight.T + bias, labels)
+def _loss(weight: Tensor, bias: Tensor, vectors: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
+    return clip_losses(vectors @ weight.T + bias, labels, class_weights=class_weights).mean()

@@ -18,7 +18,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from vaer.atomic_files import write_facts
 from vaer.config import Config, dotted, resolve, write_config
 from vaer.data.buckets import window_seconds
-from vaer.data.census import census, require_classes, require_speakers
+from vaer.data.census import census, require_classes, require_speakers, weighted
 from vaer.data.cuts import count_cut, describe_counted_cuts, describe_cuts, find_cuts
 from vaer.data.dataset import EvaluationClips, Modalities, TrainingClips
 from vaer.data.guard import ordered
@@ -40,6 +40,7 @@ from vaer.runs.folder import RunFolder
 from vaer.runs.provenance import machine_facts
 from vaer.runs.recipe import recipe_of
 from vaer.training.anchor import Anchor
+from vaer.training.balance import balanced_weights
 from vaer.training.checkpoint import Progress, load_last, newest_state, restore_best, save_best, save_last
 from vaer.training.compiled import as_written, compile_parts, explained, length_step, require_compiler
 from vaer.training.lock import held
@@ -102,6 +103,11 @@ class Run:
             selects = find_cuts(split.validation, config.data)
             self.census += filter(None, (describe_cuts("training", self.cuts, config.data),
                                          describe_cuts("validation", selects, config.data)))
+        self.class_weights = None
+        if config.train.class_weights == "balanced":
+            weights = balanced_weights(self.batches.clips.labels, len(classes))
+            self.census += weighted(classes, weights.tolist())
+            self.class_weights = weights.to(accelerator.device)
         self.split = split._replace(train=[], validation=[], test=[])  # a million items are not kept twice
         optimizer = build_optimizer(network, config.train)
         self.scheduler: LRScheduler = build_scheduler(optimizer, config.train, self.sampler.steps * config.train.epochs)
@@ -194,7 +200,8 @@ class Run:
         asked = partial(stop_asked, self.accelerator)
         try:
             fitted = fit_heads(self.network, log.counting(self.probing), self.accelerator, stopped=asked,
-                               branches=self.origin["given"], strength=self.config.train.probe_strength)
+                               branches=self.origin["given"], strength=self.config.train.probe_strength,
+                               class_weights=self.class_weights)
         except WaitInterruptedError:
             if self.accelerator.num_processes > 1:  # the others wait for its features
                 raise
@@ -229,7 +236,8 @@ class Run:
         self.batches.samples[:] = 0
         try:
             train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
-                        lambda loss: self._after_step(loss, log), self.meter, self.anchor)
+                        lambda loss: self._after_step(loss, log), self.meter, self.anchor,
+                        class_weights=self.class_weights)
             progress.loss_sum = self.loss_sum.item()
         except WaitInterruptedError as error:
             if self.accelerator.num_processes > 1:  # the others are in the midst of a step
