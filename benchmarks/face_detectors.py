@@ -19,10 +19,11 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
+from textwrap import fill
 from time import process_time
 
 import numpy as np
-from figures import save
+from figures import APART, save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -52,8 +53,8 @@ HARDER = {  # of every HARDER_STRIDE-th real frame
 }
 HARDER_STRIDE = 15
 SHOWN = {"ravdess": 2, "grid": 4, "cremad": 2}  # videos in the picture
-COLOURS = dict(zip(("dlib", "haar_alt2", "haar_default", "mtcnn", "centerface", "libfacedetection"),
-                   ("#00a000", "#e00000", "#ff9500", "#0060ff", "#c000c0", "#00b8c8"), strict=True))
+COLOURS = dict(zip(("dlib", "haar_alt2", "haar_default", "mtcnn", "centerface", "libfacedetection"), APART,
+                   strict=True))
 
 
 def turned(picture, degrees):
@@ -223,19 +224,19 @@ def facts(stride):
             "python": platform.python_version(), "machine": f"{platform.platform()}, 1 core", "versions": versions}
 
 
-def draw(results):
-    """Bars of the shares found; frames with the boxes of every detector that is here, which show people, elsewhere."""
-    bars, frames = Figure(figsize=(15, 5), layout="constrained"), Figure(figsize=(15, 7), layout="constrained")
-    for figure in (bars, frames):
-        FigureCanvasAgg(figure)
-    draw_bars(bars.subplots(), results)
-    save(bars, RESULTS, dpi=90)
-    draw_frames(frames, [name for name in results if name in COLOURS])
-    FRAMES.parent.mkdir(exist_ok=True)
-    frames.savefig(FRAMES, dpi=90)
+def draw_again():
+    """Bars of the shares found, of the result as it lies there."""
+    results = json.loads(RESULTS.read_text())
+    figure = Figure(figsize=(12, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    draw_bars(figure.subplots(), {name: results[name] for name in COLOURS if name in results})
+    save(figure, RESULTS, dpi=90)
 
 
-def draw_frames(figure, names):
+def draw_frames(names):
+    """Frames with the boxes of every detector that is here; they show people, so they lie elsewhere."""
+    figure = Figure(figsize=(15, 7), layout="constrained")
+    FigureCanvasAgg(figure)
     finders = {name: find for name in names if (find := detector(name)) is not None}
     shown = [path for corpus, count in SHOWN.items() for path in clips(corpus)[::-1][:count]]
     for axes, path in zip(figure.subplots(2, 4).flat, shown, strict=True):
@@ -247,6 +248,8 @@ def draw_frames(figure, names):
             for face in find(picture):
                 axes.add_patch(Rectangle(face[:2], face.right - face.left, face.bottom - face.top, fill=False,
                                          linewidth=1.8, edgecolor=COLOURS[name]))
+    FRAMES.parent.mkdir(exist_ok=True)
+    figure.savefig(FRAMES, dpi=90)
 
 
 def draw_bars(axes, results):
@@ -256,7 +259,8 @@ def draw_bars(axes, results):
         shares = [result["corpora"][corpus]["detected"] for corpus in CORPORA if corpus in result["corpora"]]
         shares += [result["harder"][change] for change in HARDER]
         axes.bar(np.arange(len(shares)) + number * width, shares, width, label=name, color=COLOURS[name])
-    axes.set_xticks(np.arange(len(groups)) + 0.4 - width / 2, groups, fontsize="small")
+    axes.set_xticks(np.arange(len(groups)) + 0.4 - width / 2, [fill(group, 12) for group in groups],
+                    fontsize="small")
     axes.set_ylabel("share of frames with the face")
     axes.legend(ncols=len(results), loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
 
@@ -275,7 +279,8 @@ def main():
         done[name] = {"corpora": corpora, "harder": measure_harder(find), **facts(options.stride)}
         print(name, json.dumps(done[name]["corpora"]), json.dumps(done[name]["harder"]), flush=True)
         RESULTS.write_text(json.dumps({key: done[key] for key in COLOURS if key in done}, indent=1) + "\n")
-    draw({key: done[key] for key in COLOURS if key in done})
+    draw_again()
+    draw_frames([name for name in COLOURS if name in done])
 
 
 if __name__ == "__main__":

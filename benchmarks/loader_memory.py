@@ -19,7 +19,7 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from figures import save
+from figures import APART, save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -59,7 +59,7 @@ def main():
               "clips_per_s": round(options.epochs * len(items) / (perf_counter() - started), 1),
               "pss_mib_of_main_and_workers": memory, "mib_an_epoch_after_warm_up": slopes(memory)}
     RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    draw(np.array(memory), RESULT.with_suffix(".png"))
+    draw_again()
     print(json.dumps(result, indent=1))
 
 
@@ -74,18 +74,20 @@ def slopes(memory):
     return [round(float(slope), 3) for slope in np.polyfit(np.arange(len(after)), after, 1)[0]]
 
 
-def draw(memory, path):
+def draw_again():
+    """The curves of the result as it lies there."""
+    memory = np.array(json.loads(RESULT.read_text())["pss_mib_of_main_and_workers"])
     figure = Figure(figsize=(8, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     names = ["main process", *(f"worker {number}" for number in range(1, memory.shape[1]))]
-    for name, values in zip(names, memory.T, strict=True):
-        axes.plot(range(1, len(values) + 1), values, marker="o", label=name)
+    for name, values, colour, mark in zip(names, memory.T, APART, "osv^DP", strict=False):
+        axes.plot(range(1, len(values) + 1), values, marker=mark, markersize=4, color=colour, label=name)
     axes.axvspan(0.5, WARM_UP + 0.5, color="0.9", label="warm-up")
-    axes.set(xlabel="epoch", ylabel="PSS, MiB", ylim=(0, None), xlim=(0.5, len(memory) + 0.5))
+    axes.set(xlabel="epoch", ylabel="PSS, MiB", ylim=(0, 1.1 * memory.max()), xlim=(0.5, len(memory) + 0.5))
     axes.set_xticks(range(1, len(memory) + 1))
     axes.legend()
-    save(figure, path)
+    save(figure, RESULT)
 
 
 if __name__ == "__main__":

@@ -152,9 +152,13 @@ def read(name, suffix="", folds=FOLDS):
     return PredictionTable(pd.concat(tables, ignore_index=True), facts)
 
 
+def read_all():
+    return {name: row for name in ROWS if (row := read(name)) is not None}
+
+
 def write_page():
     """The tables of docs/results.md, between its marks, and the picture, from the folds that are there."""
-    predicted = {name: row for name in ROWS if (row := read(name)) is not None}
+    predicted = read_all()
     text = PAGE.read_text(encoding="utf-8")
     for mark, lines in (("rows", row_lines(predicted)), ("differences", difference_lines(predicted)),
                         ("hours", hour_lines(predicted))):
@@ -162,8 +166,7 @@ def write_page():
         before, rest = text.split(begin)
         text = before + begin + "\n".join(lines) + "\n" + end + rest.split(end)[1]
     PAGE.write_text(text, encoding="utf-8")
-    if predicted:
-        draw(predicted)
+    draw_again()
 
 
 def row_lines(predicted):
@@ -255,8 +258,10 @@ def aligned(parts, folds):
     return Product(product, predicted.labels[order], predicted.speakers[order])
 
 
-def draw(predicted):
-    """Bars of the UAR with its interval, a row each."""
+def draw_again():
+    """Bars of the UAR with its interval, a row each, of the answers as they lie there."""
+    if not (predicted := read_all()):
+        return
     figure = Figure(figsize=(8, 1 + 0.6 * len(predicted)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -53,12 +53,12 @@ def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
 
 
 def draw_robustness(facts: dict[str, Any], path: Path, title: str) -> None:
-    """Write a PNG of the curves that `measure` found, a panel a degradation."""
+    """Write a PNG or PDF of the curves that `measure` found, a panel a degradation."""
     columns, rows = panels_of(facts)
     figure = _figure(3.2 * columns, 2.5 * rows + 0.3)
     draw_panels(figure, facts, ink="black", accent="#3b6ea5", soft="#d0dcea")
     figure.suptitle(title, fontsize="medium")
-    figure.savefig(path, dpi=120, metadata={"Software": None})
+    figure.savefig(path, dpi=120, metadata={"CreationDate": None} if path.suffix == ".pdf" else {"Software": None})
 
 
 def panels_of(facts: dict[str, Any]) -> tuple[int, int]:
