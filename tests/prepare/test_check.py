@@ -22,6 +22,16 @@ def test_whole_recordings_have_no_line(tmp_path, capsys):
     assert err.endswith(f"{tmp_path}: 2 of 2 files decoded to the end\n")
 
 
+def test_stills_that_a_table_names_beside_films_are_checked(tmp_path, capsys):
+    write_video(tmp_path / "a.mp4", frames=4)
+    for name in ("b.png", "cover.png"):
+        (tmp_path / name).write_bytes(b"no image")
+    (tmp_path / "table.csv").write_text("path,label\na.mp4,x\nb.png,y\n")
+    with pytest.raises(RunError, match="1 of 2 files broken"):
+        check(tmp_path, processes=1)
+    assert f"{tmp_path / 'b.png'}: " in capsys.readouterr().out
+
+
 def test_every_truncation_many_flips_and_absurd_headers(tmp_path, capsys):
     path = write_video(tmp_path / "whole.mp4", frames=30, size=(48, 64), sound=tone(3.0, 48_000)[None])
     whole = path.read_bytes()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from makers import contents, make_recordings, tone, write_bar_codes, write_video, write_wav
+from PIL import Image
 
 from vaer.config import DataConfig
 from vaer.data.corpora import read_corpus
@@ -130,6 +131,26 @@ def test_a_prepared_corpus_of_ones_own_is_read_by_its_table(tmp_path):
         assert [item.path for item in items] == [f"{root}/takes/one.mp4", f"{root}/takes/two.flac"]
         assert [item.id for item in items] == ["takes/one", "takes/two"]  # those of the raw corpus
         assert all(item.duration_s > 0.3 for item in items)
+
+
+def test_a_table_of_films_and_stills_is_prepared_and_read_whole(tmp_path):
+    """The stills that it names become clips of one frame; a cover beside them, which it does not name, stays out."""
+    source = tmp_path / "from"
+    write_video(source / "a.avi", frames=8, size=(48, 48), sound=tone(1.0, 48_000)[None])
+    for name in ("faces/b.jpg", "c.webp", "cover.png"):
+        (source / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 48), (120, 90, 60)).save(source / name)
+    (source / "table.csv").write_text("path,label,speaker\na.avi,sad,A\nfaces/b.jpg,calm,B\nc.webp,sad,C\n")
+    prepare(source, tmp_path / "to", SMALL, processes=1)
+    prepare(tmp_path / "to", tmp_path / "again", SMALL, processes=1)
+    assert "1 other files were not taken over: cover.png" in (tmp_path / "to/report/report.md").read_text()
+    for root in (tmp_path / "to", tmp_path / "again"):
+        config = DataConfig(corpus="csv", root=str(root), num_frames=4, size=32)
+        classes, items, _ = read_corpus(config)
+        assert [item.path for item in items] == [f"{root}/{name}" for name in ("a.mp4", "faces/b.png", "c.png")]
+        clips = EvaluationClips(items, classes, config=config, wanted=Modalities())
+        assert [(clips[0, index].frames is not None, clips[0, index].waveform is not None) for index in range(3)] == [
+            (True, True), (True, False), (True, False)]
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ import os
 from pathlib import Path
 
 from vaer.checks import require
-from vaer.data.files import clips_among, files_under, is_clip, is_media_file
+from vaer.data.files import files_under, is_clip, is_media_file
+from vaer.data.listed import clips_under
 from vaer.errors import UserError
 from vaer.runs.folder import RunFolder, is_run, runs_among
 
@@ -47,7 +48,7 @@ def run_and_files(named: list[str]) -> tuple[str | None, list[str]]:
     folder = os.path.dirname(first)
     require(is_clip(first) or not os.path.isfile(first) or not is_run(folder),
             f"{first}: is a file of a run; name its folder, {folder}, before the files.")
-    require(not os.path.isdir(first) or bool(clips_among(files_under(Path(first)))),
+    require(not os.path.isdir(first) or bool(clips_under(Path(first))),
             f"{first}: holds neither a trained network (best/config.json and best/model.safetensors) nor a media file; "
             f"name the folder of a run, or files.")
     find_inputs(named)
@@ -61,11 +62,10 @@ def _has_media(folder: str) -> bool:
 
 def _files(name: str) -> list[tuple[str, str]]:
     if os.path.isdir(name):
-        under = files_under(Path(name))
-        inside = clips_among(under)
+        inside = clips_under(Path(name))
         if not inside:
             raise UserError(f"{name}: holds no media file; name a folder of media files, or the files.")
-        runs = [] if _has_media(name) else runs_among(under)
+        runs = [] if any(map(is_media_file, inside)) else runs_among(files_under(Path(name)))
         if runs:  # whose figures are no faces
             what = "is a run" if runs[0].path == Path(name) else f"holds the run {runs[0]}"
             raise UserError(f"{name}: {what} and neither audio nor video; name a run first, and then the files: vaer "

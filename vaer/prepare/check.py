@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vaer.config import require_range
-from vaer.data.files import clips_among, files_under
+from vaer.data.listed import clips_under
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
 from vaer.media import media
 from vaer.media.probe import probe
@@ -29,7 +29,7 @@ def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0)
     require_range("timeout_s", timeout_s, 0.1)
     if not root.exists():
         raise UserError(f"{root}: there is no such file or folder; name the files.")
-    paths = [str(root)] if root.is_file() else clips_among(files_under(root))
+    paths = [str(root)] if root.is_file() else clips_under(root)
     if not paths:
         raise UserError(f"{root}: holds no media file; name a folder of media files, or one of them.")
     jobs = [(path, (path,)) for path in paths]

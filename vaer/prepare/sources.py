@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from vaer.data.encoding import read_text
-from vaer.data.files import AUDIO_ENDINGS, MEDIA_ENDINGS, clips_among, slashed, walk
-from vaer.data.rows import layout_of
+from vaer.data.files import AUDIO_ENDINGS, MEDIA_ENDINGS, walk
+from vaer.data.listed import beyond_links, clips_of, name_of_cell, path_table
 from vaer.errors import UserError, as_text
 from vaer.media.stills import is_still
 from vaer.prepare.manifest import JOURNAL, MANIFEST, REPORT, SETTINGS
@@ -37,7 +36,7 @@ def find(root: Path) -> Sources:
     taken: dict[str, str] = {}
     under = walk(root)
     names = sorted(os.path.relpath(path, root) for path in under.files)
-    clips = set(clips_among(names))
+    clips = set(clips_of(root, names))
     for path in names:
         stem, ending = os.path.splitext(path)
         if path in clips:
@@ -60,30 +59,15 @@ def find(root: Path) -> Sources:
 def beside_clips(root: Path, name: str, targets: dict[str, str]) -> bytes:
     """A table as it stands beside the clips: its bytes, the cells of a CSV's column `path` with the clips' endings."""
     content = (root / name).read_bytes()
-    if not name.lower().endswith(".csv"):
+    table = path_table(root / name)
+    if table is None:
         return content
-    try:
-        layout = layout_of(read_text(root / name, "a table beside media files is a CSV"), ("path",))
-        rows = list(csv.reader(layout.lines, delimiter=layout.delimiter, skipinitialspace=True))
-    except (UserError, csv.Error):  # of another program
-        return content
-    columns = [cell.strip().casefold() for cell in rows[0]] if rows else []
-    if "path" not in columns:
-        return content
-    place, folder = columns.index("path"), root / os.path.dirname(name)
-    changed = False
-    for row in rows[1:]:
-        cell = slashed(folder, row[place].strip()) if len(row) > place else ""
-        source = os.path.relpath(folder / cell, root) if cell else ""
-        target = targets.get(source) or targets.get(_beyond_links(root, source))
-        if target is not None and (target != source or os.path.isabs(cell)):
+    folder, place, changed = root / os.path.dirname(name), table.place, False
+    for row in table.rows[1:]:
+        source = name_of_cell(root, name, row[place]) if len(row) > place else ""
+        target = targets.get(source) or targets.get(beyond_links(root, source))
+        if target is not None and (target != source or os.path.isabs(row[place].strip())):
             row[place], changed = os.path.relpath(root / target, folder), True
     text = io.StringIO(newline="")
-    csv.writer(text, delimiter=layout.delimiter, lineterminator="\n").writerows(rows)
+    csv.writer(text, delimiter=table.delimiter, lineterminator="\n").writerows(table.rows)
     return text.getvalue().encode() if changed else content
-
-
-def _beyond_links(root: Path, source: str) -> str:
-    """The path of a file without the links to folders in it: a folder to which several lead is prepared once."""
-    folder, name = os.path.split(source)
-    return os.path.relpath(os.path.join(os.path.realpath(root / folder), name), os.path.realpath(root))
