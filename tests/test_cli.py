@@ -177,7 +177,10 @@ def test_files_alone_are_answered_by_the_starter_network_with_its_licence(tmp_pa
     assert [line.split(":")[0] for line in shown.out.splitlines()] == ["a.wav", "b.wav"]
     assert shown.err.splitlines()[0] == f"starter: {NOTICE}"
     assert shown.err.count(NOTICE) == 1
-    assert (tmp_path / "timelines" / "b.wav.csv").is_file()
+    assert (tmp_path / "starter_timelines" / "b.wav.csv").is_file()
+    write_run(tmp_path / "run", make_recipe(temperature=3.0), speaker_norm=True)  # another network
+    main(["predict", "run", "a.wav"])
+    assert (tmp_path / "timelines" / "a.wav.json").is_file()
 
 
 def test_files_alone_without_the_starter_network_are_a_sentence(tmp_path, monkeypatch, capsys):

@@ -35,6 +35,7 @@ class Command(NamedTuple):
     """What becomes of the arguments before they are read."""
 
 
+ANSWERS = {True: "timelines", False: "starter_timelines"}  # with and without a run: a folder holds those of one network
 PIPE_STATUS = 128 + 13  # of a program that SIGPIPE ends
 USUAL = ("config", "output", "seed", "data.corpus", "data.root", "data.protocol", "data.fold", "data.num_frames",
          "data.size", "model.video.enabled", "model.video.preset", "model.video.pretrained", "model.audio.enabled",
@@ -192,8 +193,9 @@ def _fill_predict(parser: ArgumentParser) -> None:
                         help="The folder of a run that trained, or its best/, which may be left out: then the starter "
                              "network answers, where it is installed (docs/starter.md). After it files, folders, "
                              "patterns in quotes, or lists (.txt, a path a line); of any length.")
-    parser.add_argument("--out", type=str, default="timelines",
-                        help="The folder for the answers: a JSON a file, named after it.")
+    parser.add_argument("--out", type=str | None, default=None,
+                        help=f"The folder for the answers, a JSON a file, named after it; none takes {ANSWERS[True]}, "
+                             f"or {ANSWERS[False]} where no run is named.")
     parser.add_argument("--render", nargs="+", type=str, default=[],
                         help="What else to make of each answer, such as csv, png, srt or vtt (docs/predict.md).")
     _add_asking(parser, "answer")
@@ -238,7 +240,7 @@ def _predict(parser: ArgumentParser, parsed: Namespace) -> None:
     from vaer.inference.run import predict_files
 
     predictor = load(run, device=parsed.device, step_s=parsed.step_s, batch_size=parsed.batch_size)
-    predict_files(predictor, files, Path(parsed.out), renderings=parsed.render)
+    predict_files(predictor, files, Path(parsed.out or ANSWERS[run is not None]), renderings=parsed.render)
 
 
 def _fill_embed(parser: ArgumentParser) -> None:
