@@ -208,6 +208,9 @@ def resolve(config: Config) -> Config:
     require(not config.train.start_decay or _starts(config),
             f"--train.start_decay {config.train.start_decay} pulls branches back to weights that they start from, and "
             f"none does; leave it out.")
+    require(not config.train.ogm_ge or (video.enabled and audio.enabled),
+            f"--train.ogm_ge {config.train.ogm_ge} slows the better of two branches, and one is switched off; leave it "
+            f"out.")
     require(config.data.window_s is None or config.data.augment.crop == 1,
             f"--data.augment.crop {config.data.augment.crop} is for whole clips; leave it or --data.window_s out.")
     if config.train.compile:

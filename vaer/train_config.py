@@ -55,6 +55,11 @@ class TrainConfig:
     class_weights: Literal["none", "balanced"] = "none"
     """Weight of each clip in all cross-entropies, those of probe_first too; balanced: by the inverse number of training
     clips of its class, 1 on average, so that rare classes count as much as frequent ones."""
+    ogm_ge: float = 0.0
+    """How strongly the gradients of the branch that is ahead are scaled down (alpha of OGM-GE), such as 0.1 to 0.8; 0
+    leaves them alone. Wants sgd: adamw, which divides by the size of gradients, hardly sees it."""
+    ogm_noise: bool = False
+    """ogm_ge only: add to each gradient of the branches white noise of its own deviation (the GE of OGM-GE)."""
     video_loss: float = 0.3
     """Weight of the cross-entropy of the video branch's own head."""
     audio_loss: float = 0.3
@@ -85,8 +90,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "accumulation"):
             require_range(f"train.{name}", getattr(self, name), 1)
-        for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "patience",
-                     "stop_epoch", "save_steps", "log_steps"):
+        for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "ogm_ge",
+                     "patience", "stop_epoch", "save_steps", "log_steps"):
             require_range(f"train.{name}", getattr(self, name), 0)
         for name in ("layer_decay", "warmup", "label_smoothing", "thaw", "ema"):
             require_range(f"train.{name}", getattr(self, name), 0, 1)
@@ -95,6 +100,11 @@ class TrainConfig:
                                       f"with commas), or none.")
         require_range("train.probe_strength", self.probe_strength, 1e-6)
         require_range("train.start_decay", self.start_decay, 0)
+        require(not self.ogm_noise or self.ogm_ge > 0,
+                "--train.ogm_noise true belongs to --train.ogm_ge, which is 0; give it such as 0.1, or leave both out.")
+        require(not self.ogm_ge or min(self.video_loss, self.audio_loss) > 0,
+                f"--train.ogm_ge {self.ogm_ge} compares the branches by their own heads, and --train.video_loss "
+                f"{self.video_loss} with --train.audio_loss {self.audio_loss} leaves one without a lesson; raise it.")
         require(self.ema < 1, "--train.ema 1 would never take anything in; 0.99 is usual for a few hundred steps.")
         require(self.stop_epoch <= self.epochs,
                 f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")

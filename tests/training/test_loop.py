@@ -20,6 +20,7 @@ from vaer.training import readings
 from vaer.training.loop import train_epoch
 from vaer.training.losses import clip_counts, emotion_loss
 from vaer.training.meter import Meter
+from vaer.training.modulation import COEFFICIENTS, Modulation
 from vaer.training.optim import build_optimizer, build_scheduler
 
 WORKER = Path(__file__).with_name("two_processes.py")
@@ -68,7 +69,8 @@ def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch
         assert largest_difference(two["parameters"], one["parameters"]) < 1e-5
 
 
-def test_two_processes_weigh_classes_as_one_does(outcomes):
+def test_two_processes_balance_classes_and_branches_as_one_does(outcomes):
+    """With noise in the gradients, which is the same in both: else weights would drift apart."""
     one, two, plain = outcomes[1]["balanced"], outcomes[2]["balanced"], outcomes[1]["sgd mixed"]
     for part in ("gradients", "parameters"):
         assert largest_difference(two[part], one[part]) < 1e-5
@@ -151,7 +153,7 @@ class Over:
         pass
 
 
-def reads_of_two_steps(accelerator, monkeypatch, known, network=None, class_weights=None, **settings):
+def reads_of_two_steps(accelerator, monkeypatch, known, network=None, balance=False, **settings):
     """What is read in two steps of two micro-batches, were the processor a GPU."""
     monkeypatch.setattr(readings, "runs_ahead", lambda device: True)
     monkeypatch.setattr(readings, "copied", lambda numbers: (torch.from_numpy(numbers.numpy().copy()), Over()))
@@ -166,14 +168,16 @@ def reads_of_two_steps(accelerator, monkeypatch, known, network=None, class_weig
                                   has_audio=note_rows(batch.has_audio, rows_of(batch.has_audio))) for batch in batches]
     for norm in speaker_norms(network):
         norm.remember(torch.from_numpy(np.array([4, 4])))
+    balancing = {"class_weights": torch.ones(3),
+                 "modulation": Modulation(network, 0.5, noise=True, seed=0)} if balance else {}
     with Reads() as reads:
         train_epoch(network, batches, optimizer, scheduler, accelerator, config, lambda loss: None,
-                    Meter(network, accelerator), class_weights=class_weights)
+                    Meter(network, accelerator, COEFFICIENTS if balance else ()), **balancing)
     return reads.found
 
 
 @pytest.mark.parametrize("settings", [{}, {"clip_norm": 0.0}, {"optimizer": "sgd"}, {"label_smoothing": 0.1},
-                                      {"class_weights": torch.ones(3)}])
+                                      {"balance": True}])
 def test_a_step_reads_nothing_from_the_device(accelerator, monkeypatch, settings):
     assert reads_of_two_steps(accelerator, monkeypatch, known=True, **settings) == []
 

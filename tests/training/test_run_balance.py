@@ -1,5 +1,7 @@
 """Runs on uneven classes and on branches of unequal strength."""
 
+import json
+
 import pytest
 from makers import replace
 from run_makers import config, write_takes
@@ -18,7 +20,7 @@ def corpus(tmp_path_factory):
     return root
 
 
-def test_weights_of_classes_are_said_and_reach_the_steps_and_the_heads(corpus, tmp_path, monkeypatch, capsys):
+def test_balancing_is_said_reaches_steps_and_heads_and_is_logged(corpus, tmp_path, monkeypatch, capsys):
     """Five clips of three classes: 5 / (3 * 2) twice, 5 / (3 * 1)."""
     given = {}
 
@@ -36,7 +38,7 @@ def test_weights_of_classes_are_said_and_reach_the_steps_and_the_heads(corpus, t
     for name in ("fit_heads", "train_epoch"):
         watch(name)
     made = config(corpus, tmp_path / "run", protocol="all_train", init=str(tmp_path / "first"),
-                  train={"epochs": 1, "class_weights": "balanced", "probe_first": True})
+                  train={"epochs": 1, "class_weights": "balanced", "probe_first": True, "ogm_ge": 0.5})
     audio = made.model.audio.__class__(**{**vars(made.model.audio), "head_dropout": 0.0})
     train(replace(made, "model", audio=audio))
     neutral, _, happy, _, angry, *others = given["train_epoch"]
@@ -45,3 +47,5 @@ def test_weights_of_classes_are_said_and_reach_the_steps_and_the_heads(corpus, t
     assert given["fit_heads"] == given["train_epoch"]
     assert ("losses of a clip are multiplied by class: neutral 0.833, happy 0.833, angry 1.67\n"
             in capsys.readouterr().out)
+    last = json.loads((tmp_path / "run" / "steps.jsonl").read_text().splitlines()[-1])
+    assert 0 < min(last["ogm_video"], last["ogm_audio"]) <= 1

@@ -105,11 +105,11 @@ def test_the_average_of_the_weights_and_statistics_is_scored_and_kept(corpus, tm
     assert torch.equal(scored[0], kept[first])
 
 
-def test_a_run_with_an_average_an_anchor_and_thawing_resumes_to_the_same(corpus, tmp_path, monkeypatch):
+def test_a_run_with_an_average_an_anchor_thawing_and_noise_resumes_to_the_same(corpus, tmp_path, monkeypatch):
     train(config(corpus, tmp_path / "first", train={"epochs": 1}))
 
     def settings(output, **train):
-        made = {"ema": 0.7, "start_decay": 0.1, "thaw": 0.5, "batch_size": 1} | train
+        made = {"ema": 0.7, "start_decay": 0.1, "thaw": 0.5, "ogm_ge": 0.5, "ogm_noise": True, "batch_size": 1} | train
         return config(corpus, tmp_path / output, init=str(tmp_path / "first"), train=made)
 
     train(settings("whole"))

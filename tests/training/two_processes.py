@@ -13,22 +13,19 @@ from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
 from vaer.evaluation.predict import predict
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.training.loop import train_epoch
+from vaer.training.modulation import Modulation
 from vaer.training.optim import build_optimizer, build_scheduler
 from vaer.training.probing import fit_heads
 
 STEPS = 5
 BATCHES = {"mixed": ([0.5, 0.0, 0.2, 0.35], [True, True, False, True]),
            "split": ([0.0, 0.0, 0.2, 0.35], [True, True, False, False])}
-WEIGHTS = torch.tensor([0.5, 2.0, 4.0])
-"""Of the classes."""
-
-
 def main(out):
     torch.set_num_threads(1)
     accelerator = Accelerator(cpu=True)
     outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
-    outcomes["balanced"] = train(accelerator, "sgd", "mixed", class_weights=WEIGHTS)
+    outcomes["balanced"] = train(accelerator, "sgd", "mixed", balance=True)
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
     outcomes["speakers nudged"] = train(accelerator, "sgd", "mixed", speaker_norm=True, nudge=2 ** -23)
     outcomes["probed"] = probe(accelerator)
@@ -39,11 +36,12 @@ def main(out):
 
 
 def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True, nudge=0.0,
-          sharded=False, **balance):
+          sharded=False, balance=False):
     """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
 
     Each process in turn answers for all clips, while the others have none. Parameters begin off by `nudge` times their
-    value, up or down at random. `balance` goes to `train_epoch`. `sharded`: each keeps a part of every parameter alone.
+    value, up or down at random. `balance`: classes weigh, the branch that is ahead is slowed, and gradients get noise.
+    `sharded`: each keeps a part of every parameter alone.
     """
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
@@ -56,6 +54,8 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     for norm in norms:
         norm.remember(torch.tensor([6, 6]))  # ten clips of each come: the oldest ones fade
     config = TrainConfig(lr=0.01, video_lr=0.01, audio_lr=0.01, warmup=0.0, clip_norm=0.0, optimizer=optimizer_name)
+    balancing = {"class_weights": torch.tensor([0.5, 2.0, 4.0]),
+                 "modulation": Modulation(network, 0.5, noise=True, seed=3)} if balance else {}
     if sharded:
         mesh = init_device_mesh("cpu", (accelerator.num_processes,))
         for part in (*network.audio.encoder.transformer.layers, network):
@@ -73,7 +73,7 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     if not sharded:
         network, optimizer = accelerator.prepare(network, optimizer)
     train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
-                lambda loss: None, **balance)
+                lambda loss: None, **balancing)
     seconds, video = BATCHES[batch_name]
     learned = {"gradients": gradients,
                "parameters": {name: whole(parameter).detach() for name, parameter in named.items()}}

@@ -19,26 +19,28 @@ from vaer.records import Batch
 from vaer.training.anchor import Anchor
 from vaer.training.losses import clip_counts, emotion_loss
 from vaer.training.meter import Meter
+from vaer.training.modulation import Modulation, true_class_scores
 from vaer.training.readings import Readings
 
 
 def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
                 accelerator: Accelerator, config: TrainConfig, after_step: Callable[[Tensor], None],
                 meter: Meter | None = None, anchor: Anchor | None = None, *,
-                class_weights: Tensor | None = None) -> None:
+                class_weights: Tensor | None = None, modulation: Modulation | None = None) -> None:
     """Learn from all `batches`, `config.accumulation` of them a step.
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
     the step over all processes, a number on the device, `meter` every answer and gradient. `anchor` adds its penalty to
-    the loss, once a step; `class_weights` are on the device. A loss or a gradient that is not finite raises RunError:
-    before its step on a processor, a step or two later on a GPU, which is not waited for.
+    the loss, once a step; `class_weights` are on the device. `modulation` scales the gradient of a whole step, before
+    it is clipped, by what heads said of all its clips. A loss or a gradient that is not finite raises RunError: before
+    its step on a processor, a step or two later on a GPU, which is not waited for.
     """
     network.train()
     readings, norms = Readings(accelerator.device), speaker_norms(network)
     for step in _steps(batches, config.accumulation):
         counts = accelerator.reduce(clip_counts(step), reduction="sum")
-        total = torch.zeros((), device=accelerator.device)
+        sums = torch.zeros(3, device=accelerator.device)  # the loss, and what both heads give the true classes
         for number, batch in enumerate(step, start=1):
             with nullcontext() if number == len(step) else accelerator.no_sync(network):
                 output = network(batch)
@@ -48,8 +50,11 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
                 accelerator.backward(loss * accelerator.num_processes)
             if meter is not None:
                 meter.add(output, batch)
-            total += loss.detach()
-        total = accelerator.reduce(total, reduction="sum")
+            sums[0] += loss.detach()
+            if modulation is not None:
+                sums[1:] += true_class_scores(output, batch)
+        sums = accelerator.reduce(sums, reduction="sum")
+        total, factors = sums[0], None if modulation is None else modulation.apply(sums[1:])
         norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm) if config.clip_norm else None
         numbers = [total]
         if norm is not None and accelerator.scaler is None:  # fp16 skips steps whose gradients overflow
@@ -58,7 +63,7 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
         if meter is not None:
             if not config.clip_norm:  # else they are already
                 accelerator.unscale_gradients()
-            meter.close_step(total, config.clip_norm, norm)
+            meter.close_step(total, config.clip_norm, norm, factors)
         optimizer.step()
         if not accelerator.optimizer_step_was_skipped:  # fp16 skips a step whose gradients overflow
             scheduler.step()

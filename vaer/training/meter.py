@@ -19,15 +19,16 @@ class Meter:
 
     Of the whole network's answer and, where it has two branches, of each branch's own: the mean cross-entropy without
     label smoothing (`nll`) and the UAR over the clips that have the modality, as they were learned from, dropout and
-    augmentation included. Of each part that learns: the norm of its gradient before it is clipped.
+    augmentation included. Of each part that learns: the norm of its gradient before it is clipped. Of a modulated run:
+    the factors of gradients, by their names `factors`.
     """
 
-    def __init__(self, network: VAER, accelerator: Accelerator) -> None:
+    def __init__(self, network: VAER, accelerator: Accelerator, factors: tuple[str, ...] = ()) -> None:
         self.accelerator = accelerator
         self.sides = ["", *(f"_{name}" for name in network.branches)] if network.fusion is not None else [""]
         self.num_classes = len(network.classes)
         self.parts = _parts(network)
-        self.norms = ["grad_norm", *(f"grad_norm_{name}" for name in self.parts)]
+        self.norms = ["grad_norm", *(f"grad_norm_{name}" for name in self.parts), *factors]
         # steps, the loss, its steps, norms, their steps, then of each side the nll and the confusion
         width = 2 + 2 * len(self.norms) + len(self.sides) * (1 + self.num_classes ** 2)
         self.interval = torch.zeros(width, device=accelerator.device)
@@ -49,12 +50,12 @@ class Meter:
             place += 1 + self.num_classes ** 2
 
     @torch.no_grad()
-    def close_step(self, loss: Tensor, clip_norm: float, norm: Tensor | None) -> None:
+    def close_step(self, loss: Tensor, clip_norm: float, norm: Tensor | None, factors: Tensor | None = None) -> None:
         """End a step of this `loss` over all processes, before its gradients go; `norm` is what `clip_norm` clipped."""
         norms = torch.stack([_norm(parameters, loss.device) for parameters in self.parts.values()])
         if clip_norm and norm is not None:
             norms = norms / (clip_norm / (norm + 1e-6)).clamp(max=1)  # as they were before
-        norms = torch.cat([norms.square().sum().sqrt()[None], norms])
+        norms = torch.cat([norms.square().sum().sqrt()[None], norms, *([] if factors is None else [factors])])
         known = norms.isfinite()  # fp16 skips steps whose gradients overflow
         numbers = torch.cat([torch.ones_like(loss)[None], loss.detach()[None],
                              torch.where(known, norms, torch.zeros_like(norms)), known.to(norms.dtype)])

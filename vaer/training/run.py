@@ -47,11 +47,12 @@ from vaer.training.lock import held
 from vaer.training.logging import RunLog, epoch_line
 from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter, learning_rates
+from vaer.training.modulation import COEFFICIENTS, Modulation
 from vaer.training.optim import build_optimizer, build_scheduler, parts
 from vaer.training.probing import fit_heads
 from vaer.training.readings import runs_ahead
 from vaer.training.resume import recorded, require_resumable, require_same
-from vaer.training.start import begin
+from vaer.training.start import begin, described
 from vaer.training.stopping import stop_asked, stopping_in_order, stops
 from vaer.training.trackers import require_trackers
 from vaer.weights.decide import decide
@@ -119,14 +120,16 @@ class Run:
         self.network: nn.Module
         self.optimizer: Optimizer
         self.network, self.optimizer = accelerator.prepare(network, optimizer)
-        self.meter = Meter(accelerator.unwrap_model(self.network), accelerator)
+        bare = accelerator.unwrap_model(self.network)
+        self.modulation = Modulation(bare, config.train.ogm_ge, noise=config.train.ogm_noise,
+                                     seed=config.seed) if config.train.ogm_ge else None
+        self.meter = Meter(bare, accelerator, COEFFICIENTS if self.modulation is not None else ())
         norms = speaker_norms(self.network)
         for norm in norms:
             norm.remember(torch.from_numpy(np.bincount(self.batches.clips.speakers)))
-        bare = accelerator.unwrap_model(self.network)
         self.anchor = Anchor(bare, self.origin["given"], config.train.start_decay) if config.train.start_decay else None
         self.average = averaged(bare, config.train.ema) if config.train.ema else None
-        kept = [part for part in (self.anchor, self.average) if part is not None]
+        kept = [part for part in (self.anchor, self.average, self.modulation) if part is not None]
         accelerator.register_for_checkpointing(self.scheduler, self.progress, *(norm.memory for norm in norms), *kept)
         set_seed(config.seed + 1, device_specific=True)  # dropout differs between processes, weights do not
 
@@ -237,7 +240,7 @@ class Run:
         try:
             train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
                         lambda loss: self._after_step(loss, log), self.meter, self.anchor,
-                        class_weights=self.class_weights)
+                        class_weights=self.class_weights, modulation=self.modulation)
             progress.loss_sum = self.loss_sum.item()
         except WaitInterruptedError as error:
             if self.accelerator.num_processes > 1:  # the others are in the midst of a step
@@ -356,15 +359,11 @@ class Run:
             log.say("no validation clips: the last epoch counts as the best")
         elif self.config.model.speaker_norm:
             log.say("validation adapts to each speaker over all unlabelled clips of it")
-        if self.state is None:
-            if self.origin["started"]:
-                log.say(f"start from {self.config.model.init}: {self.origin['started']}")
-            for branch, report in self.origin["pretrained"].items():
-                log.say(f"{branch} branch starts from {report}")
-            for warning in self.origin["warnings"]:
-                log.say(f"WARNING: {warning}")
-        else:
+        if self.state is not None:
             log.say(f"resumed after {counted(self.progress.epoch, 'epoch')} and {counted(self.progress.step, 'step')}")
+            return
+        for line in described(self.origin, self.config.model.init):
+            log.say(line)
 
     def _write_facts(self) -> None:
         if not self.accelerator.is_main_process:

@@ -48,6 +48,13 @@ def begin(network: VAER, config: Config) -> dict[str, Any]:
             "warnings": warnings_of(config), "given": [name for name in network.branches if name in given]}
 
 
+def described(origin: dict[str, Any], init: str | None) -> list[str]:
+    """What `begin` did, in lines; `init` is the run that it started from."""
+    lines = [f"start from {init}: {origin['started']}"] if origin["started"] else []
+    lines += [f"{branch} branch starts from {report}" for branch, report in origin["pretrained"].items()]
+    return lines + [f"WARNING: {warning}" for warning in origin["warnings"]]
+
+
 def start_from(network: VAER, run: str) -> Started:
     """Load the best weights of another run; a fusion that does not fit and classifiers of other classes are left.
 
