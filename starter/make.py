@@ -39,6 +39,8 @@ TOLERANCE = 0.005
 NOTICE = ("CC BY-NC-SA 4.0, no commercial use; it names acted expressions, is often wrong, and must not decide about a "
           "person (docs/starter.md)")
 """What every answer says of the network."""
+LEARNED_FROM = "RAVDESS actors 2 to 16, all of EMO-DB and nEMO, and the training part of FER2013"
+"""What the scores of a network that starts from this one say."""
 FACTS = ("git_commit", "versions", "python", "seed", "protocol", "fold", "classes", "parameters", "precision",
          "finished", "epochs", "best_epoch", "best_validation_uar")
 """What is kept of run.json: nothing of the machine, and nobody's name."""
@@ -87,7 +89,7 @@ def make(run: RunFolder, target: RunFolder, files: list[str]) -> dict[str, Any]:
 def _write(run: RunFolder, fresh: RunFolder) -> dict[str, Any]:
     """Settings and weights, and what is to be known of these."""
     recipe = read_recipe(run.best)  # raises where prediction would
-    settings = run.best.settings | recipe.plain() | {"notice": NOTICE}
+    settings = run.best.settings | recipe.plain() | {"notice": NOTICE, "learned_from": LEARNED_FROM}
     write_facts(fresh.best.config_path, {"settings": without_folders(settings)})
     trained_with = yaml.safe_load(run.config_path.read_text(encoding="utf-8"))
     write_text(fresh.config_path, yaml.safe_dump(without_folders(trained_with), sort_keys=False))

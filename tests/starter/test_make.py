@@ -16,6 +16,7 @@ from vaer.config import write_config
 from vaer.errors import UserError
 from vaer.inference.starter import PACKAGE, RUN
 from vaer.runs.folder import RunFolder
+from vaer.weights.contamination import contamination
 
 ROOT = Path(__file__).parents[2]
 script = load_module(ROOT / "starter/make.py")
@@ -59,6 +60,7 @@ def test_the_copy_answers_as_the_run_does_and_names_nothing_of_the_machine(run, 
     assert (made.settings().data.root, made.settings().data.protocol) == ("faces", "data/sides.csv")
     predictor = vaer.load(made.path, device="cpu")
     assert predictor.notes == (script.NOTICE,)
+    assert script.LEARNED_FROM in contamination(str(made))
     assert predictor.trained.recipe.preparation == {"margin": 0.25, "detector": "detector.dat"}
     there, here = (load(audio).mean["probabilities"] for load in (vaer.load(run.path, device="cpu"), predictor))
     assert here == pytest.approx(there, abs=script.TOLERANCE)

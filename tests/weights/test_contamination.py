@@ -49,6 +49,12 @@ def test_a_run_of_ones_own_is_not_judged_by_its_name(tmp_path):
     assert contamination(str(tmp_path / "ravdess")) is None
 
 
+def test_a_network_that_is_given_away_says_whom_it_learned_from(tmp_path):
+    (tmp_path / "config.json").write_text('{"settings": {"model": {}, "learned_from": "actors 2 to 16"}}')
+    assert contamination(str(tmp_path)) == (f"{tmp_path} learned from actors 2 to 16: scores on those among them say "
+                                            f"nothing about people never met")
+
+
 @pytest.fixture
 def make_run(tmp_path):
     """make_run(name, config): the folder of a run with these settings."""

@@ -44,10 +44,14 @@ def contamination(source: str) -> str | None:
     """A warning where weights are known to have learned from emotion corpora, by their name; None elsewhere.
 
     `source` is a hub name, a file, or a folder whose `config.json` tells the name it was saved under. A run of one's
-    own is none of these: its split tells what it heard.
+    own is none of these: its split tells what it heard, unless it says itself whom it learned from, as one that is
+    given away does.
     """
-    if best_of(source) is not None:
-        return None
+    best = best_of(source)
+    if best is not None:
+        people = best.settings.get("learned_from")
+        return (f"{source} learned from {people}: scores on those among them say nothing about people never met"
+                if people else None)
     for name in filter(None, (source, _saved_as(Path(source)))):
         corpora = next((corpora for known, corpora in KNOWN.items() if known.lower() in name.lower()), None) or next(
             (f"{corpus}, as its name says" for pattern, corpus in IN_NAMES.items()
