@@ -26,6 +26,9 @@ from pathlib import Path
 from time import perf_counter, process_time
 
 import torch
+from figures import save
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from vaer.config import AudioConfig, ClipConfig, Config, DataConfig, FusionConfig, ModelConfig, VideoConfig, resolve
@@ -43,6 +46,8 @@ SEED = 0
 CHANNELS_LAST = torch.channels_last_3d
 AXES = {"frames": (8, 16, 32, 64), "size": (64, 112, 160, 224), "seconds": (1.0, 2.0, 4.0, 8.0), "batch": (1, 2, 4)}
 """What a step's cost is measured against, and at which values."""
+UNITS = {"frames": "frames of a clip", "size": "width of a frame, pixels", "seconds": "waveform, seconds",
+         "batch": "clips of a step"}
 Variants = dict[str, Callable[[], Tensor]]
 
 
@@ -248,20 +253,24 @@ def compiled(options: argparse.Namespace) -> Variants:
 
 
 def draw(out: Path) -> None:
-    """The rows of `cost` beside `out`, a panel an axis: seconds of a step and its memory."""
-    from matplotlib import pyplot
+    """The rows of `cost` beside `out`, a panel an axis: the shortest step and its memory."""
+    rows = {command_axis(row): row["variants"] for row in json.loads(out.read_text()).values()
+            if " cost " in row["command"]}
+    figure = Figure(figsize=(3 * len(rows), 3), layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(1, len(rows), squeeze=False)[0]
+    for panel, (axis, variants) in zip(panels, rows.items(), strict=True):
+        places = [float(name.split()[1]) for name in variants]
+        panel.plot(places, [told["least_s"] for told in variants.values()], "o-", label="processor seconds")
+        panel.plot(places, [told["peak_mib"] / 1024 for told in variants.values()], "s--", label="GiB at most")
+        panel.set(xlabel=UNITS[axis], xticks=places, ylim=(0, None))
+    panels[0].legend()
+    save(figure, out)
 
-    rows = [row for row in json.loads(out.read_text()).values() if " cost " in row["command"]]
-    figure, panels = pyplot.subplots(1, len(rows), figsize=(3 * len(rows), 3), squeeze=False, layout="constrained")
-    for panel, row in zip(panels[0], rows, strict=True):
-        axis = next(iter(row["variants"])).split()[0]
-        places = [float(name.split()[1]) for name in row["variants"]]
-        panel.plot(places, [told["cpu_s"] for told in row["variants"].values()], "o-", label="seconds")
-        panel.plot(places, [told["peak_mib"] / 1024 for told in row["variants"].values()], "s--", label="GiB")
-        panel.set(xlabel=axis, xticks=places, ylim=(0, None))
-    panels[0][0].legend()
-    figure.savefig(out.with_suffix(".png"), dpi=120)
-    pyplot.close(figure)
+
+def command_axis(row: dict) -> str:
+    """The axis of a row of `cost`."""
+    return next(iter(row["variants"])).split()[0]
 
 
 def attention(options: argparse.Namespace) -> Variants:

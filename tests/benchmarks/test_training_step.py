@@ -43,3 +43,17 @@ def test_the_peak_by_hand(script):
         second + 1
 
     assert script.peak_mib(run, "cpu") == pytest.approx(2, abs=0.1)
+
+
+def test_the_cost_by_each_axis_is_drawn(script, tmp_path, monkeypatch):
+    monkeypatch.setattr(script, "AXES", {"frames": (4, 8), "batch": (2, 4)})
+    out = tmp_path / "x.json"
+    out.write_text('{"other": {"command": "training_step.py parts", "variants": {}}}')
+    small = ["--preset", "tiny", "--frames", "8", "--size", "32", "--seconds", "0.5", "--batch", "2"]
+    for axis in ("frames", "batch"):
+        script.main(["cost", "--axis", axis, *small, "--repeats", "1", "--device", "cpu", "--out", str(out)])
+    rows = list(json.loads(out.read_text()).values())[1:]
+    assert [list(row["variants"]) for row in rows] == [["frames 4", "frames 8"], ["batch 2", "batch 4"]]
+    assert rows[1]["variants"]["batch 4"]["peak_mib"] > rows[1]["variants"]["batch 2"]["peak_mib"]
+    script.main(["picture", "--out", str(out)])
+    assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".png", ".pdf"}
