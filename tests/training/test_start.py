@@ -92,7 +92,7 @@ def test_a_missing_or_broken_run_is_named(tmp_path, run):
 
 
 @pytest.mark.parametrize("named", [{"video"}, {"audio"}, {"video", "audio"}])
-def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
+def test_a_branch_and_its_head_start_from_what_its_flag_names_and_nothing_else(run, named):
     sections = {"video": tiny_video(pretrained=run if "video" in named else None),
                 "audio": tiny_audio(pretrained=run if "audio" in named else None)}
     network = tiny_network(**sections)
@@ -100,11 +100,24 @@ def test_a_branch_starts_from_what_its_flag_names_and_nothing_else(run, named):
     reports = start_pretrained(network, tiny_config(**sections))
     assert set(reports) == named
     for name, parameter in network.named_parameters():
-        if name.split(".")[0] in named:
+        if name.split(".")[0].removesuffix("_head") in named:
             assert (parameter == 0.5).all(), name
         else:
             assert torch.equal(parameter, before[name]), name
     assert all(report.startswith(f"{run}: the {name} branch of a run: ") for name, report in reports.items())
+    assert not any(f"{name}_head" in report for name, report in reports.items())  # among what was left
+
+
+@pytest.mark.parametrize("other", ["classes", "speaker_norm"])
+def test_a_head_that_answered_otherwise_is_left(run, other):
+    section = tiny_video(pretrained=run)
+    network = tiny_network(video=section, speaker_norm=other == "speaker_norm")
+    if other == "classes":
+        network.classes = ("class1", "class0", "class2")
+    before = network.video_head.classifier.weight.clone()
+    report = start_pretrained(network, tiny_config(video=section))["video"]
+    assert torch.equal(network.video_head.classifier.weight, before)
+    assert "another part of the network (" in report
 
 
 def test_a_branch_that_is_off_needs_no_file():

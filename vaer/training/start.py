@@ -86,7 +86,7 @@ def start_from(network: VAER, run: str) -> Started:
 
 
 def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
-    """Give each branch the weights that `pretrained` names; a report for every branch that has got some.
+    """Give each branch the weights that `pretrained` names, and of a run its head; a report for every branch with some.
 
     Raises UserError where they are not there or do not fit, and where batch norms that they lack would be frozen.
     """
@@ -99,8 +99,27 @@ def start_pretrained(network: VAER, config: Config) -> dict[str, str]:
         _require_finite(section.pretrained, branch.state_dict())
         if name == "video" and (section.freeze or section.freeze_batchnorm):
             _require_learned(branch, loaded.fresh, section.pretrained)
+        taken = _take_head(network, name, section.pretrained)
+        loaded = loaded._replace(left={one: why for one, why in loaded.left.items() if one not in taken},
+                                 loaded=[*loaded.loaded, *taken])
         reports[name] = f"{section.pretrained}: {loaded}"
     return reports
+
+
+def _take_head(network: VAER, branch: str, source: str) -> list[str]:
+    """Give a branch's own head that of the run it starts from; the names taken, none where it answered otherwise."""
+    best, prefix = best_of(source), f"{branch}_head."
+    if best is None or best.classes != network.classes:
+        return []
+    if best.settings["model"]["speaker_norm"] != network.settings["model"]["speaker_norm"]:  # it saw other vectors
+        return []
+    theirs = {name: tensor for name, tensor in read_whole(best).items() if name.startswith(prefix)}
+    ours = {name: tensor for name, tensor in network.state_dict().items() if name.startswith(prefix)}
+    if {name: tensor.shape for name, tensor in theirs.items()} != {name: tensor.shape for name, tensor in ours.items()}:
+        return []
+    _require_finite(source, theirs)
+    network.load_state_dict(theirs, strict=False)
+    return sorted(theirs)
 
 
 def _require_finite(source: object, tensors: dict[str, Tensor]) -> None:
