@@ -44,6 +44,7 @@ def test_every_file_for_accelerate_is_one(path):
     lambda: DataConfig(fold=-1), lambda: DataConfig(size=8), lambda: DataConfig(window_s=0.0),
     lambda: AugmentConfig(zoom=0.5), lambda: AugmentConfig(flip=1.5),
     lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm")))),
+    lambda: resolve(Config(train=TrainConfig(mixup=0.4), model=ModelConfig(speaker_norm=True))),
     lambda: resolve(Config(train=TrainConfig(ogm_ge=0.1), model=ModelConfig(audio=AudioConfig(enabled=False)))),
     lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm", network="resnet50", dim=10)))),
     lambda: TrainConfig(epochs=0), lambda: TrainConfig(batch_size=3, accumulation=2), lambda: Config(seed=-1)])

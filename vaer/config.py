@@ -205,12 +205,7 @@ def resolve(config: Config) -> Config:
         video = dataclasses.replace(video, freeze_batchnorm=trained)
     check_views(config.evaluate.views, config.data)
     video, audio = _resolve_heads(config, video, audio)
-    require(not config.train.start_decay or _starts(config),
-            f"--train.start_decay {config.train.start_decay} pulls branches back to weights that they start from, and "
-            f"none does; leave it out.")
-    require(not config.train.ogm_ge or (video.enabled and audio.enabled),
-            f"--train.ogm_ge {config.train.ogm_ge} slows the better of two branches, and one is switched off; leave it "
-            f"out.")
+    _require_trainable(config)
     require(config.data.window_s is None or config.data.augment.crop == 1,
             f"--data.augment.crop {config.data.augment.crop} is for whole clips; leave it or --data.window_s out.")
     if config.train.compile:
@@ -223,6 +218,19 @@ def resolve(config: Config) -> Config:
     train = dataclasses.replace(train, video_lr=train.lr if train.video_lr is None else train.video_lr,
                                 audio_lr=train.lr if train.audio_lr is None else train.audio_lr)
     return dataclasses.replace(config, train=train, model=dataclasses.replace(config.model, video=video, audio=audio))
+
+
+def _require_trainable(config: Config) -> None:
+    """Refuse ways of learning that want another network."""
+    train, model = config.train, config.model
+    require(not train.start_decay or _starts(config),
+            f"--train.start_decay {train.start_decay} pulls branches back to weights that they start from, and "
+            f"none does; leave it out.")
+    require(not train.ogm_ge or (model.video.enabled and model.audio.enabled),
+            f"--train.ogm_ge {train.ogm_ge} slows the better of two branches, and one is switched off; leave it out.")
+    require(not train.mixup or not model.speaker_norm,
+            f"--train.mixup {train.mixup} mixes speakers, to each of whom --model.speaker_norm true adapts; leave one "
+            f"of them out.")
 
 
 def _starts(config: Config) -> bool:

@@ -73,6 +73,10 @@ class Clip(NamedTuple):
     """Place of the clip in its list of items: what stands for its name on the device."""
     speaker: int = -1
     """Place of its speaker among the sorted speakers of its list of items."""
+    share: float | None = None
+    """How much of it stays where it is mixed with another clip, 0.5 to 1; None leaves it alone."""
+    partner_label: int | None = None
+    """The label of the clip that it was mixed with."""
 
 
 class Batch(NamedTuple):
@@ -96,6 +100,25 @@ class Batch(NamedTuple):
     """(batch,) int64: `Clip.index`."""
     speakers: "Tensor"
     """(batch,) int64: `Clip.speaker`."""
+
+
+class MixedBatch(NamedTuple):
+    """A Batch of clips that hold a share of one another; both labels count, by these shares."""
+
+    frames: "Tensor | None"
+    frame_times: "Tensor | None"
+    has_video: "Tensor"
+    waveform: "Tensor | None"
+    num_samples: "Tensor"
+    has_audio: "Tensor"
+    labels: "Tensor"
+    """(batch,) int64: of the larger share."""
+    ids: "Tensor"
+    speakers: "Tensor"
+    partner_labels: "Tensor"
+    """(batch,) int64."""
+    shares: "Tensor"
+    """(batch,) float32: how much of a clip is of `labels`, 0.5 to 1."""
 
 
 class Tokens(NamedTuple):

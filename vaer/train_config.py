@@ -52,6 +52,9 @@ class TrainConfig:
     """Largest norm of the gradient of a step; 0 does not clip."""
     label_smoothing: float = 0.0
     """Share of the target given to all classes evenly, 0 to 1."""
+    mixup: float = 0.0
+    """Mix every training clip with a neighbour of its step, frames, waveform and labels by one share that is drawn from
+    Beta(mixup, mixup), such as 0.4; 0 mixes none."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weight of each clip in all cross-entropies, those of probe_first too; balanced: by the inverse number of training
     clips of its class, 1 on average, so that rare classes count as much as frequent ones."""
@@ -91,7 +94,7 @@ class TrainConfig:
         for name in ("epochs", "batch_size", "accumulation"):
             require_range(f"train.{name}", getattr(self, name), 1)
         for name in ("lr", "video_lr", "audio_lr", "weight_decay", "clip_norm", "video_loss", "audio_loss", "ogm_ge",
-                     "patience", "stop_epoch", "save_steps", "log_steps"):
+                     "mixup", "patience", "stop_epoch", "save_steps", "log_steps"):
             require_range(f"train.{name}", getattr(self, name), 0)
         for name in ("layer_decay", "warmup", "label_smoothing", "thaw", "ema"):
             require_range(f"train.{name}", getattr(self, name), 0, 1)

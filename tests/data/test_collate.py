@@ -3,7 +3,7 @@ import torch
 
 from vaer.data.collate import collate
 from vaer.data.dataset import Modalities
-from vaer.records import Clip
+from vaer.records import Batch, Clip, MixedBatch
 
 FULL = Clip(np.full((2, 4, 4, 3), 9, np.uint8), np.array([0.1, 0.6]), np.ones(5, np.float32), label=2, index=7,
             speaker=1)
@@ -45,3 +45,14 @@ def test_rows_are_as_long_as_a_multiple():
     batch = collate([FULL, BLIND], num_frames=2, size=4, wanted=Modalities(), multiple=4)
     assert batch.waveform.tolist() == [[1] * 5 + [0] * 3, [1] * 3 + [0] * 5]
     assert batch.num_samples.tolist() == [5, 3]
+
+
+def test_mixed_clips_come_with_their_partners_labels_and_shares():
+    clips = [FULL._replace(share=0.75, partner_label=0), DEAF._replace(share=1.0, partner_label=0)]
+    batch = collate(clips, num_frames=2, size=4, wanted=Modalities())
+    assert isinstance(batch, MixedBatch)
+    assert (batch.partner_labels.tolist(), batch.shares.tolist()) == ([0, 0], [0.75, 1.0])
+    assert batch.shares.dtype == torch.float32
+    plain = collate([FULL, DEAF], num_frames=2, size=4, wanted=Modalities())
+    for name in Batch._fields:
+        torch.testing.assert_close(getattr(batch, name), getattr(plain, name))

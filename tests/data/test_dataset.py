@@ -42,6 +42,20 @@ def test_modality_dropout_takes_one_of_two_evenly(item):
     assert 6 <= lost_audio <= 25
 
 
+def test_a_share_is_drawn_last_from_seed_epoch_and_index(item):
+    def mixed(seed):
+        return TrainingClips([item], CLASSES, config=DataConfig(num_frames=8, size=32), wanted=Modalities(), seed=seed,
+                             mixup=0.4)
+
+    clip, plain = mixed(0)[3, 0], training(item)[3, 0]
+    assert plain.share is None
+    assert 0.5 <= clip.share <= 1
+    assert mixed(0)[3, 0].share == clip.share
+    assert clip.share not in (mixed(0)[4, 0].share, mixed(1)[3, 0].share)
+    np.testing.assert_array_equal(clip.frames, plain.frames)
+    np.testing.assert_array_equal(clip.waveform, plain.waveform)
+
+
 def test_modality_dropout_leaves_the_only_modality(tmp_path):
     item = make_item(write_wav(tmp_path / "a.wav", tone(1.0)))
     assert training(item, dropout=1.0)[0, 0].waveform is not None

@@ -64,6 +64,22 @@ def test_batches_that_cannot_be_are_refused(changes, message):
                        | changes))
 
 
+@pytest.mark.parametrize(("world", "accumulation"), [(1, 4), (4, 1), (2, 2)])
+def test_pairs_are_those_of_one_process(world, accumulation):
+    order = [index for part in keys() for _, index in part]
+    pairs = set(zip(order[::2], order[1::2], strict=True))
+    for rank in range(world):
+        sampler = StepSampler(23, batch_size=8, accumulation=accumulation, seed=0, rank=rank, world=world, pairs=True)
+        for part in sampler:
+            mine = [index for _, index in part]
+            assert set(zip(mine[::2], mine[1::2], strict=True)) <= pairs
+
+
+def test_pairs_that_would_be_torn_are_refused():
+    with pytest.raises(UserError, match=r"--train.mixup .* parts of 3 clips; make it a multiple of 4"):
+        StepSampler(23, batch_size=6, accumulation=2, seed=0, rank=0, world=1, pairs=True)
+
+
 @pytest.mark.parametrize("world", [1, 2, 3])
 def test_evaluation_asks_for_every_clip_and_view_once(world):
     asked = [key for rank in range(world)

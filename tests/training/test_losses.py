@@ -5,7 +5,7 @@ import torch
 from makers import make_batch
 
 from vaer.config import TrainConfig
-from vaer.records import Output
+from vaer.records import MixedBatch, Output
 from vaer.training.losses import clip_counts, emotion_loss
 
 EVEN = math.log(3)  # cross-entropy of three equal logits
@@ -70,3 +70,17 @@ def test_weights_of_one_change_nothing_with_smoothing_too():
     plain, ones = (emotion_loss(output, batch, clip_counts([batch]), TrainConfig(label_smoothing=0.1), weights)
                    for weights in (None, torch.ones(3)))
     assert plain == ones
+
+
+@pytest.mark.parametrize("weights", [None, [0.5, 4.0, 2.0]])
+def test_mixed_clips_answer_for_both_labels_by_one_share_in_all_heads(weights):
+    """Labels 0 and 1; the first is 0.75 of class 0 and 0.25 of class 2, the second, without audio, stayed itself."""
+    batch = MixedBatch(*make_batch([0.1, 0.0], video=[True, True]), partner_labels=torch.tensor([2, 1]),
+                       shares=torch.tensor([0.75, 1.0]))
+    chances = torch.tensor([[0.5, 0.3, 0.2], [0.1, 0.6, 0.3]])
+    output = Output(chances.log(), video_logits=chances.log(), audio_logits=chances.log())
+    config = TrainConfig(video_loss=0.5, audio_loss=0.25)
+    loss = emotion_loss(output, batch, clip_counts([batch]), config, None if weights is None else torch.tensor(weights))
+    zero, one, two = weights or (1, 1, 1)
+    mixed, own = -0.75 * zero * math.log(0.5) - 0.25 * two * math.log(0.2), -one * math.log(0.6)
+    assert loss.item() == pytest.approx((mixed + own) / 2 * 1.5 + 0.25 * mixed)

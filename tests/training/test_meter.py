@@ -3,7 +3,7 @@ import torch
 from makers import make_batch, tiny_network
 
 from vaer.config import TrainConfig
-from vaer.records import Output
+from vaer.records import MixedBatch, Output
 from vaer.training.loop import train_epoch
 from vaer.training.losses import clip_counts, emotion_loss
 from vaer.training.meter import Meter, learning_rates
@@ -38,6 +38,19 @@ def test_recalls_and_cross_entropies_count_the_clips_that_have_the_modality(acce
     assert meter.read() == {}  # nothing since
     assert meter.read_epoch() == means
     assert meter.read_epoch() == {}
+
+
+def test_of_mixed_clips_the_larger_share_is_to_be_found(accelerator, network):
+    """One of class 0 by 0.75 and of class 1 by 0.25, taken for 0; one of class 1 by 0.6 and of 0 by 0.4, as well."""
+    meter, classes = Meter(network, accelerator), len(network.classes)
+    batch = make_batch([0.2, 0.2])._replace(labels=torch.tensor([0, 1]))
+    batch = MixedBatch(*batch, partner_labels=torch.tensor([1, 0]), shares=torch.tensor([0.75, 0.6]))
+    meter.add(output([0, 0], [0, 0], [0, 0], num_classes=classes), batch)
+    meter.close_step(torch.tensor(1.0), 0.0, None)
+    means = meter.read()
+    right = -torch.tensor([2.0] + [0.0] * (classes - 1)).log_softmax(0)  # of the class that it names, of another one
+    assert means["uar"] == pytest.approx((1 + 0) / 2)
+    assert means["nll"] == pytest.approx(float((0.75 + 0.4) * right[0] + (0.25 + 0.6) * right[1]) / 2)
 
 
 def test_gradient_norms_are_those_before_clipping_part_by_part(accelerator, network):

@@ -5,7 +5,7 @@ import torch
 from makers import make_batch, tiny_network
 
 from vaer.config import TrainConfig
-from vaer.records import Output
+from vaer.records import MixedBatch, Output
 from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter
 from vaer.training.modulation import COEFFICIENTS, Modulation, coefficients, true_class_scores
@@ -29,6 +29,9 @@ def test_scores_are_the_true_classes_probabilities_over_clips_that_have_both():
     audio = torch.tensor([[0.3, 0.3, 0.4], [0.1, 0.8, 0.1], [0.9, 0.05, 0.05]]).log()
     scores = true_class_scores(Output(video, video_logits=video, audio_logits=audio), batch)
     assert scores.tolist() == pytest.approx([0.5 + 0.6, 0.3 + 0.05])
+    mixed = MixedBatch(*batch, partner_labels=torch.tensor([2, 1, 2]), shares=torch.tensor([0.75, 1.0, 1.0]))
+    scores = true_class_scores(Output(video, video_logits=video, audio_logits=audio), mixed)
+    assert scores.tolist() == pytest.approx([0.75 * 0.5 + 0.25 * 0.25 + 0.6, 0.75 * 0.3 + 0.25 * 0.4 + 0.05])
 
 
 def ones_everywhere(network):

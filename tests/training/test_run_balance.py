@@ -38,7 +38,8 @@ def test_balancing_is_said_reaches_steps_and_heads_and_is_logged(corpus, tmp_pat
     for name in ("fit_heads", "train_epoch"):
         watch(name)
     made = config(corpus, tmp_path / "run", protocol="all_train", init=str(tmp_path / "first"),
-                  train={"epochs": 1, "class_weights": "balanced", "probe_first": True, "ogm_ge": 0.5})
+                  train={"epochs": 1, "class_weights": "balanced", "probe_first": True, "ogm_ge": 0.5,
+                         "mixup": 0.4})
     audio = made.model.audio.__class__(**{**vars(made.model.audio), "head_dropout": 0.0})
     train(replace(made, "model", audio=audio))
     neutral, _, happy, _, angry, *others = given["train_epoch"]

@@ -12,6 +12,7 @@ from torch.distributed.tensor import DTensor
 from vaer.config import AudioConfig, FusionConfig, TrainConfig, VideoConfig
 from vaer.evaluation.predict import predict
 from vaer.models.layers.speaker_norm import speaker_norms
+from vaer.records import MixedBatch
 from vaer.training.loop import train_epoch
 from vaer.training.modulation import Modulation
 from vaer.training.optim import build_optimizer, build_scheduler
@@ -40,8 +41,8 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
 
     Each process in turn answers for all clips, while the others have none. Parameters begin off by `nudge` times their
-    value, up or down at random. `balance`: classes weigh, the branch that is ahead is slowed, and gradients get noise.
-    `sharded`: each keeps a part of every parameter alone.
+    value, up or down at random. `balance`: classes weigh, clips are mixed, the branch that is ahead is slowed, and
+    gradients get noise. `sharded`: each keeps a part of every parameter alone.
     """
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
@@ -72,7 +73,7 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     optimizer.register_step_pre_hook(remember)
     if not sharded:
         network, optimizer = accelerator.prepare(network, optimizer)
-    train_epoch(network, batches(accelerator, batch_name), optimizer, scheduler, accelerator, config,
+    train_epoch(network, batches(accelerator, batch_name, mixed=balance), optimizer, scheduler, accelerator, config,
                 lambda loss: None, **balancing)
     seconds, video = BATCHES[batch_name]
     learned = {"gradients": gradients,
@@ -106,12 +107,15 @@ def whole(tensor):
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def batches(accelerator, name):
-    """This process's rows of five batches of four clips."""
+def batches(accelerator, name, mixed):
+    """This process's rows of five batches of four clips; `mixed` ones also have the label of their neighbour."""
     seconds, video = BATCHES[name]
     share = 4 // accelerator.num_processes
     rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
     wholes = [make_batch(seconds, video=video, seed=seed) for seed in range(STEPS)]
+    if mixed:
+        wholes = [MixedBatch(*whole, partner_labels=whole.labels[[1, 0, 3, 2]],
+                             shares=torch.tensor([0.9, 0.6, 1.0, 0.7])) for whole in wholes]
     return [type(whole)(*(part[rows] for part in whole)) for whole in wholes]
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import torch
 
 from vaer.data.dataset import Modalities
-from vaer.records import Batch, Clip
+from vaer.records import Batch, Clip, MixedBatch
 
 
-def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities, multiple: int = 1) -> Batch:
-    """Stack clips into a Batch; an absent modality is zeros, one that is not wanted is None.
+def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities,
+            multiple: int = 1) -> Batch | MixedBatch:
+    """Stack clips into a Batch, mixed ones into a MixedBatch; an absent modality is zeros, an unwanted one is None.
 
     Rows of audio are as long as the longest one, at least one sample, or the next `multiple` of samples after that.
     """
@@ -31,6 +32,10 @@ def collate(clips: list[Clip], *, num_frames: int, size: int, wanted: Modalities
         for row, clip in enumerate(clips):
             if clip.waveform is not None:
                 waveform[row, :len(clip.waveform)] = torch.from_numpy(np.ascontiguousarray(clip.waveform))
-    return Batch(frames, frame_times, has_video, waveform, num_samples, has_audio,
-                 labels=torch.tensor([clip.label for clip in clips]), ids=torch.tensor([clip.index for clip in clips]),
-                 speakers=torch.tensor([clip.speaker for clip in clips]))
+    batch = Batch(frames, frame_times, has_video, waveform, num_samples, has_audio,
+                  labels=torch.tensor([clip.label for clip in clips]), ids=torch.tensor([clip.index for clip in clips]),
+                  speakers=torch.tensor([clip.speaker for clip in clips]))
+    if clips[0].partner_label is None:
+        return batch
+    return MixedBatch(*batch, partner_labels=torch.tensor([clip.partner_label for clip in clips]),
+                      shares=torch.tensor([clip.share for clip in clips], dtype=torch.float32))

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 from vaer.config import ClipConfig, DataConfig
 from vaer.data import augment, windows
 from vaer.data.durations import duration_of
+from vaer.data.mixup import draw_share
 from vaer.data.packed import PackedItems
 from vaer.media import media
 from vaer.media.probe import unchanging
@@ -27,10 +28,11 @@ class TrainingClips(Dataset):
     """Clips with everything random about them drawn from (seed, epoch, index)."""
 
     def __init__(self, items: Sequence[Item], classes: tuple[str, ...], *, config: DataConfig, wanted: Modalities,
-                 seed: int, modality_dropout: float = 0.0) -> None:
+                 seed: int, modality_dropout: float = 0.0, mixup: float = 0.0) -> None:
         self.items, self.labels = PackedItems(items), [classes.index(item.label) for item in items]
         self.speakers, self.cut = speaker_places(items), shared_flags(items)
-        self.config, self.wanted, self.seed, self.modality_dropout = config, wanted, seed, modality_dropout
+        self.config, self.wanted, self.seed = config, wanted, seed
+        self.modality_dropout, self.mixup = modality_dropout, mixup
 
     def __len__(self) -> int:
         return len(self.items)
@@ -53,6 +55,8 @@ class TrainingClips(Dataset):
             clip = clip._replace(frames=augment.augment_frames(clip.frames, config.size, config.augment, rng))
         if clip.waveform is not None:
             clip = clip._replace(waveform=augment.augment_waveform(clip.waveform, config.augment, rng))
+        if self.mixup:
+            clip = clip._replace(share=draw_share(self.mixup, rng))
         return clip._replace(label=self.labels[index], index=index, speaker=int(self.speakers[index]))
 
 

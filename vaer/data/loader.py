@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from vaer.data.buckets import by_length
 from vaer.data.collate import collate
 from vaer.data.dataset import EvaluationClips, TrainingClips
+from vaer.data.mixup import mix_pairs
 from vaer.data.shared_memory import batch_bytes, require_room, shared
 from vaer.data.waiting import watch
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, log
@@ -43,12 +44,13 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
 
     The order of an epoch is drawn from (seed, epoch) for all processes together, cut into steps of `batch_size`, the
     last incomplete one dropped; a step is cut into processes, those into micro-batches. With `seconds`, the length of
-    every clip, the clips of a step are of like length. `set_position` says where the next pass begins: workers that
-    stay alive see no attribute change, so the epoch travels in the keys.
+    every clip, the clips of a step are of like length. With `pairs` the first clip of an epoch and the second, the
+    third and the fourth, ... stay in one micro-batch; UserError where those hold an odd number. `set_position` says
+    where the next pass begins: workers that stay alive see no attribute change, so the epoch travels in the keys.
     """
 
     def __init__(self, num_items: int, *, batch_size: int, accumulation: int, seed: int, rank: int, world: int,
-                 seconds: np.ndarray | None = None) -> None:
+                 seconds: np.ndarray | None = None, pairs: bool = False) -> None:
         parts = world * accumulation
         if batch_size % parts:
             raise UserError(f"--train.batch_size {batch_size} cannot be cut into {counted(world, 'process')} times "
@@ -56,6 +58,9 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         if num_items < batch_size:
             raise UserError(f"--train.batch_size {batch_size} is more than the {counted(num_items, 'training clip')}; "
                             f"lower it to at most {num_items // parts * parts}.")
+        if pairs and batch_size % (2 * parts):
+            raise UserError(f"--train.mixup mixes clips two by two, and --train.batch_size {batch_size} makes parts of "
+                            f"{counted(batch_size // parts, 'clip')}; make it a multiple of {2 * parts}.")
         self.num_items, self.batch_size, self.accumulation = num_items, batch_size, accumulation
         self.seed, self.rank, self.world, self.seconds = seed, rank, world, seconds
         self.epoch = self.first_step = 0
@@ -303,7 +308,7 @@ def _collate_or_error(clips: list[Clip | UserError], **settings: Any) -> Batch |
     error = next((clip for clip in clips if isinstance(clip, UserError)), None)
     if error is not None:
         return error
-    batch = collate(clips, **settings)
+    batch = collate(mix_pairs(clips), **settings)
     return batch if torch.utils.data.get_worker_info() is None else shared(batch)
 
 

@@ -1,11 +1,14 @@
 """Cross-entropies of the fused and the unimodal answers, each over the clips that have the modality."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from vaer.config import TrainConfig
-from vaer.records import Batch, Output
+from vaer.records import Batch, MixedBatch, Output
 
 
 def clip_counts(batches: list[Batch]) -> Tensor:
@@ -14,14 +17,14 @@ def clip_counts(batches: list[Batch]) -> Tensor:
                                      batch.has_audio.sum()]) for batch in batches]).sum(0).float()
 
 
-def emotion_loss(output: Output, batch: Batch, counts: Tensor, config: TrainConfig,
+def emotion_loss(output: Output, batch: Batch | MixedBatch, counts: Tensor, config: TrainConfig,
                  class_weights: Tensor | None = None) -> Tensor:
     """This micro-batch's part of the loss of a step: sums divided by the step's `counts` over all processes.
 
     `counts` is (3,) as from `clip_counts`, summed over processes and micro-batches; a count of 0 gives 0. With one
     branch alone its head is the answer, and is counted once. A clip's terms are multiplied by the weight of its class,
     of `class_weights` (classes,), and still divided by the number of clips: what it adds does not depend on which
-    classes the others of the step have.
+    classes the others of the step have. Mixed clips answer for both their labels, by one share in all heads.
     """
     heads = [(1.0, output.logits, torch.ones_like(batch.has_video))]
     if output.video_logits is not None and output.audio_logits is not None:
@@ -29,9 +32,17 @@ def emotion_loss(output: Output, batch: Batch, counts: Tensor, config: TrainConf
                   (config.audio_loss, output.audio_logits, batch.has_audio)]
     total = torch.zeros((), device=counts.device)
     for (strength, logits, rows), count in zip(heads, counts, strict=False):
-        each = clip_losses(logits.float(), batch.labels, config.label_smoothing, class_weights)
+        each = over_labels(batch, partial(clip_losses, logits.float(), smoothing=config.label_smoothing,
+                                          class_weights=class_weights))
         total = total + strength * (each * rows).sum() / count.clamp(min=1)
     return total
+
+
+def over_labels(batch: Batch | MixedBatch, value: Callable[[Tensor], Tensor]) -> Tensor:
+    """(batch,): what `value` makes of the labels; of clips that were mixed, of both their labels by their shares."""
+    if not isinstance(batch, MixedBatch):
+        return value(batch.labels)
+    return batch.shares * value(batch.labels) + (1 - batch.shares) * value(batch.partner_labels)
 
 
 def clip_losses(logits: Tensor, labels: Tensor, smoothing: float = 0.0, class_weights: Tensor | None = None) -> Tensor:

@@ -1,17 +1,18 @@
 """What training shows of itself: losses, recalls and gradient norms, summed on the device and read once an interval."""
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from vaer.models.network import VAER
-from vaer.records import Batch, Output
+from vaer.records import Batch, MixedBatch, Output
+from vaer.training.losses import clip_losses, over_labels
 
 
 class Meter:
@@ -35,8 +36,8 @@ class Meter:
         self.epoch = [0.0] * width
 
     @torch.no_grad()
-    def add(self, output: Output, batch: Batch) -> None:
-        """Count the clips of a micro-batch."""
+    def add(self, output: Output, batch: Batch | MixedBatch) -> None:
+        """Count the clips of a micro-batch; of a mixed one the label with the larger share is the one to be found."""
         everything = torch.ones_like(batch.has_video)
         answers = {"": (output.logits, everything), "_video": (output.video_logits, batch.has_video),
                    "_audio": (output.audio_logits, batch.has_audio)}
@@ -44,7 +45,7 @@ class Meter:
         for side in self.sides:
             logits, present = answers[side]
             logits, weight = logits.detach().float(), present.float()
-            self.interval[place] += (F.cross_entropy(logits, batch.labels, reduction="none") * weight).sum()
+            self.interval[place] += (over_labels(batch, partial(clip_losses, logits)) * weight).sum()
             cells = place + 1 + batch.labels * self.num_classes + logits.argmax(1)
             self.interval.index_add_(0, cells, weight)
             place += 1 + self.num_classes ** 2

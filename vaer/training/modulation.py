@@ -1,5 +1,6 @@
 """Gradients of the branch that is ahead, scaled down so that the other one catches up."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import torch
 from torch import Tensor
 
 from vaer.models.network import VAER
-from vaer.records import Batch, Output
+from vaer.records import Batch, MixedBatch, Output
+from vaer.training.losses import over_labels
 
 COEFFICIENTS = ("ogm_video", "ogm_audio")
 """What the log calls the factors of the branches' gradients."""
@@ -58,11 +60,15 @@ class Modulation:
 
 
 @torch.no_grad()
-def true_class_scores(output: Output, batch: Batch) -> Tensor:
+def true_class_scores(output: Output, batch: Batch | MixedBatch) -> Tensor:
     """(2,): sums of the probabilities that the heads of video and audio give the labels, over clips that have both."""
     both = (batch.has_video & batch.has_audio).float()
-    return torch.stack([(logits.float().softmax(1).gather(1, batch.labels[:, None])[:, 0] * both).sum()
+    return torch.stack([(over_labels(batch, partial(_probabilities, logits)) * both).sum()
                         for logits in (output.video_logits, output.audio_logits)])
+
+
+def _probabilities(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.float().softmax(1).gather(1, labels[:, None])[:, 0]
 
 
 def coefficients(scores: Tensor, strength: float) -> Tensor:

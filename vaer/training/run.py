@@ -138,10 +138,11 @@ class Run:
         ranks = {"rank": accelerator.process_index, "world": accelerator.num_processes}
         loading = {"num_workers": config.data.num_workers, "device": accelerator.device}
         clips = TrainingClips(split.train, classes, config=config.data, wanted=wanted, seed=config.seed,
-                              modality_dropout=config.model.modality_dropout)
+                              modality_dropout=config.model.modality_dropout, mixup=config.train.mixup)
         seconds = window_seconds(split.train, config.data, **ranks) if config.data.bucketing else None
         self.sampler = StepSampler(len(clips), batch_size=config.train.batch_size, seed=config.seed,
-                                   accumulation=config.train.accumulation, seconds=seconds, **ranks)
+                                   accumulation=config.train.accumulation, seconds=seconds,
+                                   pairs=config.train.mixup > 0, **ranks)
         multiple = length_step(config.data.clip) if config.train.compile else 1
         self.batches = Batches(clips, self.sampler, **loading, multiple=multiple)
         self.batches.interrupted = partial(stop_asked, accelerator)
