@@ -6,7 +6,7 @@ from typing import Any, Literal
 from vaer.checks import require, require_kind, require_range
 
 SLOWFAST_ONLY = ("preset", "pathways", "alpha", "beta_inv", "fusion_kernel", "width", "blocks", "slow_temporal_blocks",
-                 "fast_temporal_blocks")
+                 "fast_temporal_blocks", "drop_path")
 TIMM_ONLY = ("network", "layers", "dim", "heads", "freeze_network")
 
 
@@ -59,6 +59,9 @@ class VideoConfig:
     """Recompute activations in the backward pass: less memory, about a third more time."""
     dropout: float = 0.5
     """Dropout before the branch's own head, 0 to 1."""
+    drop_path: float = 0.0
+    """slowfast only: probability that a training clip goes without the last block of a pathway, earlier blocks
+    evenly less, 0 to 1."""
     pretrained: str | None = None
     """Weights that the branch starts from: a file of a SlowFast network, of a 2D ResNet or, for kind timm, of its
     network, timm:NAME (which downloads), or the folder of a run; `vaer weights PATH` tells which settings a file
@@ -73,6 +76,7 @@ class VideoConfig:
         require_range("model.video.slow_temporal_blocks", self.slow_temporal_blocks, 0)
         require_range("model.video.fast_temporal_blocks", self.fast_temporal_blocks, 0)
         require_range("model.video.dropout", self.dropout, 0, 1)
+        require_range("model.video.drop_path", self.drop_path, 0, 1)
         require_range("model.video.layers", self.layers, 0)
         require_range("model.video.dim", self.dim, 2)
         require_range("model.video.heads", self.heads, 1)
@@ -123,6 +127,9 @@ class AudioConfig:
     """Recompute activations in the backward pass: less memory, about a third more time."""
     dropout: float = 0.1
     """Dropout inside the transformer, 0 to 1."""
+    drop_path: float = 0.0
+    """wav2vec only: probability that a training clip goes without the attention, and without the feed-forward part,
+    of the last layer, earlier layers evenly less, 0 to 1."""
     head_dropout: float | None = None
     """Dropout before the branch's own head, 0 to 1; none takes that of the transformer, or 0 with train.probe_first,
     which it would undo."""
@@ -140,6 +147,8 @@ class AudioConfig:
         require(self.mix_start is None or min(self.mix_start, default=-1) >= 0,
                 f"--model.audio.mix_start {self.mix_start} must hold numbers of layers, from 0.")
         require_range("model.audio.dropout", self.dropout, 0, 1)
+        require_range("model.audio.drop_path", self.drop_path, 0, 1)
+        require_kind("model.audio", self, {"wav2vec": ("drop_path",)})
         require_range("model.audio.head_dropout", self.head_dropout, 0, 1)
         require(self.dim is None or self.heads is None or self.dim % self.heads == 0,
                 f"--model.audio.dim {self.dim} is not a multiple of --model.audio.heads {self.heads}.")

@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torchaudio.models import Wav2Vec2Model, wav2vec2_model, wavlm_model
 from torchaudio.models.wav2vec2.components import FeatureExtractor
@@ -276,3 +277,37 @@ def test_a_preset_does_not_give_way():
         Wav2Vec(config=make_config(preset="wavlm_base", extractor="filterbank"))
     with pytest.raises(UserError, match=r"--model.audio.layers is 6"):
         Wav2Vec(config=make_config(preset="hubert_base", layers=6))
+
+
+@pytest.mark.parametrize("extractor", TINY)
+def test_a_layer_that_is_always_dropped_passes_its_input_on_in_training_alone(extractor):
+    """Of two layers the last has the rate 1, the first 0.5; both residuals go, and no name changes."""
+    sizes = {"preset": "tiny", "extractor": extractor, "dim": 16, "heads": 2, "layers": 2, "dropout": 0.0}
+    dropped, whole = (Wav2Vec(config=make_config(**sizes, drop_path=rate)) for rate in (1.0, 0.0))
+    whole.load_state_dict(dropped.state_dict())
+    features, mask = torch.randn(3, 5, 16, generator=torch.Generator().manual_seed(0)), torch.ones(3, 5).bool()
+    if extractor == "convolutions":
+        features = torch.randn(3, 5, dropped.encoder.feature_projection.projection.in_features)
+    _, first, last = dropped._encode(features, mask)
+    norm = dropped.encoder.transformer.layer_norm if dropped.final_norm else nn.Identity()
+    torch.testing.assert_close(last, norm(first))
+    assert not torch.equal(whole._encode(features, mask)[2], norm(whole._encode(features, mask)[1]))
+    for one, other in zip(dropped.eval()._encode(features, mask), whole.eval()._encode(features, mask), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("preset", ["wav2vec2_base", "wavlm_large"])
+def test_presets_of_speech_drop_paths_too(preset, monkeypatch):
+    """The feed-forward part of a clip is gone or divided by 1 - rate; the first of three layers has a third of it."""
+    monkeypatch.setitem(BUILDERS, preset, functools.partial(build_small, preset))
+    torch.manual_seed(0)
+    branch = Wav2Vec(config=make_config(preset=preset, dropout=0.0, drop_path=0.6))
+    part, values = branch.encoder.transformer.layers[0].feed_forward, torch.randn(64, 2, 32)
+    ratio = part(values) / part.eval()(values)
+    assert (ratio.flatten(1).std(1) < 1e-3).all()
+    assert ratio.mean((1, 2)).round(decimals=3).unique().tolist() == pytest.approx([0, 1.25])
+
+
+def test_dropped_paths_are_refused_where_others_run_the_layers():
+    with pytest.raises(UserError, match=r"--model\.audio\.drop_path belongs to --model\.audio\.kind wav2vec"):
+        AudioConfig(kind="transformers", drop_path=0.1)

@@ -185,3 +185,33 @@ def test_layers_go_from_input_to_output():
 def test_a_width_that_beta_does_not_divide_is_refused():
     with pytest.raises(UserError, match=r"--model\.video\.width 9.*beta_inv 2"):
         SlowFast(config=config_of(width=9))
+
+
+def test_a_clip_goes_without_the_residual_of_a_block():
+    """Always dropped, an identity shortcut alone is left; the rate grows over the blocks of all stages."""
+    branch = small(blocks=[2, 1, 1, 1], drop_path=1.0)
+    values = torch.rand(3, 8, 2, 4, 4)
+    last = branch.slow.stages[0][1]
+    last.drop_path[1].drop_prob = 1.0
+    torch.testing.assert_close(last(values), values)
+    assert not torch.allclose(last.eval()(values), values)
+    rates = [block.drop_path[1].drop_prob for stage in small(blocks=[2, 1, 1, 1], drop_path=0.5).fast.stages
+             for block in stage]
+    assert rates == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5])
+    assert not any("drop_path" in name for name in branch.state_dict())
+
+
+def test_dropped_paths_are_the_same_where_activations_are_computed_again():
+    gradients = []
+    for again in (False, True):
+        branch = small(drop_path=0.5, gradient_checkpointing=again)
+        torch.manual_seed(3)
+        branch(*clips(batch=4)).values.square().sum().backward()
+        gradients.append({name: parameter.grad for name, parameter in branch.named_parameters()})
+    for name, gradient in gradients[0].items():
+        torch.testing.assert_close(gradients[1][name], gradient, msg=name)
+
+
+def test_a_frozen_branch_drops_nothing():
+    branch = small(drop_path=1.0, freeze=True)
+    assert torch.equal(branch(*clips()).values, branch.eval()(*clips()).values)

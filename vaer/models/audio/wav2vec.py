@@ -14,6 +14,7 @@ from vaer.models.audio.encoders import BUILDERS, build_network, has_relative_pos
 from vaer.models.audio.filterbank import FilterbankExtractor
 from vaer.models.audio.masking import length_mask, mask_features
 from vaer.models.audio.waveform import prepare_waveform
+from vaer.models.layers.drop_path import drop_rates, dropping
 from vaer.models.layers.mix import LayerMix, require_layers
 from vaer.presets import AUDIO_PRESETS
 from vaer.records import Tokens
@@ -44,6 +45,9 @@ class Wav2Vec(nn.Module):
         self.final_norm = not transformer.layer_norm_first
         if config.layers_used is not None:
             self._leave_out(config.layers_used)
+        for layer, rate in zip(transformer.layers, drop_rates(config.drop_path, len(transformer.layers)), strict=True):
+            layer.dropout = dropping(layer.dropout, rate)
+            layer.feed_forward.output_dropout = dropping(layer.feed_forward.output_dropout, rate)
         self.out_dim: int = transformer.pos_conv_embed.embed_dim
         self.mix = LayerMix(num_layers=1 + len(transformer.layers), start=config.mix_start)
         fallback = AUDIO_PRESETS[config.preset]["normalize"]  # settings of older runs do not say it

@@ -42,11 +42,11 @@ def keep_statistics(module: nn.Module) -> Iterator[None]:
             setattr(norm, name, buffer)
 
 
-def recompute_in_backward(module: nn.Module, values: Tensor) -> Tensor:
+def recompute_in_backward(module: nn.Module, values: Tensor, *, random: bool = False) -> Tensor:
     """`module(values)`, whose activations are computed again in the backward pass instead of being stored.
 
-    Gradients are those of the plain call; running statistics learn from the first computation alone. For modules that
-    draw nothing at random (the random state is not kept).
+    Gradients are those of the plain call; running statistics learn from the first computation alone. Where the module
+    draws at `random`, it draws the same again.
     """
-    return checkpoint(module, values, use_reentrant=False, preserve_rng_state=False,
+    return checkpoint(module, values, use_reentrant=False, preserve_rng_state=random,
                       context_fn=lambda: (nullcontext(), keep_statistics(module)))

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from vaer.config import VideoConfig, require
 from vaer.models.layers.batchnorm import BatchNorm
 from vaer.models.layers.convolution import FoldedConv3d, convolve_and_norm
+from vaer.models.layers.drop_path import drop_rates, dropping
 from vaer.models.layers.statistics import batch_norms, recompute_in_backward
 from vaer.records import Tokens
 
@@ -49,7 +50,7 @@ class Bottleneck(nn.Module):
     (batch, in_dim, time, height, width) -> (batch, 4 * inner_dim, time, height / stride, width / stride), rounded up.
     """
 
-    def __init__(self, *, in_dim: int, inner_dim: int, time_kernel: int, stride: int) -> None:
+    def __init__(self, *, in_dim: int, inner_dim: int, time_kernel: int, stride: int, drop_path: float = 0.0) -> None:
         super().__init__()
         out_dim = EXPANSION * inner_dim
         self.conv_a = FoldedConv3d(in_dim, inner_dim, (time_kernel, 1, 1), padding=(time_kernel // 2, 0, 0),
@@ -60,6 +61,7 @@ class Bottleneck(nn.Module):
         self.norm_b = BatchNorm(inner_dim)
         self.conv_c = FoldedConv3d(inner_dim, out_dim, 1, bias=False)
         self.norm_c = BatchNorm(out_dim)
+        self.drop_path = dropping(nn.Identity(), drop_path)
         self.shortcut = nn.Sequential()
         if in_dim != out_dim or stride != 1:
             self.shortcut.add_module("conv", FoldedConv3d(in_dim, out_dim, 1, stride=(1, stride, stride), bias=False))
@@ -69,7 +71,7 @@ class Bottleneck(nn.Module):
         """The sum of the residual and the shortcut, after a ReLU."""
         residual = F.relu(convolve_and_norm(self.conv_a, self.norm_a, values), inplace=True)
         residual = F.relu(convolve_and_norm(self.conv_b, self.norm_b, residual), inplace=True)
-        residual = convolve_and_norm(self.conv_c, self.norm_c, residual)
+        residual = self.drop_path(convolve_and_norm(self.conv_c, self.norm_c, residual))
         shortcut = convolve_and_norm(*self.shortcut, values) if len(self.shortcut) else values
         return F.relu(residual.add_(shortcut), inplace=True)
 
@@ -96,14 +98,15 @@ class Pathway(nn.Module):
     """The layers of one pathway: `stem` and four `stages` of bottleneck blocks.
 
     `lateral_dims` says how many channels join the input of each stage; `temporal_blocks`, how many blocks of the third
-    stage convolve over time (the rest of them, in the 101-layer networks, do not).
+    stage convolve over time (the rest of them, in the 101-layer networks, do not); `drop_path`, how often a clip goes
+    without the last block.
     """
 
     def __init__(self, *, width: int, time_kernels: tuple[int, ...], lateral_dims: list[int], blocks: list[int],
-                 temporal_blocks: int) -> None:
+                 temporal_blocks: int, drop_path: float) -> None:
         super().__init__()
         self.stem = Stem(dim=width, time_kernel=time_kernels[0])
-        self.stages = nn.ModuleList()
+        self.stages, rates = nn.ModuleList(), iter(drop_rates(drop_path, sum(blocks)))
         for stage, num_blocks in enumerate(blocks):
             inner_dim = width * 2**stage
             in_dim = stage_inputs(width)[stage] + lateral_dims[stage]
@@ -112,7 +115,7 @@ class Pathway(nn.Module):
                 over_time = stage != 2 or block < temporal_blocks
                 layers.append(Bottleneck(in_dim=EXPANSION * inner_dim if block else in_dim, inner_dim=inner_dim,
                                          time_kernel=time_kernels[stage + 1] if over_time else 1,
-                                         stride=1 if block else SPATIAL_STRIDES[stage]))
+                                         stride=1 if block else SPATIAL_STRIDES[stage], drop_path=next(rates)))
             self.stages.append(layers)
         self.out_dim = EXPANSION * inner_dim
 
@@ -134,13 +137,14 @@ class SlowFast(nn.Module):
         lateral_dims = [0] * 4
         if config.pathways == "both":
             lateral_dims = [LATERAL_RATIO * dim for dim in stage_inputs(fast_width)]
+        shared = {"blocks": config.blocks, "drop_path": 0.0 if config.freeze else config.drop_path}
         self.slow = self.fast = None
         if config.pathways != "fast":
             self.slow = Pathway(width=config.width, time_kernels=SLOW_TIME_KERNELS, lateral_dims=lateral_dims,
-                                blocks=config.blocks, temporal_blocks=config.slow_temporal_blocks)
+                                temporal_blocks=config.slow_temporal_blocks, **shared)
         if config.pathways != "slow":
             self.fast = Pathway(width=fast_width, time_kernels=FAST_TIME_KERNELS, lateral_dims=[0] * 4,
-                                blocks=config.blocks, temporal_blocks=config.fast_temporal_blocks)
+                                temporal_blocks=config.fast_temporal_blocks, **shared)
         self.laterals = nn.ModuleList()
         if config.pathways == "both":
             self.laterals.extend(Lateral(fast_dim=dim, kernel=config.fusion_kernel, alpha=config.alpha)
@@ -210,7 +214,7 @@ class SlowFast(nn.Module):
 
     def _run(self, module: nn.Module, values: Tensor) -> Tensor:
         if self.config.gradient_checkpointing and self.training and torch.is_grad_enabled():
-            return recompute_in_backward(module, values)
+            return recompute_in_backward(module, values, random=self.config.drop_path > 0)
         return module(values)
 
 
