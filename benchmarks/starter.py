@@ -1,7 +1,6 @@
 """What the starter network knows: voices, faces, both, and a person whom it never saw.
 
-    python benchmarks/starter.py runs/starter --voices data/starter_voices --faces data/fer2013 \\
-        --actor RAVDESS_FILMS
+    python benchmarks/starter.py runs/starter --faces data/fer2013 --actor RAVDESS_FILMS
 
 The run is scored as `vaer evaluate` scores it. Composed clips of its test side: both, and each modality alone; the
 voice alone of these are actors 17 to 20. FER2013's official test part: the face alone, with and without photographs
@@ -93,8 +92,8 @@ def scores(probabilities: np.ndarray, labels: list[int], classes: list[str]) -> 
     right = round(metrics.war * metrics.clips)
     interval = binomtest(right, metrics.clips).proportion_ci(0.95, "wilson")
     recalls = score_classes(probabilities, np.array(labels), tuple(classes))
-    return {"clips": metrics.clips, "war": round(metrics.war, 4), "interval": [round(interval.low, 4),
-                                                                              round(interval.high, 4)],
+    return {"clips": metrics.clips, "war": round(metrics.war, 4),
+            "interval": [round(float(edge), 4) for edge in (interval.low, interval.high)],
             "uar": round(metrics.uar, 4),
             "recall": {name: round(row["recall"], 3) for name, row in recalls.items() if row["clips"]}}
 
