@@ -53,6 +53,8 @@ def test_the_commands_of_the_demo_do_what_the_pages_say(folder):
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(sorted((folder / "data/demo").rglob("*.mp4"))[len(name)], folder / name)
     (folder / "list.txt").write_text("film.mp4\n")
+    assert "CC BY-NC-SA 4.0" in run("vaer predict film.mp4", folder)  # README's first example
+    assert (folder / "starter_timelines/film.mp4.json").is_file()
     for line in later:
         said = run(line, folder)
         assert "Traceback" not in said, line
