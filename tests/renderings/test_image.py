@@ -35,3 +35,10 @@ def test_a_timeline_that_lacks_something_is_drawn_without_it(tmp_path, lacks):
         content["recording"][lacks] = None
     render_image(make_timeline(**content), tmp_path / "a.png")
     assert pixels(tmp_path / "a.png").shape[1] > 500
+
+
+def test_three_windows_of_one_part_are_drawn(tmp_path):
+    content = copy.deepcopy(make_timeline().content)
+    content["windows"] = [content["windows"][0] | {"window": number} for number in range(3)]
+    render_image(make_timeline(**content), tmp_path / "a.png")  # a warning of matplotlib is an error
+    assert (pixels(tmp_path / "a.png") < 60).any()

@@ -55,6 +55,8 @@ def _draw_band(axes: "Axes", name: str, windows: list[dict[str, Any]], spans: li
             start_s = (start_s + windows[number - 1]["end_s"]) / 2
         if number + 1 < len(windows) and windows[number + 1]["start_s"] < end_s:
             end_s = (end_s + windows[number + 1]["start_s"]) / 2
+        if end_s <= start_s:  # three that show the same part: the outer ones share it
+            continue
         column = np.array([[window["probabilities"][label]] for label in classes])
         axes.imshow(column, extent=(start_s, end_s, len(classes) - 0.5, -0.5), cmap="Greys", vmin=0, vmax=1,
                     aspect="auto", interpolation="nearest")
