@@ -52,23 +52,24 @@ def prepare(folder: Path, out: Path) -> None:
 
 
 def scored(study: Path) -> dict:
-    """UAR and accuracy of every row over all its folds' sequences, and the difference of the second to the first."""
+    """UAR and accuracy of every row over all its folds' sequences, and of two rows the difference to the first."""
     told = json.loads((study / "study.json").read_text())
     answers = {}
     for run in told["runs"]:
         for row in run["rows"]:
             answers.setdefault(row["row"], []).append(sequences(study / run["folder"] / "predictions.csv"))
     pooled = {row: pd.concat(tables).sort_index() for row, tables in answers.items()}
-    first, second = pooled.values()
+    first, *others = pooled.values()
     classes = tuple(sorted(set(first["label"])))
     rows = {row: row_of(table, classes) for row, table in pooled.items()}
     labels = np.array([classes.index(label) for label in first["label"]])
-    between = paired_intervals(*(table[list(classes)].to_numpy().argmax(1) for table in (first, second)), labels,
-                               first["speaker"].to_numpy(), len(classes))
+    predicted = [table[list(classes)].to_numpy().argmax(1) for table in (first, *others)]
+    people = first["speaker"].to_numpy()
+    differences = {row: paired_intervals(predicted[0], other, labels, people, len(classes))["uar"]
+                   for row, other in zip(list(pooled)[1:], predicted[1:], strict=True)}
     commits = sorted({run["git_commit"] for run in told["runs"]})
     return {"command": f"python benchmarks/ck48.py score {study}", "git_commits": commits, "sequences": len(first),
-            "people": first["speaker"].nunique(), "rows": rows,
-            "difference": {"of": list(pooled), "uar": between["uar"]}}
+            "people": len(set(people)), "rows": rows, "uar_beyond_the_first": differences}
 
 
 def sequences(path: Path) -> pd.DataFrame:
