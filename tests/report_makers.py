@@ -62,6 +62,8 @@ def everything(root: Path) -> list[Path]:
     film = write_video(root / "film.mp4", frames=4, size=(48, 48))
     runs = [written(root / "one", speakers=12, clips=12), written(root / "two & <three>", speakers=12, clips=12,
                                                                    right=0.9, leaks=["speaker 1 stands twice"])]
+    write_facts(runs[0].path / "run.json", {"finished": True, "versions": {"vaer": "0.1.0"}, "pretrained": {
+        "audio": f"a checkpoint (A{'Long' * 12}Name): encoder.layers.6.input_layernorm.{'weight' * 8}"}})
     measured(runs[0], ("noise", "shift"))
     for run in runs:
         inside_made(run)

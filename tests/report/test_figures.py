@@ -43,5 +43,29 @@ def test_every_count_of_the_confusion_is_written():
     assert "0" not in texts
 
 
+def test_a_count_below_a_tenth_is_not_struck_through_by_its_square():
+    few, many = (figures.confusion([[100 - other, other], [0, 100]], ["a", "b"]) for other in (9, 10))
+    assert few.count(figures.COLORS[figures.SOFT]) == 0
+    assert many.count(figures.COLORS[figures.SOFT]) == 1
+
+
+def test_dots_at_the_edge_are_whole():
+    dots = figures.dots({"7": 0.0, "8": 1.0}, total=0.5, span=None, chance=0.125, what="UAR")
+    right = figures.reliability([BINS[1] | {"confidence": 1.0, "right": 1.0}], None)
+    for svg in (dots, right):
+        clipped = [node for node in ElementTree.fromstring(svg).iter() if "clip-path" in node.attrib]
+        assert not [part for part in clipped if any(node.tag.endswith("use") for node in part.iter())]
+
+
+def test_folds_are_told_apart_and_one_of_a_single_epoch_is_seen():
+    epochs = [(1, 0.5), (2, 0.4)]
+    inside = [mark for part in ElementTree.fromstring(figures.curves([epochs, [(1, 0.6)]], what="loss")).iter()
+              if "clip-path" in part.attrib for mark in part.iter() if mark.tag.endswith("use")]
+    assert len(inside) == 3
+    drawn = [figures.curves([epochs if place == number else [] for place in range(6)], what="loss")
+             for number in range(6)]
+    assert len(set(drawn)) == 6
+
+
 def test_a_perfect_class_fills_its_field():
     assert figures.confusion([[4, 0], [0, 4]], ["a", "b"]) != figures.confusion([[4, 0], [1, 3]], ["a", "b"])

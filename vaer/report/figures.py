@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from vaer.evaluation.comparison import RowScores
 from vaer.evaluation.plots import draw_panels, panels_of
@@ -22,13 +23,15 @@ IN_PRINT = {to_hex(color): instead for color, instead in (
     ("black", INK), ("0.35", INK), ("0.3", INK), ("white", PAPER), ("0.9", SOFT))}
 """Colours of pictures that are made for paper, by what they are on the page."""
 MARKERS = "os^vDPX*<>"
+SEEN = 0.1
+"""A smaller square would lie behind its figure like a stroke through it."""
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "vaer", "font.family": "sans-serif", "font.size": 11,
          "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
          "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False}
 
 
 def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
-    """Counts of label by prediction: the area of a square is the share of its label's clips."""
+    """Counts of label by prediction: the area of a square is the share of its label's clips, from `SEEN` on."""
     with matplotlib.rc_context(STYLE):
         side = 2.0 + 0.55 * len(classes)
         figure, axes = _axes(side + 0.6, side)
@@ -37,8 +40,9 @@ def confusion(counts: Sequence[Sequence[int]], classes: Sequence[str]) -> str:
             for column, count in enumerate(label_counts):
                 share = count / total
                 half = 0.5 * share ** 0.5 * 0.94
-                axes.add_patch(matplotlib.patches.Rectangle((column - half, row - half), 2 * half, 2 * half,
-                                                            color=ACCENT if row == column else SOFT, linewidth=0))
+                if share >= SEEN:
+                    axes.add_patch(matplotlib.patches.Rectangle((column - half, row - half), 2 * half, 2 * half,
+                                                                color=ACCENT if row == column else SOFT, linewidth=0))
                 if count:
                     axes.text(column, row, str(count), ha="center", va="center")
         places = range(len(classes))
@@ -57,7 +61,7 @@ def dots(rows: dict[str, float], *, total: float, span: Sequence[float] | None, 
             axes.axvspan(*span, color=SOFT, linewidth=0, alpha=0.6)
         axes.axvline(total, color=ACCENT, linewidth=1.5)
         axes.axvline(chance, color=INK, linewidth=1, linestyle=":")
-        axes.plot(list(rows.values()), range(len(rows)), "o", color=INK, markersize=5)
+        axes.plot(list(rows.values()), range(len(rows)), "o", color=INK, markersize=5, clip_on=False)
         axes.set_yticks(range(len(rows)), list(rows))
         axes.set(xlim=(0, 1), ylim=(len(rows) - 0.5, -0.5), xlabel=what)
         return _svg(figure, f"{what}, a dot a row")
@@ -81,18 +85,20 @@ def _bins(axes: Axes, bins: Sequence[dict[str, Any]], label: str, *, filled: boo
     most = max(row["clips"] for row in bins)
     axes.scatter([row["confidence"] for row in bins], [row["right"] for row in bins], label=label,
                  s=[15 + 120 * row["clips"] / most for row in bins], edgecolors=INK, linewidths=1.2,
-                 facecolors=ACCENT if filled else "none")
+                 facecolors=ACCENT if filled else "none", clip_on=False, zorder=3)
 
 
 def curves(runs: Sequence[Sequence[tuple[float, float]]], *, what: str) -> str:
-    """One line a run over its epochs."""
+    """One line a run over its epochs; of several runs each has a mark of its own."""
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(5.2, 2.8)
         for number, points in enumerate(runs):
             axes.plot([epoch for epoch, _ in points], [value for _, value in points], color=INK,
-                      linestyle=("-", "--", "-.", ":")[number % 4], linewidth=1.3, label=f"fold {number}")
+                      linestyle=("-", "--", "-.", ":")[number % 4], linewidth=1.3, label=f"fold {number}",
+                      marker=MARKERS[number % len(MARKERS)] if len(runs) > 1 or len(points) == 1 else "", markersize=4)
         axes.set(xlabel="epoch", ylabel=what)
         axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if len(runs) > 1:
             axes.legend(ncols=2, fontsize="small")
         return _svg(figure, f"{what} by epoch")
@@ -109,7 +115,7 @@ def robustness(facts: dict[str, Any]) -> str:
 
 
 def scatter(points: dict[str, list[tuple[float, float, bool]]], explained: Sequence[float]) -> str:
-    """Places of clips by label: a shape a label, its name in the middle of its clips; wrong ones are hollow."""
+    """Places of clips by label: a shape a label, its name over the middle of its clips; wrong ones are hollow."""
     with matplotlib.rc_context(STYLE):
         figure, axes = _axes(6.4, 5.6)
         for number, places in enumerate(points.values()):
@@ -120,8 +126,9 @@ def scatter(points: dict[str, list[tuple[float, float, bool]]], explained: Seque
                                  edgecolors=INK, facecolors=ACCENT if right else "none", alpha=0.75)
         for name, places in points.items():
             x, y = (sum(values) / len(places) for values in list(zip(*places, strict=True))[:2])
-            axes.text(x, y, name, ha="center", va="center", fontweight="bold",
-                      bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.85, "pad": 1.5})
+            axes.annotate(name, (x, y), xytext=(0, 9), textcoords="offset points", ha="center", fontweight="bold",
+                          bbox={"facecolor": PAPER, "edgecolor": "none", "alpha": 0.7, "pad": 1})
+        axes.margins(0.08)
         axes.set(xlabel=f"first direction, {explained[0]:.0%} of the variance",
                  ylabel=f"second direction, {explained[1]:.0%}", xticks=[], yticks=[])
         return _svg(figure, "Map of the embeddings of clips")
