@@ -49,7 +49,7 @@ def test_the_nearest_command_is_a_slip_or_none(given, near):
     ("train --config nope.yaml", "--config nope.yaml: there is no such file; name a YAML file"),
     ("train --config=tests", "--config tests: is a folder; name a YAML file"),
     ("evaluate", "runs is missing; vaer evaluate --help says what stands where."),
-    ("predict", "run, inputs are missing; vaer predict --help says what stands where."),
+    ("predict", "inputs is missing; vaer predict --help says what stands where."),
     ("evaluate x --corpus imagenet", "--corpus imagenet; give one of ravdess, demo, csv, folders or none."),
     ("demo x --task sing", "--task sing; give one of emotion, moment, units.")])
 def test_a_slip_is_explained_in_one_sentence(capsys, arguments, sentence):

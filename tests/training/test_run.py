@@ -158,8 +158,8 @@ def test_a_network_that_becomes_nan_at_the_end_of_an_epoch_is_not_kept(corpus, t
     """As where the last gradient overflows: the loss before was a number."""
     epochs = []
 
-    def spoil(network, *arguments):
-        train_epoch(network, *arguments)
+    def spoil(network, *arguments, **settings):
+        train_epoch(network, *arguments, **settings)
         epochs.append(len(epochs))
         if len(epochs) == 2:
             network.get_parameter(name).data[0] = float("nan")

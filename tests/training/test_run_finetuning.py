@@ -39,9 +39,9 @@ def test_heads_are_fitted_first_once_and_for_good(corpus, tmp_path, monkeypatch,
         fits.append(options["branches"])
         return original(network, *arguments, **options)
 
-    def train_epoch(network, *arguments):
+    def train_epoch(network, *arguments, **settings):
         begun.append(network.audio_head.classifier.weight.detach().clone())
-        return epoch(network, *arguments)
+        return epoch(network, *arguments, **settings)
 
     original, epoch = run_module.fit_heads, run_module.train_epoch
     monkeypatch.setattr(run_module, "fit_heads", fit_heads)

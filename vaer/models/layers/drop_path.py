@@ -1,6 +1,5 @@
 """Stochastic depth (Huang et al. 2016, arXiv 1603.09382): in training, clips at random go without a residual."""
 
-from timm.layers import DropPath
 from torch import nn
 
 
@@ -14,4 +13,8 @@ def dropping(residual_end: nn.Module, rate: float) -> nn.Module:
 
     It has no weights, so that names stay.
     """
-    return nn.Sequential(residual_end, DropPath(rate)) if rate else residual_end
+    if not rate:
+        return residual_end
+    from timm.layers import DropPath  # a second, which networks without it need not pay
+
+    return nn.Sequential(residual_end, DropPath(rate))
