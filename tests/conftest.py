@@ -1,10 +1,14 @@
 """What holds for every test."""
 
+import os
+
 import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
+# Tests start hundreds of commands: each would compile all of vaer anew where the shell forbids to keep the outcome.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 torch.set_num_threads(1)  # tests run side by side; threads that wait for each other's cores cost ten times the work
 
 

@@ -40,6 +40,7 @@ def test_a_library_that_does_not_load_says_why(tmp_path, monkeypatch, kind):
 
 def test_the_sentence_names_the_pair_and_the_command_that_mends_it(tmp_path, monkeypatch):
     break_torchaudio(tmp_path, monkeypatch, "unloadable")
+    monkeypatch.setattr(libraries, "NEEDED", ("av", "torchaudio"))
     said = what_does_not_load()
     assert f"does not load beside torch {torch.__version__.split('+')[0]}" in said
     assert re.search(r"pip install --force-reinstall 'torch>=[\d.]+' 'torchvision>=[\d.]+' 'torchaudio>=[\d.]+'", said)

@@ -86,18 +86,19 @@ def test_strength_zero_gives_the_predictions_to_the_last_bit(run, monkeypatch):
 
 
 def test_what_was_measured_is_not_measured_again(run, monkeypatch, capsys):
-    evaluate([run], OPTIONS)
+    noise = dataclasses.replace(OPTIONS, robustness="noise")
+    evaluate([run], noise)
     before = (run / "robustness.csv").read_bytes(), (run / "robustness.json").read_bytes()
     rows = pd.read_csv(run / "robustness.csv", dtype=str)
     (run / "robustness.csv").write_text(rows[:-4].to_csv(index=False))  # a step whose last clips are not there
     capsys.readouterr()
-    evaluate([run], OPTIONS)
-    assert "2 steps of robustness to measure, 9 stand in" in capsys.readouterr().out
+    evaluate([run], noise)
+    assert "2 steps of robustness to measure, 3 stand in" in capsys.readouterr().out
     assert ((run / "robustness.csv").read_bytes(), (run / "robustness.json").read_bytes()) == before
     monkeypatch.setattr(robustness, "FORMAT", 0)
-    evaluate([run], dataclasses.replace(OPTIONS, robustness="noise"))
-    assert "5 steps of robustness to measure, 0 stand in" in capsys.readouterr().out
-    assert list(tables(run)[2]["curves"]) == ["noise"]
+    evaluate([run], dataclasses.replace(OPTIONS, robustness="shift"))
+    assert "6 steps of robustness to measure, 0 stand in" in capsys.readouterr().out
+    assert list(tables(run)[2]["curves"]) == ["shift"]
 
 
 def test_a_step_that_ended_is_kept_where_the_next_one_fails(run, monkeypatch):

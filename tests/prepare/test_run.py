@@ -155,12 +155,12 @@ def test_a_table_of_films_and_stills_is_prepared_and_read_whole(tmp_path):
 
 @pytest.mark.slow
 def test_killed_at_random_it_ends_like_undisturbed_work(tmp_path):
-    source = make_recordings(tmp_path / "from", films=40)
+    source = make_recordings(tmp_path / "from", films=28)
     prepare(source, tmp_path / "calm", SMALL, processes=2)
     command = [sys.executable, "-c", "from vaer.cli import main; main()", "prepare", str(source),
                str(tmp_path / "killed"), "--size", "32", "--processes", "2"]
     rng, kills = np.random.default_rng(0), 0
-    for _ in range(4):
+    for _ in range(3):
         work = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
         journal = tmp_path / "killed/manifest.part.jsonl"
         goal = (journal.stat().st_size if journal.exists() else 0) + int(rng.integers(300, 3000))

@@ -200,20 +200,20 @@ def test_each_fold_starts_from_the_same_fold_of_another_study(tmp_path):
 
 
 def test_five_folds_of_real_speech_and_every_number_again_from_the_predictions(tmp_path, capsys):
-    root = tmp_path / "first_statement"
+    root = tmp_path / "first_statement_once"
     root.mkdir()
-    for path in shared("ravdess_speech").rglob("03-01-??-??-01-*.flac"):
+    for path in shared("ravdess_speech").rglob("03-01-??-??-01-01-*.flac"):
         (root / path.name).symlink_to(path)
     data = DataConfig(root=str(root), protocol="ravdess_dev5", fold="all", window_s=0.8, num_workers=0, num_frames=8,
                       allow_missing=True)
     train_folds(Config(output=str(tmp_path / "run"), data=data, model=VOICE,
-                       train=TrainConfig(epochs=1, batch_size=32, lr=3e-3)))
+                       train=TrainConfig(epochs=1, batch_size=16, lr=3e-3)))
     evaluate([tmp_path / "run"], dataclasses.replace(OPTIONS, batch_size=64))
     folders = [tmp_path / "run" / name for name in ("fold0", "fold1", "fold2", "fold3", "fold4", "pooled")]
     for folder in folders:
         check_numbers(json.loads((folder / "metrics.json").read_text()), pd.read_csv(folder / "predictions.csv"))
     pooled = json.loads((folders[-1] / "metrics.json").read_text())
-    assert pooled["clips"] == 600
+    assert pooled["clips"] == 300
     assert pooled["speakers"] == 20
     assert len(pooled["calibration"]["temperatures"]) == 5
     assert pooled["intervals"]["uar"][0] < pooled["uar"] < pooled["intervals"]["uar"][1]
@@ -238,6 +238,6 @@ def check_numbers(metrics, table):
         assert [metrics["per_class"][label][name] for label in classes] == pytest.approx(each.tolist())
     for speaker, row in metrics["per_speaker"].items():
         part = table[table.speaker.astype(str) == speaker]
-        assert row["clips"] == len(part) == 30
+        assert row["clips"] == len(part) == 15
         assert row["war"] == pytest.approx(accuracy_score(part.label, part.prediction))
         assert row["uar"] == pytest.approx(recall_score(part.label, part.prediction, average="macro", **average))

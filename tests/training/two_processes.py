@@ -1,4 +1,4 @@
-"""What test_loop.py starts with torchrun: five steps of a tiny network on fixed clips; saves what came out."""
+"""What test_loop.py starts in one or two processes: five steps of a tiny network on fixed clips, and their outcome."""
 
 import sys
 
