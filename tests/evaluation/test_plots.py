@@ -1,7 +1,7 @@
 import pytest
 from matplotlib.figure import Figure
 
-from vaer.evaluation.plots import draw_confusion, draw_panels, draw_robustness, draw_speakers, panels_of
+from vaer.evaluation.plots import draw_confusion, draw_curve, draw_robustness, draw_speakers
 
 FACTS = {"modality": "both", "classes": ["a", "b", "c"], "confusion": [[3, 1, 0], [0, 4, 0], [0, 0, 0]],
          "uar": 0.875, "war": 0.875, "clips": 8, "leaks": [], "adaptation": "", "remark": "",
@@ -38,12 +38,10 @@ def test_curves_of_robustness_are_drawn_the_same_each_time(tmp_path, facts):
 
 
 def test_an_axis_begins_with_clips_as_they_are_or_has_them_in_the_middle():
-    figure = Figure()
-    draw_panels(figure, curves(NOISE, SHIFT), ink="black", accent="blue", soft="grey")
-    noise, shift = figure.axes
+    facts, (noise, shift) = curves(NOISE, SHIFT), Figure().subplots(1, 2)
+    for axes, curve in zip((noise, shift), facts["curves"].values(), strict=True):
+        draw_curve(axes, curve, facts, ink="black", accent="blue", soft="grey")
     assert [text.get_text() for text in noise.get_xticklabels()] == ["as is", "10", "0", "-10"]
     assert [text.get_text() for text in shift.get_xticklabels()] == ["-200", "as is", "200"]
     assert noise.lines[-1].get_ydata().tolist() == pytest.approx([0.8, 0, 0.1, 0.2])
     assert shift.lines[-1].get_ydata().tolist() == pytest.approx([0, 0.8, 0.1])
-    assert panels_of(curves(NOISE)) == (1, 1)
-    assert panels_of(curves(NOISE, SHIFT, ("a", "b", (1.0,)), ("b", "b", (1.0,)))) == (3, 2)

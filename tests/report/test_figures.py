@@ -15,7 +15,8 @@ MADE = {
     "reliability": lambda: figures.reliability(BINS, BINS),
     "robustness": lambda: figures.robustness({
         "chance": 0.125, "clean": {"uar": 0.8, "interval": [0.7, 0.9]}, "curves": {"noise": {
-            "what": "noise & more", "unit": "dB", "points": [{"strength": 3.0, "uar": 0.5, "interval": [0.4, 0.6]}]}}}),
+            "what": "noise & more", "unit": "dB",
+            "points": [{"strength": 3.0, "uar": 0.5, "interval": [0.4, 0.6]}]}}})[0],
     "scatter": lambda: figures.scatter({"<a>": [(0.0, 1.0, True), (2.0, 1.0, False)], "b": [(1.0, 1.0, True)]},
                                        [0.5, 0.2]),
     "attention": lambda: figures.attention([0.1, 0.2], [0.5, 1.5], [0.0, 1.0, 0.5], 0.3),

@@ -10,7 +10,7 @@ def test_a_comparison_alone_is_a_page_and_escaped():
     page = fill_page("t < u", comparison={"svg": Markup("<svg></svg>"), "tables": [table]})
     assert "<title>t &lt; u</title>" in page
     assert "<caption>&lt;b&gt;title&lt;/b&gt;</caption>" in page
-    assert '<td>a &amp; b</td><td class="n">0.500 [0.4, 0.6]<sup>a</sup></td>' in page
+    assert '<td>a &amp; b</td><td class="n">0.500 <span class="one">[0.4, 0.6]</span><sup>a</sup></td>' in page
     assert "<svg></svg>" in page
     assert "note &lt;1&gt;" in page
     assert "<article>" not in page

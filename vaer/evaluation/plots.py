@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 from vaer.words import counted
@@ -53,45 +54,37 @@ def draw_speakers(facts: dict[str, Any], path: Path, title: str) -> None:
 
 
 def draw_robustness(facts: dict[str, Any], path: Path, title: str) -> None:
-    """Write a PNG or PDF of the curves that `measure` found, a panel a degradation."""
-    columns, rows = panels_of(facts)
+    """Write a PNG or PDF of the curves that `measure` found, a panel a degradation, three in a row."""
+    curves = list(facts["curves"].values())
+    columns = min(3, len(curves))
+    rows = -(-len(curves) // columns)
     figure = _figure(3.2 * columns, 2.5 * rows + 0.3)
-    draw_panels(figure, facts, ink="black", accent="#3b6ea5", soft="#d0dcea")
+    for number, curve in enumerate(curves, 1):
+        draw_curve(figure.add_subplot(rows, columns, number), curve, facts, ink="black", accent="#3b6ea5",
+                   soft="#d0dcea")
     figure.suptitle(title, fontsize="medium")
     figure.savefig(path, dpi=120, metadata={"CreationDate": None} if path.suffix == ".pdf" else {"Software": None})
 
 
-def panels_of(facts: dict[str, Any]) -> tuple[int, int]:
-    """Columns and rows of the panels."""
-    number = len(facts["curves"])
-    columns = min(3, number)
-    return columns, -(-number // columns)
-
-
-def draw_panels(figure: "Figure", facts: dict[str, Any], *, ink: str, accent: str, soft: str) -> None:
+def draw_curve(axes: "Axes", curve: dict[str, Any], facts: dict[str, Any], *, ink: str, accent: str, soft: str) -> None:
     """UAR by strength, from clips as they are on, with its interval; a line at that of clips as they are.
 
     The dotted line is chance. The steps of an axis are as far apart as each other, whatever their strengths.
     """
-    columns, rows = panels_of(facts)
-    for number, curve in enumerate(facts["curves"].values(), 1):
-        axes = figure.add_subplot(rows, columns, number)
-        axes.patch.set_alpha(0)
-        clean = {"strength": 0.0} | facts["clean"]
-        two_sided = any(point["strength"] < 0 for point in curve["points"]) and "dB" not in curve["unit"]
-        points = (sorted([clean, *curve["points"]], key=lambda point: point["strength"]) if two_sided
-                  else [clean, *curve["points"]])
-        names = ["as is" if point is clean else f"{point['strength']:g}" for point in points]
-        places = range(len(points))
-        if facts["clean"]["interval"] is not None:
-            axes.fill_between(places, *zip(*(point["interval"] for point in points), strict=True), color=soft,
-                              linewidth=0)
-        axes.axhline(facts["clean"]["uar"], color=accent, linewidth=1)
-        axes.axhline(facts["chance"], color=ink, linewidth=1, linestyle=":")
-        axes.plot(places, [point["uar"] for point in points], "o-", color=ink, markersize=4, linewidth=1.3)
-        axes.set_xticks(places, names, fontsize="small")
-        axes.set(ylim=(0, 1.02), xlabel=curve["unit"], ylabel="UAR")
-        axes.set_title(curve["what"], fontsize="medium")
+    clean = {"strength": 0.0} | facts["clean"]
+    two_sided = any(point["strength"] < 0 for point in curve["points"]) and "dB" not in curve["unit"]
+    points = (sorted([clean, *curve["points"]], key=lambda point: point["strength"]) if two_sided
+              else [clean, *curve["points"]])
+    names = ["as is" if point is clean else f"{point['strength']:g}" for point in points]
+    places = range(len(points))
+    if facts["clean"]["interval"] is not None:
+        axes.fill_between(places, *zip(*(point["interval"] for point in points), strict=True), color=soft, linewidth=0)
+    axes.axhline(facts["clean"]["uar"], color=accent, linewidth=1)
+    axes.axhline(facts["chance"], color=ink, linewidth=1, linestyle=":")
+    axes.plot(places, [point["uar"] for point in points], "o-", color=ink, markersize=4, linewidth=1.3)
+    axes.set_xticks(places, names, fontsize="small")
+    axes.set(ylim=(0, 1.02), xlabel=curve["unit"], ylabel="UAR")
+    axes.set_title(curve["what"], fontsize="medium")
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -1,5 +1,6 @@
 """Figures of a report, as SVG that takes the colours of the page around it."""
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from vaer.evaluation.comparison import RowScores
-from vaer.evaluation.plots import draw_panels, panels_of
+from vaer.evaluation.plots import draw_curve
 from vaer.report.dots import dots_of
 
 INK, ACCENT, SOFT, PAPER = "#010203", "#040506", "#070809", "#0a0b0c"
@@ -104,14 +105,15 @@ def curves(runs: Sequence[Sequence[tuple[float, float]]], *, what: str) -> str:
         return _svg(figure, f"{what} by epoch")
 
 
-def robustness(facts: dict[str, Any]) -> str:
-    """A panel a degradation: UAR by strength, as `draw_panels` says."""
-    with matplotlib.rc_context(STYLE | {"font.size": 9}):
-        columns, rows = panels_of(facts)
-        figure = Figure(figsize=(3.1 * columns, 2.5 * rows), layout="constrained")
-        figure.patch.set_alpha(0)
-        draw_panels(figure, facts, ink=INK, accent=ACCENT, soft=SOFT)
-        return _svg(figure, "UAR by strength of each degradation")
+def robustness(facts: dict[str, Any]) -> list[str]:
+    """A figure a degradation: UAR by strength, as `draw_curve` says."""
+    found = []
+    with matplotlib.rc_context(STYLE):
+        for curve in facts["curves"].values():
+            figure, axes = _axes(4.0, 2.8)
+            draw_curve(axes, curve, facts, ink=INK, accent=ACCENT, soft=SOFT)
+            found.append(_svg(figure, f"UAR by strength: {curve['what']}"))
+    return found
 
 
 def scatter(points: dict[str, list[tuple[float, float, bool]]], explained: Sequence[float]) -> str:
@@ -178,7 +180,7 @@ def _svg(figure: Figure, title: str) -> str:
     used = set(re.findall(r"(?:#|url\(#)([\w-]+)", text))
     text = re.sub(r' id="([^"]+)"', lambda found: found[0] if found[1] in used else "", text)
     text = re.sub(r"<svg [^>]*?viewBox=\"([^\"]+)\"[^>]*>",
-                  lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{title}" '
+                  lambda found: f'<svg viewBox="{found[1]}" role="img" aria-label="{html.escape(title)}" '
                                 f'style="max-width: {round(figure.get_figwidth() * 96)}px" '
                                 f'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">', text,
                   count=1)

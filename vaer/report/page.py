@@ -67,7 +67,7 @@ def _figures(source: Source) -> dict[str, Any]:
             "map": figures.scatter(_places(source), seen["map"]["explained"]) if seen.get("map") else "",
             "attention": [figures.attention(*(row[name] for name in ("times", "weights", "levels", "seconds")))
                           for row in seen.get("attention", [])],
-            "robustness": figures.robustness(source.robustness) if source.robustness else "",
+            "robustness": figures.robustness(source.robustness) if source.robustness else [],
             "curves": [figures.curves(runs, what=what) for what, runs in _curves(source).items()]}
 
 
