@@ -54,6 +54,10 @@ class AugmentConfig:
     """Largest change of loudness in either direction, dB."""
     noise_db: float | None = None
     """Loudest white noise added, dB relative to the clip's level (-15 is audible, -40 is not); none adds nothing."""
+    pitch: float = 0.0
+    """Largest change of pitch in either direction, semitones, 0 to 12; the clip stays as long as it is."""
+    reverb_s: float = 0.0
+    """Longest reverberation added, seconds in which it falls by 60 dB (a living room: 0.5), 0 to 5."""
     crop: float = 1.0
     """Smallest share of a whole clip that a window takes, at a random place, 0.1 to 1; 1 takes all of it."""
 
@@ -65,6 +69,8 @@ class AugmentConfig:
         require_range("data.augment.speed", self.speed, 0, 0.5)
         require_range("data.augment.gain_db", self.gain_db, 0, 60)
         require_range("data.augment.noise_db", self.noise_db, -120, 20)
+        require_range("data.augment.pitch", self.pitch, 0, 12)
+        require_range("data.augment.reverb_s", self.reverb_s, 0, 5)
         require_range("data.augment.crop", self.crop, 0.1, 1)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from vaer.config import AugmentConfig
-from vaer.data.augment import augment_frames, augment_waveform, changed_levels, draw_size
+from vaer.data.augment import add_reverb, augment_frames, augment_waveform, changed_levels, draw_size
 
 
 def test_zoom_draws_sizes_up_to_its_factor():
@@ -82,10 +82,49 @@ def test_noise_is_measured_against_the_clip():
     np.testing.assert_array_equal(augment_waveform(waveform, AugmentConfig(), np.random.default_rng(0)), waveform)
 
 
-@pytest.mark.parametrize("size", [0, 1])
+@pytest.mark.parametrize("size", [0, 1, 50])
 def test_hardly_any_sound_is_no_error(size):
-    sound = augment_waveform(np.zeros(size, dtype=np.float32), AugmentConfig(noise_db=-10), np.random.default_rng(0))
+    config = AugmentConfig(noise_db=-10, pitch=2, reverb_s=0.5)
+    sound = augment_waveform(np.zeros(size, dtype=np.float32), config, np.random.default_rng(0))
+    assert sound.shape == (size,)
     assert np.isfinite(sound).all()
+
+
+def test_pitch_changes_within_its_semitones_and_length_and_level_do_not():
+    seconds = np.arange(32_000) / 16_000
+    waveform = (0.3 * np.sin(2 * np.pi * 220 * seconds)).astype(np.float32)
+    found = []
+    for seed in range(12):
+        shifted = augment_waveform(waveform, AugmentConfig(pitch=3), np.random.default_rng(seed))
+        assert (shifted.shape, shifted.dtype) == (waveform.shape, np.float32)
+        middle = shifted[8_000:24_000]
+        assert middle.std() == pytest.approx(waveform.std(), rel=0.02)
+        found.append(12 * np.log2(np.abs(np.fft.rfft(middle)).argmax() / 220))
+    wanted = [3 * np.random.default_rng(seed).uniform(-1, 1) for seed in range(12)]
+    assert found == pytest.approx(wanted, abs=0.1)  # one hertz is 0.08 semitones of 220
+
+
+def test_a_room_answers_a_pulse_as_polack_says():
+    pulse = np.zeros(16_000, dtype=np.float32)
+    pulse[100] = 1
+    answer = add_reverb(pulse, 0.5, 6.0, np.random.default_rng(0))
+    assert answer.dtype == np.float32
+    assert answer[:100] == pytest.approx(0, abs=1e-6)
+    assert answer[100] == pytest.approx(1, abs=1e-6)
+    echoes = answer[101:101 + 8_000].astype(np.float64)
+    assert 10 * np.log10((echoes ** 2).sum()) == pytest.approx(-6, abs=0.01)
+    levels = 10 * np.log10((echoes.reshape(10, 800) ** 2).mean(axis=1))
+    assert np.diff(levels).mean() == pytest.approx(-6, abs=0.3)  # 60 dB in ten parts of 0.05 s
+    assert answer[101 + 8_000:] == pytest.approx(0, abs=1e-6)
+    assert add_reverb(pulse, 0.0, 6.0, np.random.default_rng(0)) == pytest.approx(pulse, abs=1e-6)
+
+
+def test_the_same_generator_gives_the_same_room_and_pitch():
+    waveform = np.random.default_rng(1).standard_normal(8_000).astype(np.float32)
+    config = AugmentConfig(pitch=2, reverb_s=0.4)
+    one, other, third = (augment_waveform(waveform, config, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    np.testing.assert_array_equal(one, other)
+    assert not np.allclose(one, third)
 
 
 def test_color_moves_channels_apart():

@@ -6,7 +6,11 @@ from einops import rearrange
 from numpy.random import Generator
 from PIL import Image
 
-from vaer.config import AugmentConfig
+from vaer.config import SAMPLE_RATE, AugmentConfig
+from vaer.media.pitch import shift_pitch
+
+DIRECT_DB = (0.0, 15.0)
+"""How far echoes are below the direct sound, from the far end of a room to a microphone on the table."""
 
 
 def draw_size(size: int, config: AugmentConfig, rng: Generator) -> int:
@@ -43,9 +47,29 @@ def changed_levels(contrast: float, brightness: float, tints: np.ndarray) -> np.
 
 
 def augment_waveform(waveform: np.ndarray, config: AugmentConfig, rng: Generator) -> np.ndarray:
-    """(samples,) float32: white noise below the clip's own level, then a gain."""
+    """(samples,) float32: another pitch, then a room, white noise below the level of both, and a gain."""
+    if config.pitch and waveform.size:
+        waveform = shift_pitch(waveform, config.pitch * rng.uniform(-1, 1))
+    if config.reverb_s and waveform.size:
+        waveform = add_reverb(waveform, config.reverb_s * rng.uniform(), rng.uniform(*DIRECT_DB), rng)
     if config.noise_db is not None and waveform.size:
         level = np.sqrt(np.mean(waveform.astype(np.float64) ** 2))
         noise = rng.standard_normal(waveform.shape, dtype=np.float32)
         waveform = waveform + noise * np.float32(level * 10 ** ((config.noise_db - rng.uniform(0, 20)) / 20))
     return waveform * np.float32(10 ** (config.gain_db * rng.uniform(-1, 1) / 20))
+
+
+def add_reverb(waveform: np.ndarray, seconds: float, direct_db: float, rng: Generator) -> np.ndarray:
+    """(samples,) float32: the waveform and its echoes in a room, which fall by 60 dB in `seconds`.
+
+    The room answers a pulse with the pulse and, `direct_db` weaker, white noise that decays evenly on a scale of dB:
+    Polack's model (J.-D. Polack, La transmission de l'energie sonore dans les salles, 1988).
+    """
+    from scipy.signal import fftconvolve  # a second, which only those who ask for rooms pay
+
+    times = np.arange(1, round(seconds * SAMPLE_RATE) + 1) / SAMPLE_RATE
+    echoes = rng.standard_normal(len(times)) * 10 ** (-3 * times / max(seconds, 1 / SAMPLE_RATE))
+    energy = (echoes ** 2).sum()
+    if energy:
+        echoes *= 10 ** (-direct_db / 20) / np.sqrt(energy)
+    return fftconvolve(waveform, np.concatenate([[1.0], echoes]))[:len(waveform)].astype(np.float32)
