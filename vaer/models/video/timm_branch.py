@@ -28,7 +28,8 @@ class TimmBranch(nn.Module):
         super().__init__()
         assert config.network is not None, "the network is not filled in: call vaer.config.resolve first"
         self.config = config
-        self.network = build_network(config.network)
+        # frames come with their colours last: weights that lie so, too, save a copy of them in every layer
+        self.network = build_network(config.network).to(memory_format=torch.channels_last)
         self.sizes: set[tuple[int, ...]] = set()  # of frames that it was seen to take
         scale = self.network.pretrained_cfg
         for name in ("mean", "std"):  # derived from the name: no part of the weights
