@@ -46,6 +46,7 @@ def test_every_file_for_accelerate_is_one(path):
     lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm")))),
     lambda: resolve(Config(train=TrainConfig(mixup=0.4), model=ModelConfig(speaker_norm=True))),
     lambda: resolve(Config(train=TrainConfig(ogm_ge=0.1), model=ModelConfig(audio=AudioConfig(enabled=False)))),
+    lambda: resolve(Config(train=TrainConfig(mmpareto=True), model=ModelConfig(audio=AudioConfig(enabled=False)))),
     lambda: resolve(Config(model=ModelConfig(video=VideoConfig(kind="timm", network="resnet50", dim=10)))),
     lambda: TrainConfig(epochs=0), lambda: TrainConfig(batch_size=3, accumulation=2), lambda: Config(seed=-1)])
 def test_values_out_of_range_name_their_flag(make):

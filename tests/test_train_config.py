@@ -9,7 +9,9 @@ from vaer.train_config import TrainConfig
     lambda: TrainConfig(probe_strength=0.0), lambda: TrainConfig(epochs=2, stop_epoch=3),
     lambda: TrainConfig(batch_size=3, accumulation=2), lambda: TrainConfig(tracker="paper"),
     lambda: TrainConfig(ogm_ge=-0.1), lambda: TrainConfig(mixup=-0.1), lambda: TrainConfig(ogm_noise=True),
-    lambda: TrainConfig(ogm_ge=0.5, audio_loss=0.0)])
+    lambda: TrainConfig(ogm_ge=0.5, audio_loss=0.0), lambda: TrainConfig(mmpareto=True, video_loss=0.0),
+    lambda: TrainConfig(mmpareto=True, ogm_ge=0.1), lambda: TrainConfig(mmpareto=True, compile=True),
+    lambda: TrainConfig(mmpareto=True, batch_size=4, accumulation=2)])
 def test_values_out_of_range_name_their_flag(make):
     with pytest.raises(UserError, match=r"--train\.[a-z_]+"):
         make()

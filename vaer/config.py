@@ -234,6 +234,8 @@ def _require_trainable(config: Config) -> None:
             f"none does; leave it out.")
     require(not train.ogm_ge or (model.video.enabled and model.audio.enabled),
             f"--train.ogm_ge {train.ogm_ge} slows the better of two branches, and one is switched off; leave it out.")
+    require(not train.mmpareto or (model.video.enabled and model.audio.enabled),
+            "--train.mmpareto true weighs the heads of two branches, and one is switched off; leave it out.")
     require(not train.mixup or not model.speaker_norm,
             f"--train.mixup {train.mixup} mixes speakers, to each of whom --model.speaker_norm true adapts; leave one "
             f"of them out.")

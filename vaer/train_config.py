@@ -63,6 +63,9 @@ class TrainConfig:
     leaves them alone. Wants sgd: adamw, which divides by the size of gradients, hardly sees it."""
     ogm_noise: bool = False
     """ogm_ge only: add to each gradient of the branches white noise of its own deviation (the GE of OGM-GE)."""
+    mmpareto: bool = False
+    """Where the gradients of the answer and of a branch's own head pull against each other, take the branch along the
+    direction that serves both (MMPareto). One more backward pass a step; wants sgd more than adamw."""
     video_loss: float = 0.3
     """Weight of the cross-entropy of the video branch's own head."""
     audio_loss: float = 0.3
@@ -108,6 +111,17 @@ class TrainConfig:
         require(not self.ogm_ge or min(self.video_loss, self.audio_loss) > 0,
                 f"--train.ogm_ge {self.ogm_ge} compares the branches by their own heads, and --train.video_loss "
                 f"{self.video_loss} with --train.audio_loss {self.audio_loss} leaves one without a lesson; raise it.")
+        require(not self.mmpareto or min(self.video_loss, self.audio_loss) > 0,
+                f"--train.mmpareto true weighs the lessons of the branches' own heads, and --train.video_loss "
+                f"{self.video_loss} with --train.audio_loss {self.audio_loss} leaves one without; raise it.")
+        require(not self.mmpareto or not self.ogm_ge,
+                f"--train.mmpareto true and --train.ogm_ge {self.ogm_ge} both change the gradients of branches; leave "
+                f"one of them out.")
+        require(not self.mmpareto or self.accumulation == 1,
+                f"--train.mmpareto true compares gradients of a whole step, which --train.accumulation "
+                f"{self.accumulation} gives in parts; set it to 1.")
+        require(not self.mmpareto or not self.compile,
+                "--train.mmpareto true goes backward twice, which --train.compile true cannot; leave one of them out.")
         require(self.ema < 1, "--train.ema 1 would never take anything in; 0.99 is usual for a few hundred steps.")
         require(self.stop_epoch <= self.epochs,
                 f"--train.stop_epoch {self.stop_epoch} is after the last of --train.epochs {self.epochs}; lower it.")

@@ -85,6 +85,13 @@ def test_two_processes_balance_classes_and_branches_as_one_does(outcomes):
         assert largest_difference(one[part], plain[part]) > 0.01
 
 
+def test_two_processes_put_gradients_together_as_one_does(outcomes):
+    one, two, plain = outcomes[1]["pareto"], outcomes[2]["pareto"], outcomes[1]["sgd mixed"]
+    for part in ("gradients", "parameters"):
+        assert largest_difference(two[part], one[part]) < 1e-4
+        assert largest_difference(one[part], plain[part]) > 0.01
+
+
 def test_two_processes_that_share_every_parameter_equal_one(outcomes):
     """torch's own sharding, each layer of the speech encoder a unit: what FSDP does behind accelerate."""
     one, two = (outcomes[processes]["sharded"] for processes in (1, 2))

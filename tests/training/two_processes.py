@@ -16,6 +16,7 @@ from vaer.records import MixedBatch
 from vaer.training.loop import train_epoch
 from vaer.training.modulation import Modulation
 from vaer.training.optim import build_optimizer, build_scheduler
+from vaer.training.pareto import Pareto
 from vaer.training.probing import fit_heads
 
 STEPS = 5
@@ -27,6 +28,7 @@ def main(out):
     outcomes = {f"{optimizer} {batch}": train(accelerator, optimizer, batch)
                 for optimizer in ("sgd", "adamw") for batch in BATCHES}
     outcomes["balanced"] = train(accelerator, "sgd", "mixed", balance=True)
+    outcomes["pareto"] = train(accelerator, "sgd", "mixed", pareto=True)
     outcomes["speakers"] = train(accelerator, "sgd", "mixed", speaker_norm=True)
     outcomes["speakers nudged"] = train(accelerator, "sgd", "mixed", speaker_norm=True, nudge=2 ** -23)
     outcomes["probed"] = probe(accelerator)
@@ -37,12 +39,13 @@ def main(out):
 
 
 def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_batchnorm=True, nudge=0.0,
-          sharded=False, balance=False):
+          sharded=False, balance=False, pareto=False):
     """Gradients of the first step, parameters after the last, what is then known of speakers and answered.
 
     Each process in turn answers for all clips, while the others have none. Parameters begin off by `nudge` times their
     value, up or down at random. `balance`: classes weigh, clips are mixed, the branch that is ahead is slowed, and
-    gradients get noise. `sharded`: each keeps a part of every parameter alone.
+    gradients get noise.
+    `pareto`: two gradients of each branch are put together. `sharded`: each keeps a part of every parameter alone.
     """
     network = tiny_network(video=VideoConfig(preset="tiny", width=8, dropout=0.0, freeze_batchnorm=freeze_batchnorm),
                            audio=AudioConfig(preset="tiny", dim=16, heads=2, layers=1, dropout=0.0),
@@ -57,6 +60,8 @@ def train(accelerator, optimizer_name, batch_name, speaker_norm=False, freeze_ba
     config = TrainConfig(lr=0.01, video_lr=0.01, audio_lr=0.01, warmup=0.0, clip_norm=0.0, optimizer=optimizer_name)
     balancing = {"class_weights": torch.tensor([0.5, 2.0, 4.0]),
                  "modulation": Modulation(network, 0.5, noise=True, seed=3)} if balance else {}
+    if pareto:
+        balancing = {"pareto": Pareto(network, accelerator)}
     if sharded:
         mesh = init_device_mesh("cpu", (accelerator.num_processes,))
         for part in (*network.audio.encoder.transformer.layers, network):

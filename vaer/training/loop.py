@@ -17,24 +17,27 @@ from vaer.errors import RunError
 from vaer.models.layers.speaker_norm import speaker_norms
 from vaer.records import Batch
 from vaer.training.anchor import Anchor
-from vaer.training.losses import clip_counts, emotion_loss
+from vaer.training.losses import clip_counts, emotion_loss, head_losses
 from vaer.training.meter import Meter
 from vaer.training.modulation import Modulation, true_class_scores
+from vaer.training.pareto import Pareto
 from vaer.training.readings import Readings
 
 
 def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimizer, scheduler: LRScheduler,
                 accelerator: Accelerator, config: TrainConfig, after_step: Callable[[Tensor], None],
                 meter: Meter | None = None, anchor: Anchor | None = None, *,
-                class_weights: Tensor | None = None, modulation: Modulation | None = None) -> None:
+                class_weights: Tensor | None = None, modulation: Modulation | None = None,
+                pareto: Pareto | None = None) -> None:
     """Learn from all `batches`, `config.accumulation` of them a step.
 
     The micro-batches of a step are read together, since each is divided by the counts of all, over processes too.
     The loss is multiplied by the number of processes because DDP averages gradients. `after_step` gets the loss of
     the step over all processes, a number on the device, `meter` every answer and gradient. `anchor` adds its penalty to
     the loss, once a step; `class_weights` are on the device. `modulation` scales the gradient of a whole step, before
-    it is clipped, by what heads said of all its clips. A loss or a gradient that is not finite raises RunError: before
-    its step on a processor, a step or two later on a GPU, which is not waited for.
+    it is clipped, by what heads said of all its clips; `pareto`, in its place, puts two gradients of each branch
+    together, of steps that are one batch. A loss or a gradient that is not finite raises RunError: before its step on
+    a processor, a step or two later on a GPU, which is not waited for.
     """
     network.train()
     readings, norms = Readings(accelerator.device), speaker_norms(network)
@@ -47,6 +50,8 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
                 loss = emotion_loss(output, batch, counts, config, class_weights)
                 if anchor is not None and number == len(step):  # each process a share, as of the clips
                     loss = loss + anchor.penalty() / accelerator.num_processes
+                if pareto is not None:
+                    pareto.keep(head_losses(output, batch, counts, config, class_weights)[1:].sum())
                 accelerator.backward(loss * accelerator.num_processes)
             if meter is not None:
                 meter.add(output, batch)
@@ -55,6 +60,8 @@ def train_epoch(network: nn.Module, batches: Iterable[Batch], optimizer: Optimiz
                 sums[1:] += true_class_scores(output, batch)
         sums = accelerator.reduce(sums, reduction="sum")
         total, factors = sums[0], None if modulation is None else modulation.apply(sums[1:])
+        if pareto is not None:
+            factors = pareto.apply()
         norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm) if config.clip_norm else None
         numbers = [total]
         if norm is not None and accelerator.scaler is None:  # fp16 skips steps whose gradients overflow

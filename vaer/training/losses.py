@@ -26,16 +26,22 @@ def emotion_loss(output: Output, batch: Batch | MixedBatch, counts: Tensor, conf
     of `class_weights` (classes,), and still divided by the number of clips: what it adds does not depend on which
     classes the others of the step have. Mixed clips answer for both their labels, by one share in all heads.
     """
+    return head_losses(output, batch, counts, config, class_weights).sum()
+
+
+def head_losses(output: Output, batch: Batch | MixedBatch, counts: Tensor, config: TrainConfig,
+                class_weights: Tensor | None = None) -> Tensor:
+    """(1 or 3,): the parts of `emotion_loss`, that of the answer and those of the heads of video and audio."""
     heads = [(1.0, output.logits, torch.ones_like(batch.has_video))]
     if output.video_logits is not None and output.audio_logits is not None:
         heads += [(config.video_loss, output.video_logits, batch.has_video),
                   (config.audio_loss, output.audio_logits, batch.has_audio)]
-    total = torch.zeros((), device=counts.device)
+    losses = []
     for (strength, logits, rows), count in zip(heads, counts, strict=False):
         each = over_labels(batch, partial(clip_losses, logits.float(), smoothing=config.label_smoothing,
                                           class_weights=class_weights))
-        total = total + strength * (each * rows).sum() / count.clamp(min=1)
-    return total
+        losses.append(strength * (each * rows).sum() / count.clamp(min=1))
+    return torch.stack(losses)
 
 
 def over_labels(batch: Batch | MixedBatch, value: Callable[[Tensor], Tensor]) -> Tensor:

@@ -49,6 +49,7 @@ from vaer.training.loop import train_epoch
 from vaer.training.meter import Meter, learning_rates
 from vaer.training.modulation import COEFFICIENTS, Modulation
 from vaer.training.optim import build_optimizer, build_scheduler, parts
+from vaer.training.pareto import SHARES, Pareto
 from vaer.training.probing import fit_heads
 from vaer.training.readings import runs_ahead
 from vaer.training.resume import recorded, require_resumable, require_same
@@ -123,7 +124,8 @@ class Run:
         bare = accelerator.unwrap_model(self.network)
         self.modulation = Modulation(bare, config.train.ogm_ge, noise=config.train.ogm_noise,
                                      seed=config.seed) if config.train.ogm_ge else None
-        self.meter = Meter(bare, accelerator, COEFFICIENTS if self.modulation is not None else ())
+        self.pareto = Pareto(bare, accelerator) if config.train.mmpareto else None
+        self.meter = Meter(bare, accelerator, COEFFICIENTS if self.modulation else SHARES if self.pareto else ())
         norms = speaker_norms(self.network)
         for norm in norms:
             norm.remember(torch.from_numpy(np.bincount(self.batches.clips.speakers)))
@@ -241,7 +243,7 @@ class Run:
         try:
             train_epoch(self.network, self.batches, self.optimizer, self.scheduler, self.accelerator, config.train,
                         lambda loss: self._after_step(loss, log), self.meter, self.anchor,
-                        class_weights=self.class_weights, modulation=self.modulation)
+                        class_weights=self.class_weights, modulation=self.modulation, pareto=self.pareto)
             progress.loss_sum = self.loss_sum.item()
         except WaitInterruptedError as error:
             if self.accelerator.num_processes > 1:  # the others are in the midst of a step
