@@ -17,8 +17,8 @@ def shift_pitch(waveform: np.ndarray, semitones: float) -> np.ndarray:
     """
     rate = round(SAMPLE_RATE * 2 ** (semitones / 12))
     graph = Graph()
-    filters = [graph.add_abuffer(format="flt", sample_rate=SAMPLE_RATE, layout="mono", time_base=Fraction(1, SAMPLE_RATE)),
-               graph.add("asetrate", str(rate)), graph.add("aresample", str(SAMPLE_RATE)),
+    entry = graph.add_abuffer(format="flt", sample_rate=SAMPLE_RATE, layout="mono", time_base=Fraction(1, SAMPLE_RATE))
+    filters = [entry, graph.add("asetrate", str(rate)), graph.add("aresample", str(SAMPLE_RATE)),
                graph.add("atempo", str(SAMPLE_RATE / rate)), graph.add("abuffersink")]
     for one, other in pairwise(filters):
         one.link_to(other)
