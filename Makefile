@@ -11,7 +11,7 @@ define try
 	.venv-$(1)/bin/python -m pytest -n auto $(TESTS)
 endef
 
-.PHONY: help setup demo test walk test-newest test-oldest lint site smoke wheel lock clean
+.PHONY: help setup demo test test-slow walk test-newest test-oldest lint site smoke wheel lock clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -38,8 +38,11 @@ demo: setup  ## render the demo corpus, train the whole network on it, score it 
 	@echo "data/demo/Actor_01         the faces: open one"
 	@echo "$(BIN)/tensorboard --logdir runs    the curves"
 
-test: setup  ## every test
-	$(BIN)/python -m pytest -n auto
+test: setup  ## every test but the slow ones
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-slow: setup  ## tests of over ten seconds, or that need much memory
+	$(BIN)/python -m pytest -n auto -m slow
 
 walk: setup  ## the commands of the demo's path, run as README and pages print them
 	$(BIN)/python -m pytest tests/walk.py

@@ -58,6 +58,7 @@ def test_two_clips_are_learned_by_heart(two_clips, tmp_path):
     assert losses(tmp_path / "run")[-1] < 0.05
 
 
+@pytest.mark.slow
 def test_signals_to_the_whole_group_save_and_the_same_command_goes_on(two_clips, tmp_path):
     command = ["--data.root", two_clips, "--output", tmp_path / "run", *TINY, "--train.epochs", 20, "--train.resume",
                "true", "--data.protocol", "all_train", "--train.batch_size", 2, "--data.num_workers", 1]
@@ -141,6 +142,7 @@ def test_a_user_mistake_shows_no_traceback(tmp_path):
     assert "nowhere" in err
 
 
+@pytest.mark.slow
 def test_four_real_originals_are_learned_by_heart(tmp_path):
     root = shared("ravdess_original")
     corpus = tmp_path / "corpus"

@@ -145,6 +145,7 @@ def test_a_run_goes_on_compiled_or_not(corpus, tmp_path, first, monkeypatch, cap
     assert counters["stats"]["unique_graphs"] <= 2
 
 
+@pytest.mark.slow
 def test_a_machine_without_a_compiler_is_told_before_anything_is_read(tmp_path, monkeypatch, fresh_accelerator):
     """Tried in this order: torch remembers for the whole process what it found out without a compiler."""
     monkeypatch.setattr(compiled, "BACKEND", "inductor")

@@ -199,6 +199,7 @@ def test_each_fold_starts_from_the_same_fold_of_another_study(tmp_path):
     assert {run.model.video.pretrained for run in runs} == {"SLOWFAST_8x8_R50.pkl"}
 
 
+@pytest.mark.slow
 def test_five_folds_of_real_speech_and_every_number_again_from_the_predictions(tmp_path, capsys):
     root = tmp_path / "first_statement_once"
     root.mkdir()
