@@ -28,13 +28,13 @@ def main(arguments: list[str] | None = None) -> None:
     preparing, scoring = parts.add_parser("prepare"), parts.add_parser("score")
     preparing.add_argument("folder", type=Path)
     preparing.add_argument("out", type=Path)
-    scoring.add_argument("study", type=Path)
+    scoring.add_argument("studies", type=Path, nargs="+")
     scoring.add_argument("--out", type=Path, default=RESULT)
     options = parser.parse_args(arguments)
     if options.part == "prepare":
         prepare(options.folder, options.out)
     else:
-        result = scored(options.study)
+        result = scored(options.studies)
         options.out.write_text(json.dumps(result, indent=1) + "\n")
         print(json.dumps(result["rows"], indent=1))
 
@@ -51,13 +51,14 @@ def prepare(folder: Path, out: Path) -> None:
     print(f"{out}: {len(rows)} frames of {rows['take'].nunique()} sequences of {rows['speaker'].nunique()} people")
 
 
-def scored(study: Path) -> dict:
-    """UAR and accuracy of every row over all its folds' sequences, and of two rows the difference to the first."""
-    told = json.loads((study / "study.json").read_text())
-    answers = {}
-    for run in told["runs"]:
-        for row in run["rows"]:
-            answers.setdefault(row["row"], []).append(sequences(study / run["folder"] / "predictions.csv"))
+def scored(studies: list[Path]) -> dict:
+    """UAR and accuracy of every row over all its folds' sequences, and how far the others are from the first."""
+    answers, commits = {}, set()
+    for study in studies:
+        for run in json.loads((study / "study.json").read_text())["runs"]:
+            commits.add(run["git_commit"])
+            for row in run["rows"]:
+                answers.setdefault(row["row"], []).append(sequences(study / run["folder"] / "predictions.csv"))
     pooled = {row: pd.concat(tables).sort_index() for row, tables in answers.items()}
     first, *others = pooled.values()
     classes = tuple(sorted(set(first["label"])))
@@ -67,8 +68,8 @@ def scored(study: Path) -> dict:
     people = first["speaker"].to_numpy()
     differences = {row: paired_intervals(predicted[0], other, labels, people, len(classes))["uar"]
                    for row, other in zip(list(pooled)[1:], predicted[1:], strict=True)}
-    commits = sorted({run["git_commit"] for run in told["runs"]})
-    return {"command": f"python benchmarks/ck48.py score {study}", "git_commits": commits, "sequences": len(first),
+    command = f"python benchmarks/ck48.py score {' '.join(map(str, studies))}"
+    return {"command": command, "git_commits": sorted(commits), "sequences": len(first),
             "people": len(set(people)), "rows": rows, "uar_beyond_the_first": differences}
 
 

@@ -39,7 +39,7 @@ def test_the_mean_of_its_frames_answers(tmp_path):
             (tmp_path / folder / "predictions.csv").write_text("\n".join(lines) + "\n")
             runs.append({"rows": [{"row": row, "fold": fold, "seed": 0}], "folder": folder, "git_commit": "c"})
     (tmp_path / "study.json").write_text(json.dumps({"runs": runs}))
-    result = ck48.scored(tmp_path)
+    result = ck48.scored([tmp_path])
     assert (result["sequences"], result["people"]) == (16, 8)
     assert result["rows"]["scratch"]["uar"] == pytest.approx([0.5, 0.5, 0.5])  # nobody happy was found
     assert result["rows"]["after"]["uar"] == pytest.approx([1, 1, 1])
