@@ -29,7 +29,7 @@ def test_plans_by_hand():
                     data=DataConfig(corpus="demo", root="data/d", protocol="demo24", fold="all"))
     assert training_plan(config) == ("runs/a b: train on video of demo in data/d, protocol demo24 fold all, seed 3; "
                                      "loading")
-    assert scoring_plan([Path("a"), Path("b")], "both") == "a, b: score on video and audio; loading"
+    assert scoring_plan([Path("a"), Path("b")], "both") == "a, b: score; loading"
     assert scoring_plan([Path("a")], "audio") == "a: score on audio alone; loading"
 
 

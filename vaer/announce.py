@@ -21,6 +21,5 @@ def training_plan(config: Config) -> str:
 
 
 def scoring_plan(runs: list[Path], modality: str) -> str:
-    """Which runs are to be scored."""
-    modalities = "video and audio" if modality == "both" else f"{modality} alone"
-    return f"{', '.join(map(str, runs))}: score on {modalities}; loading"
+    """Which runs are to be scored, and what of what they know."""
+    return f"{', '.join(map(str, runs))}: score{f' on {modality} alone' * (modality != 'both')}; loading"

@@ -41,6 +41,16 @@ def test_without_these_it_can_and_what_is_lost_is_said(monkeypatch, capsys, name
     assert f"note  {name:12} 1.0 OSError: no" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("found", "state"), [(None, "note "), (object(), "ok   ")])
+def test_the_starter_network_is_there_or_how_to_get_it_is_said(monkeypatch, capsys, found, state):
+    with_libraries(monkeypatch)
+    monkeypatch.setattr(report, "find_spec", lambda name: found)
+    assert doctor(as_json=False) == 0
+    printed = capsys.readouterr().out
+    assert f"{state} starter" in printed
+    assert ("-> pip install ./starter" in printed) == (found is None)
+
+
 def test_json_holds_every_line(monkeypatch, capsys):
     with_libraries(monkeypatch, broken=["torch"])
     assert doctor(as_json=True) == 1

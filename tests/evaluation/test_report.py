@@ -22,6 +22,7 @@ def test_one_run_is_told_in_detail(capsys):
     show([[make_scored("runs/one", temperature=1.5)]])
     shown = capsys.readouterr().out
     assert "runs/one: classes" in shown
+    assert "chance 0." in shown
     assert "no interval: 2 test speakers, 8 are needed; UAR of each: 00 " in shown
     assert "with temperature 1.50 of the validation speakers" in shown
     assert "runs/one: told" in shown

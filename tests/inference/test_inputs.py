@@ -24,8 +24,8 @@ def test_files_folders_patterns_and_lists_are_found(folder, tmp_path):
 
 
 def test_what_stands_for_nothing_is_refused(folder, tmp_path):
-    for name in ("none.mp4", "*.flv"):
-        with pytest.raises(UserError, match="there is no such file or folder, and the pattern fits none"):
+    for name, pattern in (("none.mp4", ""), ("*.flv", ", and the pattern fits none")):
+        with pytest.raises(UserError, match=f"there is no such file or folder{pattern}; correct the path"):
             find_inputs([str(folder / name)])
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="holds no media file"):
@@ -70,9 +70,10 @@ def test_the_first_name_is_a_run_s_or_the_starter_network_answers(place, named, 
 
 
 @pytest.mark.parametrize(("named", "expected"), [
-    ("runs/aa a.mp4", "^runs/aa: there is no such run, file or folder, and the pattern fits none; correct the path"),
+    ("runs/aa a.mp4", "^runs/aa: there is no such run, file or folder; correct the path"),
     ("flim.mp4", "^flim.mp4: there is no such run, file or folder"),
-    ("*.flv a.mp4", r"^\*.flv: there is no such run, file or folder"),
+    ("*.flv a.mp4", r"^\*.flv: there is no such run, file or folder, and the pattern fits none; correct the path"),
+    ("runs/folds", "^runs/folds: holds a network for each fold; name one of them, such as runs/folds/fold0, "),
     ("a.mp4 flim.mp4", "^flim.mp4: there is no such file or folder"),
     ("empty a.mp4", r"^empty: holds neither a trained network \(best/config.json and best/model.safetensors\) nor a"),
     ("empty", "^empty: holds neither a trained network"),

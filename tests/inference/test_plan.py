@@ -24,6 +24,7 @@ def test_what_is_as_short_as_a_clip_is_cut_like_one():
 def test_views_are_those_of_evaluation():
     recipe = make_recipe(clip=ClipConfig(num_frames=8, size=32, window_s=1.0), views=3)
     assert spans(ShotWindows(make_plan(recipe), 0.0, 0.0).last(2.0)) == [(0.0, 1.0), (0.5, 1.5), (1.0, 2.0)]
+    assert spans(ShotWindows(make_plan(recipe), 0.0, 0.0).last(0.8)) == [(0.0, 0.8)]  # three times the same
 
 
 def test_what_is_longer_is_cut_into_overlapping_windows_to_its_end():

@@ -32,6 +32,14 @@ def test_stills_that_a_table_names_beside_films_are_checked(tmp_path, capsys):
     assert f"{tmp_path / 'b.png'}: " in capsys.readouterr().out
 
 
+def test_the_table_is_read_before_its_files(tmp_path, capsys):
+    write_video(tmp_path / "a.mp4", frames=4)
+    (tmp_path / "table.csv").write_text("path,label\na.mp4,x\nb.mp4,y\n")
+    with pytest.raises(UserError, match=r"table\.csv: line 3 names .*b\.mp4, and there is no such file"):
+        check(tmp_path, processes=1)
+    assert capsys.readouterr() == ("", "")
+
+
 def test_every_truncation_many_flips_and_absurd_headers(tmp_path, capsys):
     path = write_video(tmp_path / "whole.mp4", frames=30, size=(48, 64), sound=tone(3.0, 48_000)[None])
     whole = path.read_bytes()

@@ -57,6 +57,12 @@ def test_steps_stand_where_they_were_in_their_epoch(tmp_path):
     assert steps_of(log, "grad_norm") == ([pytest.approx(2 / 3), pytest.approx(5 / 3)], [4.0, 1.0])
 
 
+def test_a_network_that_learned_nothing_is_said(tmp_path):
+    band, = bands_of([write_run(tmp_path / "run", [row(1, 0.25), row(2, 0.3)])])
+    name = str(tmp_path / "run")
+    assert f"{name}: the network never reached a UAR of 1.5 times chance (0.300, chance 0.250)" in describe_band(band)
+
+
 def test_what_a_reader_should_look_for_is_said(tmp_path):
     rows = [row(1, 0.4, 1.0, uar_audio=0.25, validation_uar_audio=0.30), row(2, 0.6, 0.8, validation_uar_audio=0.26),
             row(3, 0.6, 1.1, validation_uar_audio=0.25)]

@@ -155,7 +155,8 @@ def _by_file(items: list[Item], path: Path, fold: int, take_of: Callable[[str], 
                 sides[row["side"]][item.id] = item  # once, though two modalities of a take be named
     if unknown:
         raise UserError(f"{path}: --data.root holds no clip {', '.join(unknown[:5])} ({len(unknown)} of its "
-                        f"{counted(len(rows), 'row')}); correct the file or --data.root.")
+                        f"{counted(len(rows), 'row')}), but clips such as {items[0].id}; correct the file or "
+                        f"--data.root.")
     if not sides["train"]:
         raise UserError(f"{path}: no row of fold {fold} has the side train.")
     parts = [list(side.values()) for side in sides.values()]

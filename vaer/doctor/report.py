@@ -5,6 +5,7 @@ import os
 import platform
 import shutil
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,7 +51,7 @@ def doctor(*, as_json: bool) -> int:
 
 def examine() -> list[Finding]:
     """Every finding, in the order of the report; takes seconds, since libraries are imported."""
-    return [_python(), _requirements(), *map(_library, try_libraries(LIBRARIES)), *_limits()]
+    return [_python(), _requirements(), *map(_library, try_libraries(LIBRARIES)), _starter(), *_limits()]
 
 
 def _python() -> Finding:
@@ -72,6 +73,13 @@ def _library(library: Library) -> Finding:
         return Finding(library.name, "fault", complaint(library), remedy(library.name))
     return Finding(library.name, "note", " ".join(filter(None, (library.version, library.text))),
                    LACKING[library.name])
+
+
+def _starter() -> Finding:
+    if find_spec("vaer_starter") is None:
+        return Finding("starter", "note", "not installed: vaer predict FILE has no network to ask",
+                       "pip install ./starter in a clone of vaer, or name a run: vaer predict RUN FILE")
+    return Finding("starter", "ok", "vaer predict FILE asks it; CC BY-NC-SA 4.0")
 
 
 def _limits() -> list[Finding]:

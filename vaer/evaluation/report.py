@@ -77,7 +77,8 @@ def _overview(groups: list[list[Scored]]) -> list[str]:
             drawn = f", {facts['remark']}" if facts["remark"] else ""
             speakers = counted(facts["speakers"], "speaker") if facts["speakers"] else "speakers unknown"
             lines += _wrapped(f"{scored.folder}{note}: modality {facts['modality']}, {facts['protocol']}{drawn}, "
-                              f"{fold}; {speakers}, {counted(facts['classes_present'], 'class')}")
+                              f"{fold}; {speakers}, {counted(facts['classes_present'], 'class')}, chance "
+                              f"{1 / facts['classes_present']:.3f}")
             lines.append(_scores([_with_interval(facts, name) for name in SCORES], str(facts["clips"])))
         if "mean_of_folds" in group[-1].facts:
             mean, folds = group[-1].facts["mean_of_folds"], group[-1].facts["folds"].values()

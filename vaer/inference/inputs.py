@@ -8,9 +8,10 @@ from vaer.checks import require
 from vaer.data.files import files_under, is_clip, is_media_file
 from vaer.data.listed import clips_under
 from vaer.errors import UserError
-from vaer.runs.folder import RunFolder, is_run, runs_among
+from vaer.runs.folder import RunFolder, best_of, fold_name, is_run, runs_among
 
 LIST = ".txt"
+NO_PATTERN = ", and the pattern fits none"
 
 
 def find_inputs(named: list[str]) -> dict[str, str]:
@@ -40,11 +41,13 @@ def run_and_files(named: list[str]) -> tuple[str | None, list[str]]:
     """
     first, *rest = named
     if is_run(first) or (RunFolder(Path(first)).facts_path.is_file() and not _has_media(first)):
+        folds = best_of(first) is None and RunFolder(Path(first)).has_folds()
+        require(bool(rest) or not folds, of_folds(first))
         require(bool(rest), f"{first}: is a network, and no file is named that it should answer; add one, as in vaer "
                             f"predict {first} FILE.")
         return first, rest
     require(os.path.exists(first) or bool(glob.glob(first, recursive=True)),
-            f"{first}: there is no such run, file or folder, and the pattern fits none; correct the path.")
+            f"{first}: there is no such run, file or folder{NO_PATTERN * glob.has_magic(first)}; correct the path.")
     folder = os.path.dirname(first)
     require(is_clip(first) or not os.path.isfile(first) or not is_run(folder),
             f"{first}: is a file of a run; name its folder, {folder}, before the files.")
@@ -53,6 +56,12 @@ def run_and_files(named: list[str]) -> tuple[str | None, list[str]]:
             f"name the folder of a run, or files.")
     find_inputs(named)
     return None, named
+
+
+def of_folds(source: str | Path) -> str:
+    """What is to be said of a folder of folds, which is no network."""
+    return (f"{source}: holds a network for each fold; name one of them, such as {Path(source) / fold_name(0)}, or the "
+            f"refit of one (--train.refit true).")
 
 
 def _has_media(folder: str) -> bool:
@@ -77,7 +86,8 @@ def _files(name: str) -> list[tuple[str, str]]:
         return [(name, os.path.basename(name))]
     matching = sorted(glob.glob(name, recursive=True))
     if not matching:
-        raise UserError(f"{name}: there is no such file or folder, and the pattern fits none; correct the path.")
+        pattern = NO_PATTERN * glob.has_magic(name)
+        raise UserError(f"{name}: there is no such file or folder{pattern}; correct the path.")
     return [pair for path in matching for pair in (_files(path) if os.path.isdir(path) else [
         (path, os.path.basename(path))])]
 

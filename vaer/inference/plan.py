@@ -23,9 +23,10 @@ class Plan(NamedTuple):
     """What lasts no longer is cut as evaluation cuts a clip."""
 
     def whole(self, span: tuple[float, float]) -> list[Window]:
-        """The windows of a clip, as its evaluation has them."""
+        """The windows of a clip, as its evaluation has them; those that are the same once."""
         views = 1 if self.clip.window_s is None else self.views
-        return [evaluation_window(span, self.clip, view, views) for view in range(views)]
+        windows = [evaluation_window(span, self.clip, view, views) for view in range(views)]
+        return windows if windows[0].start_s < windows[-1].start_s else windows[:1]  # a short clip's are all the same
 
     def sliding(self, start_s: float) -> Window:
         """The window that begins there."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from vaer.config import require_range
+from vaer.data.corpora import table
 from vaer.data.listed import clips_under
 from vaer.errors import GivenUpError, MediaError, RunError, UserError, as_text
 from vaer.media import media
@@ -23,7 +24,8 @@ AT_ONCE = 64  # frames in memory
 def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0) -> None:
     """Print a line for every file under `root` that does not decode; raises RunError where there was one.
 
-    Files that decode and whose channels cancel out have a line as well.
+    Files that decode and whose channels cancel out have a line as well. A folder's table.csv is read first; raises
+    UserError for what is wrong with it.
     """
     require_range("processes", processes, 1)
     require_range("timeout_s", timeout_s, 0.1)
@@ -32,6 +34,8 @@ def check(root: Path, *, processes: int | None = None, timeout_s: float = 600.0)
     paths = [str(root)] if root.is_file() else clips_under(root)
     if not paths:
         raise UserError(f"{root}: holds no media file; name a folder of media files, or one of them.")
+    if (root / table.NAME).is_file():
+        table.scan(root, table.Settings())
     jobs = [(path, (path,)) for path in paths]
     broken = remarked = given_up = 0
     with FolderProgress(f"checking {as_text(root)}", len(jobs)) as bar:

@@ -104,11 +104,11 @@ def describe_band(band: Band) -> list[str]:
         last = [log.epochs[-1] for log in band.logs]
         lines.append(f"{band.name}: no validation clips; loss {_span([row['loss'] for row in last], '.3f')} in epoch "
                      f"{_span([row['epoch'] for row in last], 'd')}")
-    for branch in ("video", "audio"):
-        line = line_of(band.logs, f"validation_uar_{branch}") or line_of(band.logs, f"uar_{branch}")
+    for side, who in (("", "the network"), ("_video", "the video branch alone"), ("_audio", "the audio branch alone")):
+        line = line_of(band.logs, f"validation_uar{side}") or line_of(band.logs, f"uar{side}")
         if line is not None and band.chance is not None and line.mean.max() < 1.5 * band.chance:
-            lines.append(f"{band.name}: the {branch} branch alone never reached a UAR of 1.5 times chance "
-                         f"({line.mean.max():.3f}, chance {band.chance:.3f})")
+            lines.append(f"{band.name}: {who} never reached a UAR of 1.5 times chance ({line.mean.max():.3f}, chance "
+                         f"{band.chance:.3f})")
     nll = line_of(band.logs, "validation_nll")
     if nll is not None and len(nll.mean) > 2 and nll.mean[-1] > nll.mean.min() + 0.1:
         lines.append(f"{band.name}: the validation cross-entropy rose again from {nll.mean.min():.3f} in epoch "

@@ -23,7 +23,8 @@ HALVES = {"": "--", "validation_": "-"}
 def save_curves(bands: list[Band], places: list[Path]) -> None:
     """Write the figure into each of `places`: a column for the whole network and for each of two branches."""
     logs = [log for band in bands for log in band.logs]
-    sides = [side for side in SIDES if any(line_of(logs, f"{half}{name}{side}") for half in HALVES for name in ROWS)]
+    sides = [side for side in SIDES if not side or any(line_of(logs, f"{half}{name}{side}") for half in HALVES
+                                                       for name in ("nll", "uar"))]  # one branch has no other scores
     rows = [name for name in ROWS if any(line_of(logs, f"{half}{name}{side}") for half in HALVES for side in sides)]
     heights = [ROWS[name][1] for name in rows]
     figure = Figure(figsize=(max(6.4, 3.4 * len(sides)), 0.9 + 2.3 * sum(heights) + 0.2 * len(bands)),

@@ -43,7 +43,8 @@ def train_folds(config: Config) -> None:
     folder = RunFolder(Path(config.output))
     folders = [str(folder), *([str(folder.refit)] if config.train.refit else [])]
     if accelerator.is_main_process:
-        print(f"score on the test speakers: vaer evaluate {' '.join(folders)}")
+        print(f"score on the test speakers: vaer evaluate {' '.join(folders)}" if split.test else
+              f"nobody is tested; ask the network about files: vaer predict {folders[-1]} FILE")
 
 
 def expand(config: Config) -> list[Config]:

@@ -58,11 +58,12 @@ def test_speakers_need_not_be_known(tmp_path):
         read_split(config_of(tmp_path, protocol="speakers3"))
 
 
-def test_a_column_that_may_be_the_speakers_is_said(tmp_path, caplog):
-    path = write(tmp_path, "a.wav,sad,S1,x", head="path,label,Speaker ID,text")
+@pytest.mark.parametrize("name", ["Speaker ID", "actor", "speeker", "speker"])
+def test_a_column_that_may_be_the_speakers_is_said(tmp_path, caplog, name):
+    path = write(tmp_path, "a.wav,sad,S1,x", head=f"path,label,{name},text")
     [item] = scan(tmp_path)
-    assert (item.speaker, item.attributes) == ("", {"Speaker ID": "S1", "text": "x"})
-    assert f"{path}: has no column speaker, so that speakers are unknown; if 'Speaker ID' is it" in caplog.text
+    assert (item.speaker, item.attributes) == ("", {name: "S1", "text": "x"})
+    assert f"{path}: has no column speaker, so that speakers are unknown; if {name!r} is it" in caplog.text
 
 
 @pytest.mark.parametrize(("there", "told"), [("M\u00fc.wav", "Mu\u0308.wav"), ("Mu\u0308.wav", "M\u00fc.wav")])

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 
 from vaer.data.corpora.kind import lacks_nothing, names_no_take
@@ -62,7 +63,8 @@ def _rows(path: Path) -> Rows:
                                      f"{', '.join(REQUIRED)}", optional=KNOWN,
                      is_row=lambda row: is_clip(row.get("path", "")))
     columns = next(iter(rows.values()))
-    if "speaker" not in columns and (near := [name for name in columns if PEOPLE.search(name)]):
+    near = [name for name in columns if PEOPLE.search(name)] or get_close_matches("speaker", columns)
+    if "speaker" not in columns and near:
         warn_once(f"{path}: has no column speaker, so that speakers are unknown; if {near[0]!r} is it, call it so.")
     for line, row in rows.items():
         empty = [name for name in NOT_EMPTY if not row.get(name, "filled")]
