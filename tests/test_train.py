@@ -52,9 +52,9 @@ def two_clips(tmp_path_factory):
 
 
 def test_two_clips_are_learned_by_heart(two_clips, tmp_path):
-    out, _ = finish(start("train.py", "--data.root", two_clips, "--output", tmp_path / "run", *TINY, "--train.epochs", 25,
-                          "--data.protocol", "all_train", "--train.batch_size", 2, "--train.lr", "3e-3",
-                          "--train.video_loss", 0, "--train.audio_loss", 0))
+    out, _ = finish(start("train.py", "--data.root", two_clips, "--output", tmp_path / "run", *TINY,
+                          "--data.protocol", "all_train", "--train.epochs", 25, "--train.batch_size", 2,
+                          "--train.lr", "3e-3", "--train.video_loss", 0, "--train.audio_loss", 0))
     assert losses(tmp_path / "run")[-1] < 0.05
     assert out.endswith(f"nobody is tested; ask the network about files: vaer predict {tmp_path / 'run'} FILE\n")
 
