@@ -34,4 +34,4 @@ def test_an_unknown_recipe_is_told_with_those_that_there_are(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--config", "demmo"])
     assert "--config demmo: there is no such file; name a YAML file of settings or one of the recipes demo, " \
-           "moment, " in capsys.readouterr().err
+           "fer2013, moment, " in capsys.readouterr().err

@@ -47,6 +47,7 @@ def test_the_sentence_names_the_pair_and_the_command_that_mends_it(tmp_path, mon
     assert "\n" not in said
 
 
+@pytest.mark.slow
 def test_every_command_that_needs_it_ends_with_that_sentence(tmp_path, monkeypatch):
     break_torchaudio(tmp_path, monkeypatch, "chained")
     done = subprocess.run([sys.executable, "-c", "from vaer.cli import main; main()", "weights", "x"],

@@ -45,6 +45,7 @@ def test_a_lost_worker_loses_nothing(tmp_path):
     assert contents(tmp_path / "cluster") == contents(tmp_path / "calm")
 
 
+@pytest.mark.slow
 def test_no_scheduler_there(tmp_path):
     pytest.importorskip("distributed", reason="Dask is absent: pip install 'vaer[dask]'")
     source = make_recordings(tmp_path / "from", films=1)

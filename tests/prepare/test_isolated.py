@@ -124,6 +124,7 @@ def child():
     child.close()
 
 
+@pytest.mark.slow
 def test_a_child_answers_again_after_everything_that_a_decoder_does(child):
     for how, reason, timeout_s in (
             ("refuse", "a.mp4: is empty", 60.0), ("hang", "b.mp4: nothing happened with it for --timeout_s 2", 2.0),

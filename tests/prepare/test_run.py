@@ -58,6 +58,7 @@ def test_names_that_are_not_utf8_are_prepared_once(tmp_path):
     assert "passed over 1 item that an operating system left: ._a.wav" in report
 
 
+@pytest.mark.slow
 def test_what_was_given_up_is_tried_again(tmp_path):
     """A second of processor time does not do for 1,500 frames; 600 do."""
     (tmp_path / "from").mkdir()

@@ -67,6 +67,7 @@ def largest_difference(one, other):
                for name in one)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("batch", ["mixed", "split"])
 def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch):
@@ -77,6 +78,7 @@ def test_two_processes_equal_one_with_twice_the_batch(outcomes, optimizer, batch
         assert largest_difference(two["parameters"], one["parameters"]) < 1e-5
 
 
+@pytest.mark.slow
 def test_two_processes_balance_classes_and_branches_as_one_does(outcomes):
     """With noise in the gradients, which is the same in both: else weights would drift apart."""
     one, two, plain = outcomes[1]["balanced"], outcomes[2]["balanced"], outcomes[1]["sgd mixed"]
@@ -85,6 +87,7 @@ def test_two_processes_balance_classes_and_branches_as_one_does(outcomes):
         assert largest_difference(one[part], plain[part]) > 0.01
 
 
+@pytest.mark.slow
 def test_two_processes_put_gradients_together_as_one_does(outcomes):
     one, two, plain = outcomes[1]["pareto"], outcomes[2]["pareto"], outcomes[1]["sgd mixed"]
     for part in ("gradients", "parameters"):
@@ -92,6 +95,7 @@ def test_two_processes_put_gradients_together_as_one_does(outcomes):
         assert largest_difference(one[part], plain[part]) > 0.01
 
 
+@pytest.mark.slow
 def test_two_processes_that_share_every_parameter_equal_one(outcomes):
     """torch's own sharding, each layer of the speech encoder a unit: what FSDP does behind accelerate."""
     one, two = (outcomes[processes]["sharded"] for processes in (1, 2))
@@ -99,6 +103,7 @@ def test_two_processes_that_share_every_parameter_equal_one(outcomes):
         assert largest_difference(two[part], one[part]) < 1e-5
 
 
+@pytest.mark.slow
 def test_two_processes_know_of_speakers_what_one_does(outcomes):
     """But for rounding, which this norm multiplies: it divides by deviations, of which the least is 0.006 here.
 
@@ -115,6 +120,7 @@ def test_two_processes_know_of_speakers_what_one_does(outcomes):
         assert largest_difference(two[part], one[part]) < rounding
 
 
+@pytest.mark.slow
 def test_processes_without_clips_wait_for_nobody_and_all_would_answer_alike(outcomes):
     two = outcomes[2]["statistics"]
     torch.testing.assert_close(two["answers of the last"], two["answers"], rtol=0, atol=0)
@@ -136,6 +142,7 @@ def test_accumulated_parts_have_the_gradient_of_the_whole():
     assert largest_difference(*gradients) < 1e-5
 
 
+@pytest.mark.slow
 def test_two_processes_fit_the_heads_that_one_does(outcomes):
     one, two = (outcomes[processes]["probed"]["parameters"] for processes in (1, 2))
     assert one["audio.weight"].abs().max() > 0.01
