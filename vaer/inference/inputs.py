@@ -41,8 +41,8 @@ def run_and_files(named: list[str]) -> tuple[str | None, list[str]]:
     """
     first, *rest = named
     if is_run(first) or (RunFolder(Path(first)).facts_path.is_file() and not _has_media(first)):
-        folds = best_of(first) is None and RunFolder(Path(first)).has_folds()
-        require(bool(rest) or not folds, of_folds(first))
+        if not rest:
+            require_one_network(first)
         require(bool(rest), f"{first}: is a network, and no file is named that it should answer; add one, as in vaer "
                             f"predict {first} FILE.")
         return first, rest
@@ -58,9 +58,10 @@ def run_and_files(named: list[str]) -> tuple[str | None, list[str]]:
     return None, named
 
 
-def of_folds(source: str | Path) -> str:
-    """What is to be said of a folder of folds, which is no network."""
-    return (f"{source}: holds a network for each fold; name one of them, such as {Path(source) / fold_name(0)}, or the "
+def require_one_network(source: str | Path) -> None:
+    """Refuse a folder of folds, of which one has to be named."""
+    require(best_of(source) is not None or not RunFolder(Path(source)).has_folds(),
+            f"{source}: holds a network for each fold; name one of them, such as {Path(source) / fold_name(0)}, or the "
             f"refit of one (--train.refit true).")
 
 

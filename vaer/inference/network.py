@@ -9,9 +9,9 @@ import torch
 from vaer.data.lengths import window_lengths
 from vaer.data.protocols import read_split
 from vaer.errors import MediaError, UserError, first_line
-from vaer.inference.inputs import of_folds
+from vaer.inference.inputs import require_one_network
 from vaer.models.network import VAER, load_network
-from vaer.runs.folder import BestFolder, RunFolder, best_of, run_of
+from vaer.runs.folder import BestFolder, best_of, run_of
 from vaer.runs.recipe import Recipe, read_recipe, recipe_of
 
 OLD = "an older vaer trained this run: how its clips were prepared was asked of its corpus as it is now"
@@ -41,9 +41,8 @@ def open_network(source: str | Path, device: str | None = None) -> Trained:
 
     `device`: none takes the GPU where there is one.
     """
+    require_one_network(source)
     best = best_of(source)
-    if best is None and RunFolder(Path(source)).has_folds():
-        raise UserError(of_folds(source))
     if best is None or not best.is_whole():
         raise UserError(f"{source}: holds no trained network (best/config.json and best/model.safetensors); name the "
                         f"folder of a run that trained.")

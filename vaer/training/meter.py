@@ -28,7 +28,7 @@ class Meter:
         self.accelerator = accelerator
         self.sides = ["", *(f"_{name}" for name in network.branches)] if network.fusion is not None else [""]
         self.num_classes = len(network.classes)
-        self.parts = _parts(network)
+        self.parts = learning_parts(network)
         self.norms = ["grad_norm", *(f"grad_norm_{name}" for name in self.parts), *factors]
         # steps, the loss, its steps, norms, their steps, then of each side the nll and the confusion
         width = 2 + 2 * len(self.norms) + len(self.sides) * (1 + self.num_classes ** 2)
@@ -118,7 +118,7 @@ def learning_rates(optimizer: Optimizer) -> dict[str, float]:
     return found
 
 
-def _parts(network: VAER) -> dict[str, list[nn.Parameter]]:
+def learning_parts(network: VAER) -> dict[str, list[nn.Parameter]]:
     """The parameters that learn, those of the fusion and all heads together."""
     groups: dict[str, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():

@@ -10,6 +10,7 @@ from torch import Tensor
 from vaer.models.network import VAER
 from vaer.records import Batch, MixedBatch, Output
 from vaer.training.losses import over_labels
+from vaer.training.meter import learning_parts
 
 COEFFICIENTS = ("ogm_video", "ogm_audio")
 """What the log calls the factors of the branches' gradients."""
@@ -24,8 +25,8 @@ class Modulation:
 
     def __init__(self, network: VAER, strength: float, *, noise: bool, seed: int) -> None:
         self.strength, self.noise, self.seed, self.steps = strength, noise, seed, 0
-        self.parameters = [[parameter for parameter in branch.parameters() if parameter.requires_grad]
-                           for branch in (network.video, network.audio)]
+        parts = learning_parts(network)
+        self.parameters = [parts.get(name, []) for name in ("video", "audio")]
 
     @torch.no_grad()
     def apply(self, scores: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from vaer.checks import require
 from vaer.models.network import VAER
+from vaer.training.meter import learning_parts
 
 SHARES = ("pareto_video", "pareto_audio")
 """What the log calls the share of the fused answer in a branch's gradient; half is the plain sum."""
@@ -24,8 +25,8 @@ class Pareto:
         require(accelerator.scaler is None, "--train.mmpareto true compares gradients, of which mixed precision fp16 "
                                             "scales some alone; take --train.mixed_precision bf16 or no.")
         self.accelerator = accelerator
-        self.branches = [[parameter for parameter in branch.parameters() if parameter.requires_grad]
-                         for branch in (network.video, network.audio)]
+        parts = learning_parts(network)
+        self.branches = [parts.get(name, []) for name in ("video", "audio")]
         self.kept: list[Tensor] = []
 
     def keep(self, loss: Tensor) -> None:

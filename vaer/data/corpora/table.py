@@ -63,8 +63,8 @@ def _rows(path: Path) -> Rows:
                                      f"{', '.join(REQUIRED)}", optional=KNOWN,
                      is_row=lambda row: is_clip(row.get("path", "")))
     columns = next(iter(rows.values()))
-    near = [name for name in columns if PEOPLE.search(name)] or get_close_matches("speaker", columns)
-    if "speaker" not in columns and near:
+    if "speaker" not in columns and (near := [name for name in columns if PEOPLE.search(name)]
+                                     or get_close_matches("speaker", columns)):
         warn_once(f"{path}: has no column speaker, so that speakers are unknown; if {near[0]!r} is it, call it so.")
     for line, row in rows.items():
         empty = [name for name in NOT_EMPTY if not row.get(name, "filled")]
