@@ -14,7 +14,7 @@ endef
 .PHONY: help setup demo test test-slow walk test-newest test-oldest lint site smoke wheel lock clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: .venv/.installed  ## make .venv and install the locked versions, the project and the starter network into it
 

@@ -80,3 +80,11 @@ def test_scaled_gradients_are_refused(accelerator, monkeypatch):
     accelerator.__dict__.pop("scaler", None)
     with pytest.raises(UserError, match="fp16"):
         Pareto(tiny_network(), accelerator)
+
+
+def test_branches_of_which_none_learns_are_refused(accelerator):
+    network = tiny_network()
+    network.video.requires_grad_(False)
+    network.audio.requires_grad_(False)
+    with pytest.raises(UserError, match=r"none learns.*model\.audio\.freeze false"):
+        Pareto(network, accelerator)

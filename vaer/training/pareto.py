@@ -27,6 +27,9 @@ class Pareto:
         self.accelerator = accelerator
         parts = learning_parts(network)
         self.branches = [parts.get(name, []) for name in ("video", "audio")]
+        require(any(self.branches), "--train.mmpareto true weighs the gradients of the branches, of which none learns; "
+                                    "thaw one (--model.video.freeze false, --model.audio.freeze false), or leave it "
+                                    "out.")
         self.kept: list[Tensor] = []
 
     def keep(self, loss: Tensor) -> None:
