@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from vaer.models.layers.convolution import NARROW, FoldedConv3d, SumOfTaps, convolve_and_norm
+from vaer.models.layers.convolution import NARROW, FoldedConv3d, GemmConv1d, SumOfTaps, as_products, convolve_and_norm
 
 SHAPES = {
     "pointwise": {"kernel_size": 1},
@@ -83,3 +83,31 @@ def test_a_norm_folded_in_gives_what_it_gave_and_only_where_nothing_learns(shape
     assert not torch.allclose(trained, wanted)
     torch.testing.assert_close(convolve_and_norm(ours, norm, values), wanted)  # frozen norms, learning convolutions
     assert heard
+
+
+@pytest.mark.parametrize(("channels", "kernel", "stride"), [(1, 127, 64), (6, 7, 3), (4, 3, 2)])
+def test_a_convolution_of_a_waveform_in_bf16_is_a_matrix_product_within_its_rounding(channels, kernel, stride,
+                                                                                    monkeypatch):
+    torch.manual_seed(0)
+    exact, ours = (nn.Conv1d(channels, 8, kernel, stride) for _ in range(2))
+    ours.load_state_dict(exact.state_dict())
+    as_products(ours)
+    values = torch.randn(2, channels, 400)
+    torch.testing.assert_close(ours(values), exact(values), atol=0, rtol=0)  # without bf16 it is torch's own
+    wanted = exact.double()(values.double())
+    wanted.square().mean().backward()
+    monkeypatch.setattr(nn.Conv1d, "forward", None)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = ours(values)
+    assert found.dtype == torch.bfloat16
+    found.float().square().mean().backward()
+    assert (found - wanted).abs().max() < 0.02 * wanted.abs().max()
+    for own, other in zip(ours.parameters(), exact.parameters(), strict=True):
+        assert (own.grad - other.grad).abs().max() < 0.02 * other.grad.abs().max()
+
+
+def test_only_plain_convolutions_become_products():
+    layers = nn.Sequential(nn.Conv1d(2, 2, 3), nn.Conv1d(2, 2, 3, groups=2), nn.Conv1d(2, 2, 3, padding=1),
+                           nn.Conv1d(2, 2, 3, dilation=2), nn.Conv2d(2, 2, 3))
+    as_products(layers)
+    assert [type(layer) is GemmConv1d for layer in layers] == [True, False, False, False, False]

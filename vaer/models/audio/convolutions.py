@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaer.models.audio.masking import length_mask
+from vaer.models.layers.convolution import as_products
 
 
 class ConvolutionExtractor(nn.Module):
@@ -15,6 +16,7 @@ class ConvolutionExtractor(nn.Module):
     def __init__(self, *, conv_layers: nn.ModuleList) -> None:
         super().__init__()
         self.conv_layers = conv_layers
+        as_products(conv_layers)
         self.hop = 1
         """Samples from one token to the next."""
         self.receptive_field = 1

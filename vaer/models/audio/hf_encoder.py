@@ -10,6 +10,7 @@ from vaer.config import AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.masking import length_mask, mask_features
 from vaer.models.audio.waveform import prepare_waveform
+from vaer.models.layers.convolution import as_products
 from vaer.models.layers.mix import LayerMix, require_layers
 from vaer.records import Tokens
 
@@ -77,6 +78,7 @@ class TransformersEncoder(nn.Module):
         self.num_tokens: Tensor | None = None
         """(batch,) of the pass under way, where it has several lengths."""
         self._extractor_end().register_forward_hook(self._mask)
+        as_products(self.encoder)
         if self.anatomy.masked:
             self.encoder.groupnorm.__class__ = MaskedGroupNorm  # same weights under the same names
             self.encoder.groupnorm.lengths = None
