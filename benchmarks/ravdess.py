@@ -5,7 +5,8 @@
     python benchmarks/ravdess.py                        # the page again, from what is there
 
 A fold's answers go to results/ravdess/ROW/foldN.csv with its facts in foldN.json; those that are there stay unless
-`--anew` is given. `--emodb EMODB` scores the networks of the row `sound` on that corpus, too.
+`--anew` is given. `--emodb EMODB` scores the networks of the row `sound` on that corpus, too. The rows of the frozen
+encoder and of action units, which others are compared with, come from benchmarks/ravdess_baselines.py.
 """
 
 import argparse
@@ -38,6 +39,8 @@ ROWS = {
     "sound": "sound, from scratch",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
+    "moonshine": "sound, fine-tuned from Moonshine",
+    "moonshine_norm": "sound, fine-tuned from Moonshine, adapted to each speaker over its 60 unlabelled clips",
     "faces": "redrawn faces",
     "faces_norm": "redrawn faces, adapted to each speaker over its 60 unlabelled clips",
     "joint": "redrawn faces, recorded voices",
@@ -52,6 +55,10 @@ DIFFERENCES = (
     ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
     ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
     ("adapted to each speaker, against not (joint)", ["joint"], ["joint_norm"]),
+    ("fine-tuned from Moonshine, against from scratch (sound)", ["sound"], ["moonshine"]),
+    ("fine-tuned, against the same encoder frozen (sound)", ["moonshine_frozen"], ["moonshine"]),
+    ("fine-tuned and adapted to each speaker, against the same encoder frozen, per speaker (sound)",
+     ["moonshine_frozen_norm"], ["moonshine_norm"]),
     ("joint, against the sound alone", ["sound"], ["joint"]),
     ("joint, against the faces alone", ["faces"], ["joint"]),
     ("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),
@@ -96,8 +103,8 @@ def keep(name, fold, folder, *, anew):
         kept |= {f"uar{suffix}": metrics["uar"],
                  f"temperature{suffix}": metrics["calibration"]["temperatures"][str(fold)]}
         table = pd.read_csv(folder.predictions_path(suffix), dtype={"speaker": str})
-        table[["take", "speaker", "label", *CLASSES]].to_csv(path.with_name(f"fold{fold}{suffix}.csv"), index=False,
-                                                             float_format="%.4f")
+        table = table[["take", "speaker", "label", "prediction", *CLASSES]]
+        table.to_csv(path.with_name(f"fold{fold}{suffix}.csv"), index=False, float_format="%.4f")
     path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
@@ -160,7 +167,7 @@ def write_page():
     """The tables of docs/results.md, between its marks, and the picture, from the folds that are there."""
     predicted = read_all()
     text = PAGE.read_text(encoding="utf-8")
-    for mark, lines in (("rows", row_lines(predicted)), ("differences", difference_lines(predicted)),
+    for mark, lines in (("rows", row_lines(predicted)), ("differences", difference_lines()),
                         ("hours", hour_lines(predicted))):
         begin, end = f"<!-- {mark} -->\n", f"<!-- end of {mark} -->"
         before, rest = text.split(begin)
@@ -215,14 +222,12 @@ def told(row):
     return f"{score(row.probabilities, row.labels).uar:.3f}{span}"
 
 
-def difference_lines(predicted):
+def difference_lines():
     """What one answer is above another, on the folds that both have."""
     lines = ["| compared | folds | difference in UAR [95 % over speakers, paired] |", "|---|---|---|"]
     for about, first, other in DIFFERENCES:
-        parts = [part.partition("@")[::2] for part in (*first, *other)]
-        if not all(name in predicted for name, _ in parts):
-            continue
-        folds = [fold for fold in FOLDS if all((RESULTS / name / f"fold{fold}.json").is_file() for name, _ in parts)]
+        names = [part.partition("@")[0] for part in (*first, *other)]
+        folds = [fold for fold in FOLDS if all((RESULTS / name / f"fold{fold}.json").is_file() for name in names)]
         if folds:
             lines.append(f"| {about} | {', '.join(map(str, folds))} | {difference(first, other, folds)} |")
     return lines

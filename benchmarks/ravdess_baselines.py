@@ -1,17 +1,23 @@
 """What simple methods reach on `ravdess_dev5`, five folds pooled, regularisation picked on validation speakers.
 
-    python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH --action_units action_units.csv
+    python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH --action_units action_units.csv \\
+        --weights moonshine_base_en
 
 Mean and deviation of 20 MFCCs and their differences, support vectors with an RBF kernel; the action units of a take,
-logistic regression; the product of both; each again with features centred and scaled per speaker. About five minutes.
+logistic regression; mean and deviation over time of a layer of a frozen speech encoder, of whole takes, logistic
+regression, for every layer and for the one that validation speakers pick; products of two; each again with features
+centred and scaled per speaker. Answers of the encoder and the units go to results/ravdess, a folder each, for
+benchmarks/ravdess.py to compare. MINUTES.
 """
 
 import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import torch
 import torchaudio
 from rich.progress import track
@@ -20,44 +26,86 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from vaer.config import DataConfig
+from vaer.config import AudioConfig, Config, DataConfig, ModelConfig, VideoConfig, resolve
+from vaer.data.collate import collate
+from vaer.data.dataset import EvaluationClips, Modalities
 from vaer.data.protocols import read_split
 from vaer.demo.redraw import read_units
+from vaer.evaluation.calibration import choose_temperature
 from vaer.evaluation.intervals import speaker_intervals
 from vaer.evaluation.metrics import score
 from vaer.media.media import SAMPLE_RATE, read_waveform
 from vaer.media.probe import probe
+from vaer.models.audio import AUDIO_BRANCHES
+from vaer.models.layers.pooling import masked_statistics
+from vaer.records import Tokens
 from vaer.runs.provenance import machine_facts
+from vaer.weights import read_audio
+from vaer.weights.decide import decide
+from vaer.weights.records import apply
 
-RESULT = Path(__file__).parent / "results" / "ravdess_baselines.json"
+RESULTS = Path(__file__).parent / "results"
+RESULT = RESULTS / "ravdess_baselines.json"
 STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+COMMAND = ("python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH --action_units action_units.csv "
+           "--weights moonshine_base_en")
+UNITS, ENCODER = "34 action-unit values, logistic regression", "frozen Moonshine, picked layer, logistic regression"
+KEPT = {UNITS: "units", ENCODER: "moonshine_frozen"}
+"""Rows whose answers go to results/ravdess, and the folder there; `_norm` is added for those per speaker."""
+
+
+class Answers(NamedTuple):
+    """What the classifiers of all folds answer, each to the takes that its fold tests."""
+
+    probabilities: dict[str, np.ndarray]
+    """(classes,) of every take."""
+    temperatures: list[float]
+    """Of each fold, by its validation speakers."""
+    picked: list[list[float]]
+    """Of each fold: the place of the features among those offered, and the strength."""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sound", required=True)
     parser.add_argument("--action_units", type=Path, required=True)
+    parser.add_argument("--weights", required=True)
     options = parser.parse_args()
-    splits, classes, items = read_folds(DataConfig(root=options.sound, protocol="ravdess_dev5"))
+    data = DataConfig(root=options.sound, protocol="ravdess_dev5")
+    splits, classes, items = read_folds(data)
     units = {take: np.concatenate(values) for take, values in read_units(options.action_units).items()}
+    layers = hear(options.weights, items, classes, data)
     features = {"MFCC statistics, SVM": {take: statistics(item.audio_path) for take,
                                          item in track(items.items(), "MFCC")}}
-    features |= {f"{name}, logistic regression": {take: units[take][:count] for take in items}
-                 for name, count in (("17 action-unit intensities", 17), ("34 action-unit values", 34))}
+    features |= {name: {take: units[take][:count] for take in items}
+                 for name, count in (("17 action-unit intensities, logistic regression", 17), (UNITS, 34))}
+    features |= {layer_name(number): values for number, values in enumerate(layers)}
     features |= {f"{name}, per speaker": per_speaker(values, items) for name, values in features.items()}
-    predicted = {name: answer(values, splits, classes) for name, values in features.items()}
+    fitted = {name: fit(values, splits, classes) for name, values in track(features.items(), "fitting")}
+    answers = {name: answer([tried], splits, classes) for name, tried in fitted.items()}
     for suffix in ("", ", per speaker"):
-        predicted[f"34 values x MFCC, product{suffix}"] = {
-            take: probabilities * predicted[f"MFCC statistics, SVM{suffix}"][take]
-            for take, probabilities in predicted[f"34 action-unit values, logistic regression{suffix}"].items()}
-    rows = {name: facts(found, items, classes) for name, found in predicted.items()}
+        answers[ENCODER + suffix] = answer([fitted[layer_name(number) + suffix] for number in range(len(layers))],
+                                           splits, classes)
+    for name, folder in KEPT.items():
+        keep(answers[name], folder, splits, classes)
+        keep(answers[f"{name}, per speaker"], f"{folder}_norm", splits, classes)
+    rows = {name: facts(found.probabilities, items, classes) | {"picked": found.picked}
+            for name, found in answers.items()}
+    for suffix in ("", ", per speaker"):
+        for told, sound in (("MFCC", "MFCC statistics, SVM"), ("frozen Moonshine", ENCODER)):
+            product = {take: values * answers[sound + suffix].probabilities[take]
+                       for take, values in answers[UNITS + suffix].probabilities.items()}
+            rows[f"34 values x {told}, product{suffix}"] = facts(product, items, classes)
     machine = machine_facts()
-    RESULT.write_text(json.dumps({"rows": rows, "protocol": "ravdess_dev5", "git_commit": machine["git_commit"],
-                                  "versions": machine["versions"], "machine": machine["machine"],
-                                  "command": "python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH "
-                                             "--action_units action_units.csv"}, indent=1) + "\n")
+    RESULT.write_text(json.dumps({"rows": rows, "strengths": STRENGTHS, "protocol": "ravdess_dev5",
+                                  "git_commit": machine["git_commit"], "versions": machine["versions"],
+                                  "machine": machine["machine"], "command": COMMAND}, indent=1) + "\n")
     for name, row in rows.items():
         print(f"{row['uar']:.3f}  [{row['low']:.3f}, {row['high']:.3f}]  {name}")
+
+
+def layer_name(number):
+    return f"frozen Moonshine, layer {number}, logistic regression"
 
 
 def read_folds(data):
@@ -77,6 +125,25 @@ def statistics(path):
     return torch.cat([values.mean(1), values.std(1)]).numpy()
 
 
+@torch.inference_mode()
+def hear(weights, items, classes, data):
+    """For the first layer's input and each layer's output: mean and deviation over a take, (2 dim,), by take."""
+    config = resolve(decide(Config(model=ModelConfig(
+        video=VideoConfig(enabled=False), audio=AudioConfig(kind="transformers", pretrained=weights)))))
+    branch = AUDIO_BRANCHES["transformers"](config=config.model.audio).eval()
+    apply(branch, read_audio(weights, config.model.audio), weights)
+    mixed = []
+    branch.mix.register_forward_pre_hook(lambda _, inputs: mixed.append(inputs[0]))
+    clips = EvaluationClips(list(items.values()), classes, config=data, wanted=Modalities(video=False))
+    found = [{} for _ in branch.mix.weights]
+    for index, take in enumerate(track(items, "encoder")):
+        batch = collate([clips[0, index]], num_frames=data.num_frames, size=data.size, wanted=clips.wanted)
+        tokens = branch(batch.waveform, batch.num_samples)
+        for layer, values in zip(found, mixed.pop(), strict=True):
+            layer[take] = masked_statistics(Tokens(values, tokens.times, tokens.mask))[0].numpy()
+    return found
+
+
 def per_speaker(values, items):
     """Each speaker's features with mean 0 and deviation 1 over all takes of the speaker: no label is used."""
     scaled = {}
@@ -86,18 +153,33 @@ def per_speaker(values, items):
     return scaled
 
 
-def answer(values, splits, classes):
-    """Probabilities (classes,) of every take, by the classifier of the fold that tests it."""
-    found = {}
+def fit(values, splits, classes):
+    """For each fold and strength, of (dim,) by take: the probabilities of its validation and of its test takes."""
+    found = []
     for _, split in splits:
         sides = [np.array([values[item.take] for item in side]) for side in (split.train, split.validation, split.test)]
-        labels = [np.array([classes.index(item.label) for item in side]) for side in (split.train, split.validation)]
+        labels = np.array([classes.index(item.label) for item in split.train])
         scaler = StandardScaler().fit(sides[0])
-        sides = [scaler.transform(side) for side in sides]
-        models = [classifier(strength, sides[0].shape[1]).fit(sides[0], labels[0]) for strength in STRENGTHS]
-        best = max(models, key=lambda model: score(model.predict_proba(sides[1]), labels[1]).uar)
-        found |= {item.take: row for item, row in zip(split.test, best.predict_proba(sides[2]), strict=True)}
+        train, *others = (scaler.transform(side) for side in sides)
+        models = [classifier(strength, train.shape[1]).fit(train, labels) for strength in STRENGTHS]
+        found.append([[model.predict_proba(side) for side in others] for model in models])
     return found
+
+
+def answer(offered, splits, classes):
+    """The answers of that classifier, of what is `offered` by `fit`, which a fold's validation speakers pick."""
+    found, temperatures, picked = {}, [], []
+    for fold, (_, split) in enumerate(splits):
+        labels = np.array([classes.index(item.label) for item in split.validation])
+        tried = [(score(validation, labels).uar, place, strength, validation, test)
+                 for place, fitted in enumerate(offered)
+                 for strength, (validation, test) in zip(STRENGTHS, fitted[fold], strict=True)]
+        _, *best, validation, test = max(tried, key=lambda one: one[0])
+        picked.append(best)
+        speakers = np.array([item.speaker for item in split.validation])
+        temperatures.append(choose_temperature(validation, labels, speakers))
+        found |= {item.take: row for item, row in zip(split.test, test, strict=True)}
+    return Answers(found, temperatures, picked)
 
 
 def classifier(strength, dim):
@@ -111,6 +193,24 @@ def facts(found, items, classes):
     probabilities, speakers = np.array([found[take] for take in takes]), np.array([items[t].speaker for t in takes])
     low, high = speaker_intervals(probabilities.argmax(axis=1), labels, speakers, len(classes))["uar"]
     return {"uar": score(probabilities, labels).uar, "low": low, "high": high, "clips": len(takes)}
+
+
+def keep(found, name, splits, classes):
+    """The answers of each fold with its facts, as benchmarks/ravdess.py keeps those of a run."""
+    folder = RESULTS / "ravdess" / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for fold, (_, split) in enumerate(splits):
+        probabilities = np.array([found.probabilities[item.take] for item in split.test])
+        labels = [item.label for item in split.test]
+        table = pd.DataFrame({"take": [item.take for item in split.test],
+                              "speaker": [item.speaker for item in split.test], "label": labels,
+                              "prediction": [classes[place] for place in probabilities.argmax(axis=1)]})
+        table = table.join(pd.DataFrame(probabilities, columns=list(classes)))
+        table.to_csv(folder / f"fold{fold}.csv", index=False, float_format="%.4f")
+        told = {"uar": score(probabilities, np.array([classes.index(label) for label in labels])).uar,
+                "temperature": found.temperatures[fold], "picked": found.picked[fold],
+                "git_commit": machine_facts()["git_commit"], "command": COMMAND}
+        (folder / f"fold{fold}.json").write_text(json.dumps(told, indent=1) + "\n")
 
 
 if __name__ == "__main__":

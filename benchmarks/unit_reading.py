@@ -19,7 +19,7 @@ from accelerate import Accelerator
 from figures import save
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from ravdess_baselines import answer, facts, per_speaker, read_folds
+from ravdess_baselines import answer, facts, fit, per_speaker, read_folds
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import StandardScaler
 
@@ -51,8 +51,9 @@ def main():
     rows = {"features": features, "features, per speaker": per_speaker(features, items), "drawn numbers": units,
             "drawn numbers, per speaker": per_speaker(units, items)}
     trained, machine = RunFolder(options.run).facts(), machine_facts()
-    done = {"logistic_regression": {name: facts(answer(values, splits, classes), items, classes)
-                                    for name, values in rows.items()},
+    answers = {name: answer([fit(values, splits, classes)], splits, classes) for name, values in rows.items()}
+    done = {"logistic_regression": {name: facts(found.probabilities, items, classes)
+                                    for name, found in answers.items()},
             "correlation_by_unit": correlations(features, units, splits),
             "run": {key: trained[key] for key in ("best_validation_uar", "best_epoch", "seed", "git_commit")},
             "renderer": VERSION, "protocol": "ravdess_dev5", "git_commit": machine["git_commit"],
