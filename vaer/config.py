@@ -16,7 +16,7 @@ from vaer.data.corpora import CORPORA
 from vaer.data.corpora.settings import CorpusSettings
 from vaer.errors import UserError, as_text
 from vaer.label_map import MODE
-from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfig  # noqa: F401  all sections from here
+from vaer.model_config import ALL_LAYERS, AudioConfig, FusionConfig, ModelConfig, VideoConfig  # noqa: F401  all sections from here
 from vaer.placeholders import describe_placeholder
 from vaer.presets import AUDIO_PRESETS, TIMM_USUAL, VIDEO_PRESETS
 from vaer.train_config import TrainConfig

@@ -7,6 +7,8 @@ from vaer.checks import require, require_kind, require_range
 
 SLOWFAST_ONLY = ("preset", "pathways", "alpha", "beta_inv", "fusion_kernel", "width", "blocks", "slow_temporal_blocks",
                  "fast_temporal_blocks", "drop_path")
+ALL_LAYERS = {"layers_used": None, "layers_joined": None, "mix_start": None}
+"""Settings of AudioConfig with which an encoder has all its layers."""
 TIMM_ONLY = ("network", "layers", "dim", "heads", "freeze_network")
 
 
@@ -123,6 +125,9 @@ class AudioConfig:
     """Transformer layers that run; later ones are left out, and the norm behind the last with them. None uses all."""
     mix_start: list[int] | None = None
     """Layers that the mix starts at, 0 being the input of the first; none starts evenly. Others begin at a trace."""
+    layers_joined: list[int] | None = None
+    """Layers that stand side by side in every token, such as [2, 4], in place of a mix of all; 0 is the input of the
+    first. Later ones are left out."""
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
     dropout: float = 0.1
@@ -146,6 +151,13 @@ class AudioConfig:
         require_range("model.audio.layers_used", self.layers_used, 1)
         require(self.mix_start is None or min(self.mix_start, default=-1) >= 0,
                 f"--model.audio.mix_start {self.mix_start} must hold numbers of layers, from 0.")
+        joined = self.layers_joined
+        require(joined is None or (min(joined, default=-1) >= 0 and max(joined) > 0 and len({*joined}) == len(joined)),
+                f"--model.audio.layers_joined {joined} must hold numbers of layers, each once, the largest over 0.")
+        for name in ("layers_used", "mix_start"):
+            require(joined is None or getattr(self, name) is None,
+                    f"--model.audio.layers_joined {joined} says which layers are read, as --model.audio.{name} "
+                    f"{getattr(self, name)} does; leave one of them out.")
         require_range("model.audio.dropout", self.dropout, 0, 1)
         require_range("model.audio.drop_path", self.drop_path, 0, 1)
         require_kind("model.audio", self, {"wav2vec": ("drop_path",)})
@@ -159,6 +171,11 @@ class AudioConfig:
         require(self.kind == "transformers" or self.architecture is None,
                 f"--model.audio.architecture belongs to --model.audio.kind transformers (now {self.kind}); leave it "
                 f"out.")
+
+    @property
+    def layers_kept(self) -> int | None:
+        """How many transformer layers are built; none: all."""
+        return self.layers_used if self.layers_joined is None else max(self.layers_joined)
 
 
 @dataclass(frozen=True)

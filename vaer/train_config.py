@@ -33,8 +33,9 @@ class TrainConfig:
     probe_first: bool = False
     """Before the first epoch, fit the heads of all branches that start from weights to convergence, by a logistic
     regression on one pass over the training clips; then everything learns from there."""
-    probe_strength: float = 10.0
-    """probe_first only: weight of the cross-entropies against half the squared norm of the head (scikit-learn's C)."""
+    probe_strength: float | None = None
+    """probe_first only: weight of the cross-entropies against half the squared norm of the head (scikit-learn's C);
+    none takes for each branch what answers best for training speakers held out in turn."""
     thaw: float = 0.0
     """Share of all steps over which the layers of the branches begin to learn one after another, from the last to the
     first, 0 to 1; 0 lets all learn from the start."""

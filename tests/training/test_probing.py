@@ -5,7 +5,7 @@ from makers import make_batch, tiny_network
 from sklearn.linear_model import LogisticRegression
 
 from vaer.training.balance import balanced_weights
-from vaer.training.probing import fit_heads, logistic_regression
+from vaer.training.probing import GROUPS, STRENGTHS, choose_strength, fit_heads, logistic_regression
 
 
 def make_features(clips=40, dim=6, classes=3, seed=0):
@@ -124,3 +124,30 @@ def test_a_signal_on_the_way_leaves_the_heads_alone_and_stays_asked():
                      stopped=lambda: True) == {}
     assert accelerator.check_trigger()
     assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+
+
+def test_the_strength_is_the_one_that_answers_best_for_speakers_left_out():
+    """Many features that tell speakers apart, not classes: a strong fit answers worse for other people."""
+    generator = torch.Generator().manual_seed(0)
+    labels, speakers = torch.arange(96) % 3, torch.arange(96) // 12  # eight speakers
+    vectors = torch.randn(96, 60, generator=generator)
+    vectors[:, :3] += 1.5 * torch.eye(3)[labels]
+    vectors[:, 3:] += 2 * torch.randn(8, 57, generator=generator)[speakers]
+    chosen, losses = choose_strength(vectors, labels, speakers, 3), {}
+    for strength in STRENGTHS:
+        losses[strength] = 0.0
+        for group in range(GROUPS):
+            held = speakers % GROUPS == group
+            regression = LogisticRegression(C=strength, max_iter=10_000)
+            regression.fit(vectors[~held].numpy(), labels[~held].numpy())
+            logits = torch.from_numpy(regression.decision_function(vectors[held].numpy()))
+            losses[strength] += torch.nn.functional.cross_entropy(logits, labels[held], reduction="sum").item()
+    assert chosen == min(losses, key=losses.get)
+    assert STRENGTHS[0] < chosen < STRENGTHS[-1]
+    assert losses[STRENGTHS[-1]] > 1.2 * losses[chosen]
+
+
+def test_without_speakers_enough_clips_are_left_out():
+    vectors, labels = make_features()
+    assert choose_strength(vectors, labels, torch.zeros_like(labels), 3) in STRENGTHS[2:-1]
+    assert choose_strength(vectors[:3], labels[:3], torch.zeros(3, dtype=torch.int64), 3) in STRENGTHS

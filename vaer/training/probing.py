@@ -13,6 +13,10 @@ from vaer.training.losses import clip_losses
 
 MOST_STEPS = 2000
 TOLERANCE = 1e-7  # of the gradient of the mean loss
+STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+"""What is tried where the settings name no strength."""
+GROUPS = 4
+TRIED_STEPS = 200  # of each trial, which goes on from the weights of the strength before
 
 
 class Features(NamedTuple):
@@ -30,23 +34,26 @@ class Fitted(NamedTuple):
     """How a head came out."""
 
     clips: int
+    strength: float
     loss: float
     """Mean cross-entropy of these clips, weighted as it was fitted, without the penalty."""
     steps: int
     converged: bool
 
     def __str__(self) -> str:
-        return (f"fitted to {self.clips} clips in {self.steps} steps, loss {self.loss:.3f}"
-                f"{'' if self.converged else ', NOT converged'}")
+        return (f"fitted to {self.clips} clips with strength {self.strength:g} in {self.steps} steps, loss "
+                f"{self.loss:.3f}{'' if self.converged else ', NOT converged'}")
 
 
 def fit_heads(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, *, branches: list[str],
-              strength: float, stopped: Callable[[], bool], class_weights: Tensor | None = None) -> dict[str, Fitted]:
+              strength: float | None, stopped: Callable[[], bool],
+              class_weights: Tensor | None = None) -> dict[str, Fitted]:
     """Give the head of each of `branches` the weights of a logistic regression on its own embeddings.
 
     `batches` are this process's share of the training clips as evaluation sees them. Speaker norms of these branches
-    are told of all clips first. A clip counts by the weight of its class, of `class_weights` (classes,). Nothing is
-    fitted where `stopped` says so on the way, nor for a branch whose modality no clip has.
+    are told of all clips first. Without `strength` each branch gets its own from `choose_strength`. A clip counts
+    by the weight of its class, of `class_weights` (classes,). Nothing is fitted where `stopped` says so on the way, nor
+    for a branch whose modality no clip has.
     """
     bare, found = accelerator.unwrap_model(network), {}
     features = embed(bare, batches, accelerator, branches, stopped)
@@ -62,8 +69,9 @@ def fit_heads(network: nn.Module, batches: Iterable[Batch], accelerator: Acceler
             norm.learn(sums)
             vectors = norm.by(vectors, sums[speakers])
         classifier = getattr(bare, f"{name}_head").classifier
-        weight, bias, found[name] = logistic_regression(vectors, labels, len(bare.classes), strength,
-                                                          class_weights)
+        classes = len(bare.classes)
+        own = strength or choose_strength(vectors, labels, speakers, classes, class_weights)
+        weight, bias, found[name] = logistic_regression(vectors, labels, classes, own, class_weights)
         with torch.no_grad():  # the same on all processes to the last bit
             classifier.weight.copy_(broadcast(weight.to(classifier.weight)))
             classifier.bias.copy_(broadcast(bias.to(classifier.bias)))
@@ -102,22 +110,45 @@ def _gathered(parts: list[Tensor], width: int, dtype: torch.dtype, accelerator: 
     return rows[rows[:, 0] >= 0]
 
 
+def choose_strength(vectors: Tensor, labels: Tensor, speakers: Tensor, num_classes: int,
+                    class_weights: Tensor | None = None) -> float:
+    """The one of STRENGTHS whose regressions answer best for people whom they did not see.
+
+    Speakers are dealt into GROUPS; each group is answered by a regression on the others, and the least mean
+    cross-entropy wins. With fewer speakers than groups, clips are dealt.
+    """
+    places = speakers.unique(return_inverse=True)[1]
+    groups = (places if places.max() >= GROUPS - 1 else torch.arange(len(labels), device=labels.device)) % GROUPS
+    losses = torch.zeros(len(STRENGTHS))
+    for group in range(min(GROUPS, len(labels))):
+        learn, weight = groups != group, None
+        for place, strength in enumerate(STRENGTHS):
+            weight, bias, _ = logistic_regression(vectors[learn], labels[learn], num_classes, strength, class_weights,
+                                                  start=weight, most_steps=TRIED_STEPS)
+            logits = vectors[~learn].double().cpu() @ weight.T + bias
+            weights = None if class_weights is None else class_weights.double().cpu()
+            losses[place] += clip_losses(logits, labels[~learn].cpu(), class_weights=weights).sum()
+    return STRENGTHS[losses.argmin()]
+
+
 def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int, strength: float,
-                        class_weights: Tensor | None = None) -> tuple[Tensor, Tensor, Fitted]:
+                        class_weights: Tensor | None = None, *, start: Tensor | None = None,
+                        most_steps: int = MOST_STEPS) -> tuple[Tensor, Tensor, Fitted]:
     """Weight (classes, dim) and bias (classes,), float64, of a multinomial logistic regression by L-BFGS.
 
     Minimises half the squared norm of the weight plus `strength` times the sum of cross-entropies, as scikit-learn's C.
     Cross-entropies count by `class_weights` (classes,), as by its class_weight. A class without clips keeps a weight of
-    zeros.
+    zeros. It begins at the weight `start`, or at zeros.
     """
     with torch.inference_mode(False), torch.enable_grad():
         vectors, labels = vectors.double().cpu().clone(), labels.cpu().clone()
         mean = vectors.mean(0)
         class_weights = None if class_weights is None else class_weights.double().cpu()
         centered = vectors - mean  # the bias takes it up: fewer steps to the same solution
-        weight = torch.zeros(num_classes, vectors.shape[1], dtype=torch.float64, requires_grad=True)
+        start = torch.zeros(num_classes, vectors.shape[1], dtype=torch.float64) if start is None else start.clone()
+        weight = start.requires_grad_()
         bias = torch.zeros(num_classes, dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=MOST_STEPS, tolerance_grad=TOLERANCE,
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=most_steps, tolerance_grad=TOLERANCE,
                                       tolerance_change=0.0, history_size=20, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
@@ -133,7 +164,7 @@ def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int, stren
         steps = optimizer.state[weight]["n_iter"]
         final = _loss(weight, bias, centered, labels, class_weights).item()
     weight, bias = weight.detach(), bias.detach()
-    return weight, bias - weight @ mean, Fitted(len(labels), final, steps, steepest <= 10 * TOLERANCE)
+    return weight, bias - weight @ mean, Fitted(len(labels), strength, final, steps, steepest <= 10 * TOLERANCE)
 
 
 def _loss(weight: Tensor, bias: Tensor, vectors: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vaer.config import AudioConfig
+from vaer.config import ALL_LAYERS, AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio.encoders import BUILDERS
 from vaer.models.audio.wav2vec import Wav2Vec
@@ -20,7 +20,7 @@ FIXED = {"hidden_act": "gelu", "feat_extract_activation": "gelu", "layer_norm_ep
 def facts_of(config: AudioConfig) -> dict[str, Any]:
     """How the branch of these settings is built, by the argument names of torchaudio's builders."""
     with torch.device("meta"):
-        branch = Wav2Vec(config=dataclasses.replace(config, layers_used=None, mix_start=None))
+        branch = Wav2Vec(config=dataclasses.replace(config, **ALL_LAYERS))
     if config.extractor == "filterbank":
         return {"extractor": "filterbank"}
     transformer, blocks = branch.encoder.transformer, branch.feature_extractor.conv_layers

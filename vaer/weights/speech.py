@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaer.config import AudioConfig
+from vaer.config import ALL_LAYERS, AudioConfig
 from vaer.errors import UserError
 from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.audio.encoders import BUNDLES
@@ -86,7 +86,7 @@ def to_transformers(tensors: dict[str, Tensor], config: AudioConfig) -> tuple[di
     and may put more before it.
     """
     with torch.device("meta"):
-        encoder = build_encoder(replace(config, layers_used=None))
+        encoder = build_encoder(replace(config, **ALL_LAYERS))
     wanted = encoder.state_dict()
     family = f"{encoder.base_model_prefix}."
     first = next(iter(wanted))
@@ -137,13 +137,14 @@ def _with_normalize(weights: Weights, config: AudioConfig) -> Weights:
 
 def _without_unused(weights: Weights, config: AudioConfig) -> Weights:
     """The same without the layers that `config` leaves out."""
-    if config.layers_used is None:
+    if config.layers_kept is None:
         return weights
     kind = AUDIO_BRANCHES[config.kind]
     with torch.device("meta"):
-        whole, cut = (set(kind(config=replace(config, layers_used=used, mix_start=None)).state_dict())
-                      for used in (None, config.layers_used))
-    reason = f"beyond --model.audio.layers_used {config.layers_used}"
+        whole, cut = (set(kind(config=replace(config, **ALL_LAYERS | {"layers_used": used})).state_dict())
+                      for used in (None, config.layers_kept))
+    setting = "layers_used" if config.layers_joined is None else "layers_joined"
+    reason = f"beyond --model.audio.{setting} {getattr(config, setting)}"
     beyond = {name: reason for name in weights.tensors if name in whole - cut}
     kept = {name: tensor for name, tensor in weights.tensors.items() if name not in beyond}
     return weights._replace(tensors=kept, left=weights.left | beyond)

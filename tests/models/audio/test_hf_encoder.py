@@ -77,7 +77,25 @@ def test_layers_left_out_change_nothing_before_them(family, used):
     assert len(cut.layers()) == 2 + used
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_joined_layers_are_those_of_the_whole_encoder(family):
+    whole, joined = make_branch(family, dropout=0.0), make_branch(family, dropout=0.0, layers_joined=[2, 0])
+    joined.load_state_dict({name: tensor for name, tensor in whole.state_dict().items()
+                            if name in joined.state_dict()})
+    layers = []
+    whole.mix.register_forward_pre_hook(lambda _, inputs: layers.append(inputs[0]))
+    waveform, num_samples = make_batch([9000, 9000], padding=0)
+    whole(waveform, num_samples)
+    tokens = joined(waveform, num_samples)
+    assert joined.out_dim == tokens.values.shape[2] == 2 * whole.out_dim
+    torch.testing.assert_close(tokens.values, torch.cat([layers[0][2], layers[0][0]], dim=2))
+    tokens.values.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in joined.parameters())
+
+
 def test_more_layers_than_there_are_cannot_be_used():
+    with pytest.raises(UserError, match=r"4 of --model\.audio\.layers_joined \[1, 4\] is more than the encoder's 3"):
+        make_branch("moonshine", layers_joined=[1, 4])
     with pytest.raises(UserError, match=r"--model\.audio\.layers_used 4 is more than the encoder's 3 layers; lower it"):
         make_branch("moonshine", layers_used=4)
 

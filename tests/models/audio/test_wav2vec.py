@@ -139,6 +139,20 @@ def test_layers_left_out_change_nothing_before_them(make_branch, kind):
         make_branch(kind, layers_used=4)
 
 
+@pytest.mark.parametrize("kind", EVERY)
+def test_joined_layers_are_those_of_the_whole_encoder(make_branch, kind):
+    whole, joined = make_branch(kind, dropout=0.0).eval(), make_branch(kind, dropout=0.0, layers_joined=[0, 1]).eval()
+    joined.load_state_dict({name: tensor for name, tensor in whole.state_dict().items()
+                            if name in joined.state_dict()})
+    layers = []
+    whole.mix.register_forward_pre_hook(lambda _, inputs: layers.append(inputs[0]))
+    tokens, theirs = joined(*make_batch([9000])), whole(*make_batch([9000]))
+    torch.testing.assert_close(tokens.values[theirs.mask], torch.cat(layers[0][:2], dim=2)[theirs.mask])
+    assert joined.out_dim == 2 * whole.out_dim
+    tokens.values.square().sum().backward()
+    assert all(parameter.grad is not None for parameter in joined.parameters())
+
+
 def test_masks_hide_features_of_convolutions_in_training_alone(make_branch):
     branch, batch = make_branch("wavlm_base", dropout=0.0, time_masks=1, band_masks=1), make_batch([9000, 5000])
     assert torch.equal(branch.eval()(*batch).values, branch(*batch).values)

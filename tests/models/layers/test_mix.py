@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vaer.errors import UserError
-from vaer.models.layers.mix import LayerMix
+from vaer.models.layers.mix import LayerJoin, LayerMix
 
 
 def test_the_mix_is_even_at_first_and_follows_its_weights():
@@ -23,3 +23,9 @@ def test_a_mix_starts_at_the_layers_that_are_named():
     assert mix.weights.grad is not None
     with pytest.raises(UserError, match=r"mix_start \[4\]: the encoder has the layers 0 .* to 3; choose among them"):
         LayerMix(num_layers=4, start=[4])
+
+
+def test_joined_layers_stand_side_by_side_in_the_order_given():
+    layers = [torch.full((1, 2, 2), float(place)) for place in range(3)]
+    joined = LayerJoin(layers=[2, 0])(layers)
+    torch.testing.assert_close(joined, torch.tensor([2.0, 2, 0, 0]).expand(1, 2, 4))

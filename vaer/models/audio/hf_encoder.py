@@ -11,7 +11,7 @@ from vaer.errors import UserError
 from vaer.models.audio.masking import length_mask, mask_features
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.convolution import as_products
-from vaer.models.layers.mix import LayerMix, require_layers
+from vaer.models.layers.mix import reader_of, require_layers
 from vaer.records import Tokens
 
 
@@ -51,7 +51,7 @@ DROPOUTS = ("attention_dropout", "hidden_dropout", "activation_dropout", "feat_p
 
 
 class TransformersEncoder(nn.Module):
-    """Tokens of a waveform from a Hugging Face encoder and a learned mix of all its layers.
+    """Tokens of a waveform from a Hugging Face encoder and a learned mix of all its layers, or some side by side.
 
     The input of the first layer belongs to the mix, the last layer enters after the encoder's final norm, unless later
     ones are left out (`layers_used`). Clips of different length run in one pass where the encoder can be masked, else
@@ -72,8 +72,8 @@ class TransformersEncoder(nn.Module):
         for kernel, stride in _strides(self.encoder):
             self.receptive_field += (kernel - 1) * self.hop
             self.hop *= stride
-        self.out_dim: int = settings.hidden_size
-        self.mix = LayerMix(num_layers=1 + len(self.encoder.get_submodule(self.anatomy.layers)), start=config.mix_start)
+        self.mix = reader_of(config, 1 + len(self.encoder.get_submodule(self.anatomy.layers)))
+        self.out_dim: int = settings.hidden_size * len(config.layers_joined or [0])
         self.masks = config.time_masks, config.band_masks
         self.num_tokens: Tensor | None = None
         """(batch,) of the pass under way, where it has several lengths."""
@@ -195,8 +195,8 @@ def build_encoder(config: AudioConfig) -> nn.Module:
                         f"({reason}); take the config.json that came with the weights.") from error
     if settings.is_encoder_decoder:
         encoder = encoder.get_encoder()
-    if config.layers_used is not None:
-        _leave_out(encoder, config.layers_used)
+    if config.layers_kept is not None:
+        _leave_out(encoder, config)
     for name in ENCODERS[settings.model_type].unused:
         parent, _, child = name.rpartition(".")
         owner = encoder.get_submodule(parent)
@@ -205,11 +205,11 @@ def build_encoder(config: AudioConfig) -> nn.Module:
     return encoder
 
 
-def _leave_out(encoder: nn.Module, used: int) -> None:
-    """Remove the layers behind the first `used` ones, and the norm that would follow the last of all."""
+def _leave_out(encoder: nn.Module, config: AudioConfig) -> None:
+    """Remove the layers that `config` leaves out, and the norm that would follow the last of all."""
     anatomy, settings = ENCODERS[encoder.config.model_type], encoder.config
-    stack = encoder.get_submodule(anatomy.layers)
-    require_layers(used, len(stack))
+    stack, used = encoder.get_submodule(anatomy.layers), config.layers_kept
+    require_layers(config, len(stack))
     if used == len(stack):
         return
     del stack[used:]

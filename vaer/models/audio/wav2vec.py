@@ -15,13 +15,13 @@ from vaer.models.audio.filterbank import FilterbankExtractor
 from vaer.models.audio.masking import length_mask, mask_features
 from vaer.models.audio.waveform import prepare_waveform
 from vaer.models.layers.drop_path import drop_rates, dropping
-from vaer.models.layers.mix import LayerMix, require_layers
+from vaer.models.layers.mix import reader_of, require_layers
 from vaer.presets import AUDIO_PRESETS
 from vaer.records import Tokens
 
 
 class Wav2Vec(nn.Module):
-    """Tokens of a waveform: an extractor, a transformer over it, and a learned mix of all layers of the transformer.
+    """Tokens of a waveform: an extractor, a transformer over it, and a mix of its layers, or some side by side.
 
     The input of the first layer belongs to the mix; where layers normalise their input (large models), the last one
     enters after the final norm, as in transformers. A clip's tokens do not depend on its padding or its neighbours.
@@ -43,13 +43,13 @@ class Wav2Vec(nn.Module):
         transformer = self.encoder.transformer
         self.masks = (config.time_masks, config.band_masks) if config.extractor != "filterbank" else (0, 0)
         self.final_norm = not transformer.layer_norm_first
-        if config.layers_used is not None:
-            self._leave_out(config.layers_used)
+        if config.layers_kept is not None:
+            self._leave_out(config)
         for layer, rate in zip(transformer.layers, drop_rates(config.drop_path, len(transformer.layers)), strict=True):
             layer.dropout = dropping(layer.dropout, rate)
             layer.feed_forward.output_dropout = dropping(layer.feed_forward.output_dropout, rate)
-        self.out_dim: int = transformer.pos_conv_embed.embed_dim
-        self.mix = LayerMix(num_layers=1 + len(transformer.layers), start=config.mix_start)
+        self.mix = reader_of(config, 1 + len(transformer.layers))
+        self.out_dim: int = transformer.pos_conv_embed.embed_dim * len(config.layers_joined or [0])
         fallback = AUDIO_PRESETS[config.preset]["normalize"]  # settings of older runs do not say it
         self.normalize: bool = fallback if config.normalize is None else config.normalize
         self.relative_positions = has_relative_positions(transformer.layers[0].attention)
@@ -65,10 +65,10 @@ class Wav2Vec(nn.Module):
         """Switch dropout and masks on or off; a frozen branch stays as in evaluation."""
         return super().train(mode and not self.frozen)
 
-    def _leave_out(self, used: int) -> None:
-        """Remove the layers behind the first `used` ones, and the norm that would follow the last of all."""
-        transformer = self.encoder.transformer
-        require_layers(used, len(transformer.layers))
+    def _leave_out(self, config: AudioConfig) -> None:
+        """Remove the layers that `config` leaves out, and the norm that would follow the last of all."""
+        transformer, used = self.encoder.transformer, config.layers_kept
+        require_layers(config, len(transformer.layers))
         if used < len(transformer.layers) and self.final_norm:
             transformer.layer_norm, self.final_norm = nn.Identity(), False
         del transformer.layers[used:]
@@ -110,7 +110,7 @@ class Wav2Vec(nn.Module):
         hidden = [transformer.dropout(values)]
         # A clip without any token may look at all of its zeros: a softmax over nothing is NaN.
         visible = mask | ~mask.any(1, keepdim=True)
-        padding = torch.zeros_like(visible, dtype=self.mix.weights.dtype).masked_fill(~visible, -math.inf)
+        padding = torch.zeros_like(visible, dtype=next(self.parameters()).dtype).masked_fill(~visible, -math.inf)
         square = repeat(visible, "batch key -> batch 1 query key", query=visible.shape[1])
         position_bias = None
         for layer in transformer.layers:

@@ -1,8 +1,9 @@
-"""An average of a network's layers whose weights are learned."""
+"""From the layers of a network to one value for every token: a learned average, or some of them side by side."""
 
 import torch
 from torch import Tensor, nn
 
+from vaer.config import AudioConfig
 from vaer.errors import UserError
 
 FAINT = -4.0  # 0.018 of the share of a layer that the mix starts at: small, and still learned
@@ -29,7 +30,29 @@ class LayerMix(nn.Module):
         return sum(share * values for share, values in zip(self.weights.softmax(0), layers, strict=True))
 
 
-def require_layers(used: int, there: int) -> None:
+class LayerJoin(nn.Module):
+    """Some of a network's layers side by side, which keeps apart what an average adds up.."""
+
+    def __init__(self, *, layers: list[int]) -> None:
+        super().__init__()
+        self.places = layers
+        """0 is the input of the first."""
+
+    def forward(self, layers: list[Tensor]) -> Tensor:
+        """(..., joined x dim) of `num_layers` tensors (..., dim)."""
+        return torch.cat([layers[place] for place in self.places], dim=-1)
+
+
+def reader_of(config: AudioConfig, num_layers: int) -> LayerMix | LayerJoin:
+    """What reads the `num_layers` layers of a speech encoder, the input of its first among them."""
+    if config.layers_joined is not None:
+        return LayerJoin(layers=config.layers_joined)
+    return LayerMix(num_layers=num_layers, start=config.mix_start)
+
+
+def require_layers(config: AudioConfig, there: int) -> None:
     """Raise UserError where more layers are to be used than there are."""
-    if used > there:
-        raise UserError(f"--model.audio.layers_used {used} is more than the encoder's {there} layers; lower it.")
+    if config.layers_kept > there:
+        used = (f"--model.audio.layers_used {config.layers_used}" if config.layers_joined is None else
+                f"{config.layers_kept} of --model.audio.layers_joined {config.layers_joined}")
+        raise UserError(f"{used} is more than the encoder's {there} layers; lower it.")
