@@ -45,6 +45,9 @@ ROWS = {
     "faces_norm": "redrawn faces, adapted to each speaker over its 60 unlabelled clips",
     "joint": "redrawn faces, recorded voices",
     "joint_norm": "redrawn faces, recorded voices, adapted to each speaker over its 60 unlabelled clips",
+    "joint_moonshine": "redrawn faces, voices from Moonshine, end to end",
+    "joint_moonshine_norm": "redrawn faces, voices from Moonshine, end to end, adapted to each speaker over its 60 "
+                            "unlabelled clips",
 }
 """The rows of the study, and what the page calls them."""
 KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split", "git_commit", "machine")
@@ -64,6 +67,20 @@ DIFFERENCES = (
     ("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),
     ("joint adapted, against the product of the two adapted branches' calibrated posteriors",
      ["faces_norm", "sound_norm"], ["joint_norm"]),
+    ("joint with Moonshine, against the sound alone", ["moonshine"], ["joint_moonshine"]),
+    ("joint with Moonshine, against the product of the two branches' calibrated posteriors", ["faces", "moonshine"],
+     ["joint_moonshine"]),
+    ("joint with Moonshine, its video alone, against the faces alone", ["faces"], ["joint_moonshine@video"]),
+    ("joint with Moonshine, its audio alone, against the sound alone", ["moonshine"], ["joint_moonshine@audio"]),
+    ("joint with Moonshine adapted, against the adapted sound alone", ["moonshine_norm"], ["joint_moonshine_norm"]),
+    ("joint with Moonshine adapted, against the product of the two adapted branches' calibrated posteriors",
+     ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
+    ("joint with Moonshine adapted, against the product of its own two heads' calibrated posteriors",
+     ["joint_moonshine_norm@video", "joint_moonshine_norm@audio"], ["joint_moonshine_norm"]),
+    ("joint with Moonshine adapted, its video alone, against the adapted faces alone", ["faces_norm"],
+     ["joint_moonshine_norm@video"]),
+    ("joint with Moonshine adapted, its audio alone, against the adapted sound alone", ["moonshine_norm"],
+     ["joint_moonshine_norm@audio"]),
     ("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
     ("joint with its audio alone, against the sound alone", ["sound"], ["joint@audio"]),
 )

@@ -115,20 +115,28 @@ def choose_strength(vectors: Tensor, labels: Tensor, speakers: Tensor, num_class
     """The one of STRENGTHS whose regressions answer best for people whom they did not see.
 
     Speakers are dealt into GROUPS; each group is answered by a regression on the others, and the least mean
-    cross-entropy wins. With fewer speakers than groups, clips are dealt.
+    cross-entropy wins. It stops where that rose twice running. With fewer speakers than groups, clips are
+    dealt; one clip alone gets the weakest.
     """
-    places = speakers.unique(return_inverse=True)[1]
-    groups = (places if places.max() >= GROUPS - 1 else torch.arange(len(labels), device=labels.device)) % GROUPS
-    losses = torch.zeros(len(STRENGTHS))
-    for group in range(min(GROUPS, len(labels))):
-        learn, weight = groups != group, None
-        for place, strength in enumerate(STRENGTHS):
-            weight, bias, _ = logistic_regression(vectors[learn], labels[learn], num_classes, strength, class_weights,
-                                                  start=weight, most_steps=TRIED_STEPS)
-            logits = vectors[~learn].double().cpu() @ weight.T + bias
-            weights = None if class_weights is None else class_weights.double().cpu()
-            losses[place] += clip_losses(logits, labels[~learn].cpu(), class_weights=weights).sum()
-    return STRENGTHS[losses.argmin()]
+    if len(labels) < 2:
+        return STRENGTHS[0]
+    vectors, labels = vectors.double().cpu(), labels.cpu()
+    class_weights = None if class_weights is None else class_weights.double().cpu()
+    places = speakers.cpu().unique(return_inverse=True)[1]
+    groups = (places if places.max() >= GROUPS - 1 else torch.arange(len(labels))) % GROUPS
+    learned, losses = {}, []
+    for strength in STRENGTHS:
+        losses.append(0.0)
+        for group in groups.unique().tolist():
+            learn = groups != group
+            learned[group], bias, _ = logistic_regression(vectors[learn], labels[learn], num_classes, strength,
+                                                          class_weights, start=learned.get(group),
+                                                          most_steps=TRIED_STEPS)
+            logits = vectors[~learn] @ learned[group].T + bias
+            losses[-1] += clip_losses(logits, labels[~learn], class_weights=class_weights).sum().item()
+        if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:  # stronger ones only know these speakers better
+            break
+    return STRENGTHS[losses.index(min(losses))]
 
 
 def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int, strength: float,
