@@ -62,6 +62,8 @@ DIFFERENCES = (
     ("fine-tuned, against the same encoder frozen (sound)", ["moonshine_frozen"], ["moonshine"]),
     ("fine-tuned and adapted to each speaker, against the same encoder frozen, per speaker (sound)",
      ["moonshine_frozen_norm"], ["moonshine_norm"]),
+    ("fine-tuned and adapted to each speaker, against the same two layers frozen, per speaker (sound)",
+     ["moonshine_frozen_joined_norm"], ["moonshine_norm"]),
     ("joint, against the sound alone", ["sound"], ["joint"]),
     ("joint, against the faces alone", ["faces"], ["joint"]),
     ("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),

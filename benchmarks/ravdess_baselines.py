@@ -50,7 +50,8 @@ STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 COMMAND = ("python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH --action_units action_units.csv "
            "--weights moonshine_base_en")
 UNITS, ENCODER = "34 action-unit values, logistic regression", "frozen Moonshine, picked layer, logistic regression"
-KEPT = {UNITS: "units", ENCODER: "moonshine_frozen"}
+JOINED = "frozen Moonshine, layers 2 and 4 side by side, logistic regression"
+KEPT = {UNITS: "units", ENCODER: "moonshine_frozen", JOINED: "moonshine_frozen_joined"}
 """Rows whose answers go to results/ravdess, and the folder there; `_norm` is added for those per speaker."""
 
 
@@ -80,6 +81,7 @@ def main():
     features |= {name: {take: units[take][:count] for take in items}
                  for name, count in (("17 action-unit intensities, logistic regression", 17), (UNITS, 34))}
     features |= {layer_name(number): values for number, values in enumerate(layers)}
+    features[JOINED] = {take: np.concatenate([layers[2][take], layers[4][take]]) for take in items}
     features |= {f"{name}, per speaker": per_speaker(values, items) for name, values in features.items()}
     fitted = {name: fit(values, splits, classes) for name, values in track(features.items(), "fitting")}
     answers = {name: answer([tried], splits, classes) for name, tried in fitted.items()}
