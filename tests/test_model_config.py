@@ -9,6 +9,8 @@ from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfi
     lambda: VideoConfig(blocks=[1, 1, 0, 1]), lambda: VideoConfig(width=0), lambda: VideoConfig(fusion_kernel=-1),
     lambda: VideoConfig(kind="timm", network="resnet50", layers=-1),
     lambda: AudioConfig(dim=10, heads=4), lambda: AudioConfig(dim=16, heads=0), lambda: FusionConfig(heads=0),
+    lambda: AudioConfig(layers_joined=[0]), lambda: AudioConfig(layers_joined=[2, 2]),
+    lambda: AudioConfig(layers_joined=[]), lambda: AudioConfig(layers_joined=[-1, 2]),
     lambda: FusionConfig(kind="mean", add_heads=True), lambda: FusionConfig(dim=10, heads=4),
     lambda: FusionConfig(kind="bottleneck", dim=10, heads=4), lambda: FusionConfig(kind="bottleneck", dim=9, heads=3),
     lambda: FusionConfig(kind="bottleneck", layers=1), lambda: FusionConfig(kind="bottleneck", bottlenecks=0),
@@ -31,3 +33,12 @@ def test_values_out_of_range_name_their_flag(make):
 def test_settings_of_another_kind_are_refused(section, settings, flags):
     with pytest.raises(UserError, match=rf"^--model\.{flags}.*leave it out\.$"):
         section(**settings)
+
+
+@pytest.mark.parametrize("other", [{"layers_used": 4}, {"mix_start": [1]}])
+def test_joined_layers_say_alone_which_are_read(other):
+    (name, value), = other.items()
+    with pytest.raises(UserError, match=rf"^--model\.audio\.layers_joined \[2, 4\] .* --model\.audio\.{name} "):
+        AudioConfig(layers_joined=[2, 4], **other)
+    assert AudioConfig(layers_joined=[4, 2]).layers_kept == 4
+    assert AudioConfig(**other).layers_kept == (value if name == "layers_used" else None)
