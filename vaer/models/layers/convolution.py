@@ -1,5 +1,6 @@
 """Convolutions over space or over time alone, computed as the two-dimensional ones or matrix products that they are."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -26,7 +27,12 @@ class FoldedConv3d(nn.Conv3d):
         values = values.contiguous(memory_format=torch.channels_last_3d)
         over_time, over_space = self.kernel_size[0] > 1, self.kernel_size[1:] != (1, 1)
         if over_time and over_space:
-            return F.conv3d(values, weight, bias, self.stride, self.padding)  # type: ignore[arg-type]
+            # What is told of GemmConv1d, the gradient of this weight does, too.
+            exact = torch.is_grad_enabled() and in_bf16(values)
+            with torch.autocast("cpu", enabled=False) if exact else nullcontext():
+                values, weight, bias = (part.float() if exact and part is not None else part
+                                        for part in (values, weight, bias))
+                return F.conv3d(values, weight, bias, self.stride, self.padding)  # type: ignore[arg-type]
         rows = values.permute(0, 2, 3, 4, 1)  # (batch, time, height, width, dim), as they lie in memory
         if over_space:
             made = self._over_space(rows, weight, bias)
@@ -64,12 +70,17 @@ class GemmConv1d(nn.Conv1d):
 
     def forward(self, values: Tensor) -> Tensor:
         """`(batch, channels, time)` convolved, in fewer steps of time."""
-        if values.device.type != "cpu" or not torch.is_autocast_enabled("cpu") \
-                or torch.get_autocast_dtype("cpu") != torch.bfloat16:
+        if not in_bf16(values):
             return super().forward(values)
         rows = values.bfloat16().mT.contiguous()  # (batch, time, channels)
         windows = rows.unfold(1, self.kernel_size[0], self.stride[0])  # (batch, steps, channels, kernel)
         return F.linear(windows.flatten(2), self.weight.flatten(1), self.bias).mT
+
+
+def in_bf16(values: Tensor) -> bool:
+    """Whether a processor computes with `values` in bf16."""
+    return (values.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+            and torch.get_autocast_dtype("cpu") == torch.bfloat16)
 
 
 def as_products(module: nn.Module) -> None:
