@@ -249,9 +249,10 @@ def test_a_worker_that_dies_takes_its_files_name_along(items, monkeypatch, numbe
 
 def test_a_worker_that_dies_during_a_step_is_told_of_at_the_next_batch_and_not_in_the_step(items):
     """torch would raise from a signal handler, anywhere in the main thread."""
+    others = {child.pid for child in multiprocessing.active_children()}  # an earlier test's may not have ended yet
     batches = iter(batches_of(4 * items, num_workers=1))
     next(batches)
-    worker = multiprocessing.active_children()[0]
+    worker, = (child for child in multiprocessing.active_children() if child.pid not in others)
     os.kill(worker.pid, signal.SIGKILL)
     worker.join()
     for _ in range(1000):  # a handler runs between two lines of Python
