@@ -31,7 +31,7 @@ class LayerMix(nn.Module):
 
 
 class LayerJoin(nn.Module):
-    """Some of a network's layers side by side, which keeps apart what an average adds up.."""
+    """Some of a network's layers side by side, which keeps apart what an average adds up."""
 
     def __init__(self, *, layers: list[int]) -> None:
         super().__init__()
