@@ -177,6 +177,12 @@ class AudioConfig:
         """How many transformer layers are built; none: all."""
         return self.layers_used if self.layers_joined is None else max(self.layers_joined)
 
+    @property
+    def layers_flag(self) -> str:
+        """The flag that leaves layers out, and its value."""
+        name = "layers_used" if self.layers_joined is None else "layers_joined"
+        return f"--model.audio.{name} {getattr(self, name)}"
+
 
 @dataclass(frozen=True)
 class FusionConfig:

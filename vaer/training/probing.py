@@ -115,8 +115,8 @@ def choose_strength(vectors: Tensor, labels: Tensor, speakers: Tensor, num_class
     """The one of STRENGTHS whose regressions answer best for people whom they did not see.
 
     Speakers are dealt into GROUPS; each group is answered by a regression on the others, and the least mean
-    cross-entropy wins. It stops where that rose twice running. With fewer speakers than groups, clips are
-    dealt; one clip alone gets the weakest.
+    cross-entropy wins. It stops where that rose twice running. With fewer speakers than groups, clips are dealt;
+    one clip alone gets the weakest.
     """
     if len(labels) < 2:
         return STRENGTHS[0]

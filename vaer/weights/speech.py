@@ -143,8 +143,7 @@ def _without_unused(weights: Weights, config: AudioConfig) -> Weights:
     with torch.device("meta"):
         whole, cut = (set(kind(config=replace(config, **ALL_LAYERS | {"layers_used": used})).state_dict())
                       for used in (None, config.layers_kept))
-    setting = "layers_used" if config.layers_joined is None else "layers_joined"
-    reason = f"beyond --model.audio.{setting} {getattr(config, setting)}"
+    reason = f"beyond {config.layers_flag}"
     beyond = {name: reason for name in weights.tensors if name in whole - cut}
     kept = {name: tensor for name, tensor in weights.tensors.items() if name not in beyond}
     return weights._replace(tensors=kept, left=weights.left | beyond)

@@ -73,7 +73,7 @@ class TransformersEncoder(nn.Module):
             self.receptive_field += (kernel - 1) * self.hop
             self.hop *= stride
         self.mix = reader_of(config, 1 + len(self.encoder.get_submodule(self.anatomy.layers)))
-        self.out_dim: int = settings.hidden_size * len(config.layers_joined or [0])
+        self.out_dim: int = settings.hidden_size * self.mix.joined
         self.masks = config.time_masks, config.band_masks
         self.num_tokens: Tensor | None = None
         """(batch,) of the pass under way, where it has several lengths."""

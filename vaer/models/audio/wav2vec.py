@@ -49,7 +49,7 @@ class Wav2Vec(nn.Module):
             layer.dropout = dropping(layer.dropout, rate)
             layer.feed_forward.output_dropout = dropping(layer.feed_forward.output_dropout, rate)
         self.mix = reader_of(config, 1 + len(transformer.layers))
-        self.out_dim: int = transformer.pos_conv_embed.embed_dim * len(config.layers_joined or [0])
+        self.out_dim: int = transformer.pos_conv_embed.embed_dim * self.mix.joined
         fallback = AUDIO_PRESETS[config.preset]["normalize"]  # settings of older runs do not say it
         self.normalize: bool = fallback if config.normalize is None else config.normalize
         self.relative_positions = has_relative_positions(transformer.layers[0].attention)

@@ -15,6 +15,9 @@ class LayerMix(nn.Module):
     Raises UserError where `start` names a layer that is not there.
     """
 
+    joined = 1
+    """How many layers stand side by side in a token."""
+
     def __init__(self, *, num_layers: int, start: list[int] | None = None) -> None:
         super().__init__()
         self.weights = nn.Parameter(torch.zeros(num_layers))
@@ -37,6 +40,7 @@ class LayerJoin(nn.Module):
         super().__init__()
         self.places = layers
         """0 is the input of the first."""
+        self.joined = len(layers)
 
     def forward(self, layers: list[Tensor]) -> Tensor:
         """(..., joined x dim) of `num_layers` tensors (..., dim)."""
@@ -53,6 +57,5 @@ def reader_of(config: AudioConfig, num_layers: int) -> LayerMix | LayerJoin:
 def require_layers(config: AudioConfig, there: int) -> None:
     """Raise UserError where more layers are to be used than there are."""
     if config.layers_kept > there:
-        used = (f"--model.audio.layers_used {config.layers_used}" if config.layers_joined is None else
-                f"{config.layers_kept} of --model.audio.layers_joined {config.layers_joined}")
-        raise UserError(f"{used} is more than the encoder's {there} layers; lower it.")
+        last = "" if config.layers_joined is None else f"{config.layers_kept} of "
+        raise UserError(f"{last}{config.layers_flag} is more than the encoder's {there} layers; lower it.")
