@@ -5,9 +5,10 @@
 
 Mean and deviation of 20 MFCCs and their differences, support vectors with an RBF kernel; the action units of a take,
 logistic regression; mean and deviation over time of a layer of a frozen speech encoder, of whole takes, logistic
-regression, for every layer and for the one that validation speakers pick; products of two; each again with features
-centred and scaled per speaker. Answers of the encoder and the units go to results/ravdess, a folder each, for
-benchmarks/ravdess.py to compare. Four minutes of two cores.
+regression, for every layer and for the one that validation speakers pick; six layers side by side, the linear
+discriminant of `train.probe_first`; products of two; each again with features centred and scaled per speaker. Answers
+of the encoder and the units go to results/ravdess, a folder each, for benchmarks/ravdess.py to compare. Four minutes
+of two cores.
 """
 
 import argparse
@@ -40,6 +41,7 @@ from vaer.models.audio import AUDIO_BRANCHES
 from vaer.models.layers.pooling import masked_statistics
 from vaer.records import Tokens
 from vaer.runs.provenance import machine_facts
+from vaer.training.discriminant import fit_discriminant
 from vaer.weights import read_audio
 from vaer.weights.decide import decide
 from vaer.weights.records import apply
@@ -50,7 +52,7 @@ STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 COMMAND = ("python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH --action_units action_units.csv "
            "--weights moonshine_base_en")
 UNITS, ENCODER = "34 action-unit values, logistic regression", "frozen Moonshine, picked layer, logistic regression"
-JOINED = "frozen Moonshine, layers 2 and 4 side by side, logistic regression"
+JOINED = "frozen Moonshine, layers 1 to 6 side by side, linear discriminant"
 KEPT = {UNITS: "units", ENCODER: "moonshine_frozen", JOINED: "moonshine_frozen_joined"}
 """Rows whose answers go to results/ravdess, and the folder there; `_norm` is added for those per speaker."""
 
@@ -63,7 +65,7 @@ class Answers(NamedTuple):
     temperatures: list[float]
     """Of each fold, by its validation speakers."""
     picked: list[list[float]]
-    """Of each fold: the place of the features among those offered, and the strength."""
+    """Of each fold: the place of the features among those offered, and the strength, or shrinkage."""
 
 
 def main():
@@ -81,9 +83,10 @@ def main():
     features |= {name: {take: units[take][:count] for take in items}
                  for name, count in (("17 action-unit intensities, logistic regression", 17), (UNITS, 34))}
     features |= {layer_name(number): values for number, values in enumerate(layers)}
-    features[JOINED] = {take: np.concatenate([layers[2][take], layers[4][take]]) for take in items}
+    features[JOINED] = {take: normed(np.concatenate([layer[take] for layer in layers[1:7]])) for take in items}
     features |= {f"{name}, per speaker": per_speaker(values, items) for name, values in features.items()}
-    fitted = {name: fit(values, splits, classes) for name, values in track(features.items(), "fitting")}
+    fitted = {name: fit(values, splits, classes, discriminants if name.startswith(JOINED) else classifiers)
+              for name, values in track(features.items(), "fitting")}
     answers = {name: answer([tried], splits, classes) for name, tried in fitted.items()}
     for suffix in ("", ", per speaker"):
         answers[ENCODER + suffix] = answer([fitted[layer_name(number) + suffix] for number in range(len(layers))],
@@ -155,17 +158,39 @@ def per_speaker(values, items):
     return scaled
 
 
-def fit(values, splits, classes):
-    """For each fold and strength, of (dim,) by take: the probabilities of its validation and of its test takes."""
+def normed(values):
+    """(dim,) as the network's heads see it: with mean 0 and deviation 1."""
+    return (values - values.mean()) / values.std()
+
+
+def fit(values, splits, classes, learn):
+    """For each fold, of (dim,) by take: the strengths tried, each with the answers for validation and test takes."""
     found = []
     for _, split in splits:
         sides = [np.array([values[item.take] for item in side]) for side in (split.train, split.validation, split.test)]
         labels = np.array([classes.index(item.label) for item in split.train])
-        scaler = StandardScaler().fit(sides[0])
-        train, *others = (scaler.transform(side) for side in sides)
-        models = [classifier(strength, train.shape[1]).fit(train, labels) for strength in STRENGTHS]
-        found.append([[model.predict_proba(side) for side in others] for model in models])
+        speakers = np.unique([item.speaker for item in split.train], return_inverse=True)[1]
+        found.append(learn(sides, labels, speakers, len(classes)))
     return found
+
+
+def classifiers(sides, labels, speakers, num_classes):
+    """Support vectors for the 80 values of MFCCs, logistic regression for others, at every strength."""
+    scaler = StandardScaler().fit(sides[0])
+    train, *others = (scaler.transform(side) for side in sides)
+    found = []
+    for strength in STRENGTHS:
+        model = (CalibratedClassifierCV(SVC(C=strength), ensemble=False) if train.shape[1] == 80 else
+                 LogisticRegression(C=strength, max_iter=5000)).fit(train, labels)
+        found.append((strength, *(model.predict_proba(side) for side in others)))
+    return found
+
+
+def discriminants(sides, labels, speakers, num_classes):
+    """The one whose shrinkage held-out training speakers choose."""
+    train, *others = (torch.from_numpy(side).double() for side in sides)
+    head = fit_discriminant(train, torch.from_numpy(labels), torch.from_numpy(speakers), num_classes)
+    return [(head.shrinkage, *((side @ head.weight.T + head.bias).softmax(1).numpy() for side in others))]
 
 
 def answer(offered, splits, classes):
@@ -175,18 +200,13 @@ def answer(offered, splits, classes):
         labels = np.array([classes.index(item.label) for item in split.validation])
         tried = [(score(validation, labels).uar, place, strength, validation, test)
                  for place, fitted in enumerate(offered)
-                 for strength, (validation, test) in zip(STRENGTHS, fitted[fold], strict=True)]
+                 for strength, validation, test in fitted[fold]]
         _, *best, validation, test = max(tried, key=lambda one: one[0])
         picked.append(best)
         speakers = np.array([item.speaker for item in split.validation])
         temperatures.append(choose_temperature(validation, labels, speakers))
         found |= {item.take: row for item, row in zip(split.test, test, strict=True)}
     return Answers(found, temperatures, picked)
-
-
-def classifier(strength, dim):
-    return CalibratedClassifierCV(SVC(C=strength), ensemble=False) if dim == 80 else \
-        LogisticRegression(C=strength, max_iter=5000)
 
 
 def facts(found, items, classes):

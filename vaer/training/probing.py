@@ -9,14 +9,11 @@ from accelerate.utils import broadcast
 from torch import Tensor, nn
 
 from vaer.records import Batch
+from vaer.training.discriminant import fit_discriminant
 from vaer.training.losses import clip_losses
 
 MOST_STEPS = 2000
 TOLERANCE = 1e-7  # of the gradient of the mean loss
-STRENGTHS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
-"""What is tried where the settings name no strength."""
-GROUPS = 4
-TRIED_STEPS = 200  # of each trial, which goes on from the weights of the strength before
 
 
 class Features(NamedTuple):
@@ -34,24 +31,21 @@ class Fitted(NamedTuple):
     """How a head came out."""
 
     clips: int
-    strength: float
     loss: float
     """Mean cross-entropy of these clips, weighted as it was fitted, without the penalty."""
-    steps: int
-    converged: bool
+    how: str
 
     def __str__(self) -> str:
-        return (f"fitted to {self.clips} clips with strength {self.strength:g} in {self.steps} steps, loss "
-                f"{self.loss:.3f}{'' if self.converged else ', NOT converged'}")
+        return f"fitted to {self.clips} clips {self.how}, loss {self.loss:.3f}"
 
 
 def fit_heads(network: nn.Module, batches: Iterable[Batch], accelerator: Accelerator, *, branches: list[str],
               strength: float | None, stopped: Callable[[], bool],
               class_weights: Tensor | None = None) -> dict[str, Fitted]:
-    """Give the head of each of `branches` the weights of a logistic regression on its own embeddings.
+    """Give the head of each of `branches` the weights of a classifier that is fitted to its own embeddings.
 
     `batches` are this process's share of the training clips as evaluation sees them. Speaker norms of these branches
-    are told of all clips first. Without `strength` each branch gets its own from `choose_strength`. A clip counts
+    are told of all clips first. Without `strength` it is a `discriminant`, else a logistic regression. A clip counts
     by the weight of its class, of `class_weights` (classes,). Nothing is fitted where `stopped` says so on the way, nor
     for a branch whose modality no clip has.
     """
@@ -69,9 +63,10 @@ def fit_heads(network: nn.Module, batches: Iterable[Batch], accelerator: Acceler
             norm.learn(sums)
             vectors = norm.by(vectors, sums[speakers])
         classifier = getattr(bare, f"{name}_head").classifier
-        classes = len(bare.classes)
-        own = strength or choose_strength(vectors, labels, speakers, classes, class_weights)
-        weight, bias, found[name] = logistic_regression(vectors, labels, classes, own, class_weights)
+        if strength is None:
+            weight, bias, found[name] = discriminant(vectors, labels, speakers, len(bare.classes), class_weights)
+        else:
+            weight, bias, found[name] = logistic_regression(vectors, labels, len(bare.classes), strength, class_weights)
         with torch.no_grad():  # the same on all processes to the last bit
             classifier.weight.copy_(broadcast(weight.to(classifier.weight)))
             classifier.bias.copy_(broadcast(bias.to(classifier.bias)))
@@ -110,53 +105,32 @@ def _gathered(parts: list[Tensor], width: int, dtype: torch.dtype, accelerator: 
     return rows[rows[:, 0] >= 0]
 
 
-def choose_strength(vectors: Tensor, labels: Tensor, speakers: Tensor, num_classes: int,
-                    class_weights: Tensor | None = None) -> float:
-    """The one of STRENGTHS whose regressions answer best for people whom they did not see.
-
-    Speakers are dealt into GROUPS; each group is answered by a regression on the others, and the least mean
-    cross-entropy wins. It stops where that rose twice running. With fewer speakers than groups, clips are dealt;
-    one clip alone gets the weakest.
-    """
-    if len(labels) < 2:
-        return STRENGTHS[0]
-    vectors, labels = vectors.double().cpu(), labels.cpu()
-    class_weights = None if class_weights is None else class_weights.double().cpu()
-    places = speakers.cpu().unique(return_inverse=True)[1]
-    groups = (places if places.max() >= GROUPS - 1 else torch.arange(len(labels))) % GROUPS
-    learned, losses = {}, []
-    for strength in STRENGTHS:
-        losses.append(0.0)
-        for group in groups.unique().tolist():
-            learn = groups != group
-            learned[group], bias, _ = logistic_regression(vectors[learn], labels[learn], num_classes, strength,
-                                                          class_weights, start=learned.get(group),
-                                                          most_steps=TRIED_STEPS)
-            logits = vectors[~learn] @ learned[group].T + bias
-            losses[-1] += clip_losses(logits, labels[~learn], class_weights=class_weights).sum().item()
-        if len(losses) > 2 and losses[-1] > losses[-2] > losses[-3]:  # stronger ones only know these speakers better
-            break
-    return STRENGTHS[losses.index(min(losses))]
+def discriminant(vectors: Tensor, labels: Tensor, speakers: Tensor, num_classes: int,
+                 class_weights: Tensor | None = None) -> tuple[Tensor, Tensor, Fitted]:
+    """Weight (classes, dim) and bias (classes,), float64, of `fit_discriminant`."""
+    weight, bias, shrinkage, left_out = fit_discriminant(vectors, labels, speakers, num_classes, class_weights)
+    loss = _loss(weight, bias, vectors.double().cpu(), labels.cpu(),
+                 None if class_weights is None else class_weights.double().cpu()).item()
+    of_others = "" if left_out is None else f" ({left_out:.3f} for clips left out in turn)"
+    return weight, bias, Fitted(len(labels), loss, f"with shrinkage {shrinkage:g}{of_others}")
 
 
 def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int, strength: float,
-                        class_weights: Tensor | None = None, *, start: Tensor | None = None,
-                        most_steps: int = MOST_STEPS) -> tuple[Tensor, Tensor, Fitted]:
+                        class_weights: Tensor | None = None) -> tuple[Tensor, Tensor, Fitted]:
     """Weight (classes, dim) and bias (classes,), float64, of a multinomial logistic regression by L-BFGS.
 
     Minimises half the squared norm of the weight plus `strength` times the sum of cross-entropies, as scikit-learn's C.
     Cross-entropies count by `class_weights` (classes,), as by its class_weight. A class without clips keeps a weight of
-    zeros. It begins at the weight `start`, or at zeros.
+    zeros.
     """
     with torch.inference_mode(False), torch.enable_grad():
         vectors, labels = vectors.double().cpu().clone(), labels.cpu().clone()
         mean = vectors.mean(0)
         class_weights = None if class_weights is None else class_weights.double().cpu()
         centered = vectors - mean  # the bias takes it up: fewer steps to the same solution
-        start = torch.zeros(num_classes, vectors.shape[1], dtype=torch.float64) if start is None else start.clone()
-        weight = start.requires_grad_()
+        weight = torch.zeros(num_classes, vectors.shape[1], dtype=torch.float64, requires_grad=True)
         bias = torch.zeros(num_classes, dtype=torch.float64, requires_grad=True)
-        optimizer = torch.optim.LBFGS([weight, bias], max_iter=most_steps, tolerance_grad=TOLERANCE,
+        optimizer = torch.optim.LBFGS([weight, bias], max_iter=MOST_STEPS, tolerance_grad=TOLERANCE,
                                       tolerance_change=0.0, history_size=20, line_search_fn="strong_wolfe")
 
         def loss() -> Tensor:
@@ -172,7 +146,8 @@ def logistic_regression(vectors: Tensor, labels: Tensor, num_classes: int, stren
         steps = optimizer.state[weight]["n_iter"]
         final = _loss(weight, bias, centered, labels, class_weights).item()
     weight, bias = weight.detach(), bias.detach()
-    return weight, bias - weight @ mean, Fitted(len(labels), strength, final, steps, steepest <= 10 * TOLERANCE)
+    how = f"with strength {strength:g} in {steps} steps{'' if steepest <= 10 * TOLERANCE else ', NOT converged'}"
+    return weight, bias - weight @ mean, Fitted(len(labels), final, how)
 
 
 def _loss(weight: Tensor, bias: Tensor, vectors: Tensor, labels: Tensor, class_weights: Tensor | None) -> Tensor:
