@@ -37,6 +37,7 @@ FOLDS = range(5)
 CLASSES = tuple(EMOTIONS.values())
 ROWS = {
     "sound": "sound, from scratch",
+    "sound_levels": "sound, from scratch, hearing how loud each band is",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -54,15 +55,18 @@ KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "sp
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
 DIFFERENCES = (
+    ("hearing levels, against not (sound, from scratch)", ["sound"], ["sound_levels"]),
     ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
     ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
     ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
     ("adapted to each speaker, against not (joint)", ["joint"], ["joint_norm"]),
     ("fine-tuned from Moonshine, against from scratch (sound)", ["sound"], ["moonshine"]),
-    ("fine-tuned, against the same encoder frozen (sound)", ["moonshine_frozen"], ["moonshine"]),
-    ("fine-tuned and adapted to each speaker, against the same encoder frozen, per speaker (sound)",
+    ("fine-tuned, against the picked frozen layer (sound)", ["moonshine_frozen"], ["moonshine"]),
+    ("fine-tuned, against the same six layers and discriminant, frozen (sound)", ["moonshine_frozen_joined"],
+     ["moonshine"]),
+    ("fine-tuned and adapted to each speaker, against the picked frozen layer, per speaker (sound)",
      ["moonshine_frozen_norm"], ["moonshine_norm"]),
-    ("fine-tuned and adapted to each speaker, against the same two layers frozen, per speaker (sound)",
+    ("fine-tuned and adapted to each speaker, against the same six layers and discriminant, per speaker (sound)",
      ["moonshine_frozen_joined_norm"], ["moonshine_norm"]),
     ("joint, against the sound alone", ["sound"], ["joint"]),
     ("joint, against the faces alone", ["faces"], ["joint"]),

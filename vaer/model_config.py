@@ -111,6 +111,9 @@ class AudioConfig:
     """Attention heads, where the preset does not fix them (tiny)."""
     normalize: bool | None = None
     """Scale every waveform to mean 0 and variance 1; none takes what the checkpoint says, or else the preset."""
+    band_levels: bool = False
+    """Preset tiny only, with normalize false: tokens know how loud each band is, too. For takes whose levels compare:
+    one distance and one gain for all."""
     architecture: dict[str, Any] | None = None
     """Transformers only: what its config.json says, filled in from model.audio.pretrained."""
     freeze: bool = False
@@ -160,7 +163,7 @@ class AudioConfig:
                     f"{getattr(self, name)} does; leave one of them out.")
         require_range("model.audio.dropout", self.dropout, 0, 1)
         require_range("model.audio.drop_path", self.drop_path, 0, 1)
-        require_kind("model.audio", self, {"wav2vec": ("drop_path",)})
+        require_kind("model.audio", self, {"wav2vec": ("drop_path", "band_levels")})
         require_range("model.audio.head_dropout", self.head_dropout, 0, 1)
         require(self.dim is None or self.heads is None or self.dim % self.heads == 0,
                 f"--model.audio.dim {self.dim} is not a multiple of --model.audio.heads {self.heads}.")
@@ -168,6 +171,10 @@ class AudioConfig:
         require(self.kind == "wav2vec" or not sized,
                 f"--model.audio.{', '.join(sized)} cannot be chosen with --model.audio.kind transformers, whose sizes "
                 f"are those of its checkpoint; leave it out.")
+        fits = self.preset == "tiny" and self.extractor != "convolutions" and self.normalize is False
+        require(fits or not self.band_levels,
+                "--model.audio.band_levels true is for the filterbank of --model.audio.preset tiny and waveforms as "
+                "they are, --model.audio.normalize false; give these, or leave it out.")
         require(self.kind == "transformers" or self.architecture is None,
                 f"--model.audio.architecture belongs to --model.audio.kind transformers (now {self.kind}); leave it "
                 f"out.")

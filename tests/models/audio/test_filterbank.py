@@ -48,6 +48,28 @@ def test_bands_are_normalized_over_true_frames():
     torch.testing.assert_close(result, expected)
 
 
+def test_levels_tell_how_loud_each_band_is():
+    """Half the amplitude lowers a level by log 4, unless it is near the floor, which is 0; silence has none."""
+    torch.manual_seed(0)
+    extractor = FilterbankExtractor(out_dim=32, time_masks=0, band_masks=0, levels=True).eval()
+    entered = []
+    extractor.convolutions[0].register_forward_pre_hook(lambda _, inputs: entered.append(inputs[0].mT))
+    waveform, num_samples = torch.randn(2, 8000), torch.tensor([8000, 6000])
+    for gain in (1.0, 0.5):
+        extractor(gain * waveform, num_samples)
+    loud, soft = entered
+    assert loud.shape == (2, 48, 128)
+    fallen = loud[0, :, 64:] - soft[0, :, 64:]
+    assert fallen.median().item() == pytest.approx(math.log(4), abs=0.01)
+    assert loud[:, :, 64:].min() >= 0
+    assert (loud[:, :, :64] - soft[:, :, :64]).abs().median() < 0.01  # normalised, they know of no gain
+    extractor(torch.zeros(1, 800), torch.tensor([800]))
+    torch.testing.assert_close(entered[2], torch.zeros(1, 3, 128), atol=1e-5, rtol=0)
+    assert not loud[1, 36:].any()  # 6000 samples are 36 frames
+    torch.testing.assert_close(*(extractor(*rows)[0][-1, :9] for rows in (
+        (waveform, num_samples), (waveform[1:, :6000], num_samples[1:]))))
+
+
 def test_masks_hide_in_training_only():
     extractor = make_extractor(time_masks=2, band_masks=2)
     waveform, num_samples = torch.randn(2, 8000), torch.tensor([8000, 6000])

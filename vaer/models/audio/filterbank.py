@@ -26,17 +26,19 @@ class FilterbankExtractor(nn.Module):
     A pair starts as a Gabor cosine and sine at a frequency of the mel scale; the sum of their squared responses is the
     band's energy. Its logarithm is normalised over the true frames of the clip, band by band, then three convolutions
     follow. Expects waveforms of mean 0 and variance 1, which also makes the result independent of the clip's gain.
+    With `levels` they are expected as they are, and how far each band is above the floor enters, too.
     """
 
-    def __init__(self, *, out_dim: int, time_masks: int, band_masks: int) -> None:
+    def __init__(self, *, out_dim: int, time_masks: int, band_masks: int, levels: bool = False) -> None:
         super().__init__()
         self.time_masks = time_masks
         self.band_masks = band_masks
+        self.levels = levels
         self.hop = HOP * math.prod(STRIDES)  # 640 samples = 40 ms
         self.receptive_field = WINDOW
         """Samples under the filters of a token; what the convolutions add lies evenly on both sides."""
         self.filters = nn.Parameter(gabor_filters())
-        widths = (NUM_BANDS, NUM_BANDS, NUM_BANDS, out_dim)
+        widths = (NUM_BANDS * (1 + levels), NUM_BANDS, NUM_BANDS, out_dim)
         self.convolutions = nn.ModuleList(
             nn.Conv1d(before, after, KERNEL, stride=stride, padding=KERNEL // 2)
             for (before, after), stride in zip(pairwise(widths), STRIDES, strict=True))
@@ -49,10 +51,14 @@ class FilterbankExtractor(nn.Module):
         stretches of time and bands are hidden at random.
         """
         lengths = ((num_samples - WINDOW).div(HOP, rounding_mode="floor") + 1).clamp(min=0)
-        values = normalize_bands(self.log_energies(waveform), lengths)  # (batch, frames, bands)
+        energies = self.log_energies(waveform)
+        values = normalize_bands(energies, lengths)  # (batch, frames, bands)
+        if self.levels:
+            mask = length_mask(lengths, energies.shape[1]).unsqueeze(-1)
+            values = torch.cat([values, (energies - math.log(FLOOR)) * mask], dim=-1)
         if self.training:
             values = mask_spans(values, lengths, self.time_masks, LONGEST_TIME_MASK)
-            bands = torch.full_like(lengths, NUM_BANDS)
+            bands = torch.full_like(lengths, values.shape[2])
             values = mask_spans(values.mT, bands, self.band_masks, WIDEST_BAND_MASK).mT
         for convolution, norm, stride in zip(self.convolutions, self.norms, STRIDES, strict=True):
             values = convolution(values.mT).mT  # (batch, time, channels)

@@ -37,7 +37,8 @@ class Wav2Vec(nn.Module):
         self.encoder = network.encoder
         if config.extractor == "filterbank":
             self.feature_extractor = FilterbankExtractor(
-                out_dim=config.dim, time_masks=config.time_masks, band_masks=config.band_masks)
+                out_dim=config.dim, time_masks=config.time_masks, band_masks=config.band_masks,
+                levels=config.band_levels)
         else:
             self.feature_extractor = ConvolutionExtractor(conv_layers=network.feature_extractor.conv_layers)
         transformer = self.encoder.transformer
