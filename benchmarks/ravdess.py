@@ -76,6 +76,8 @@ DIFFERENCES = (
     ("joint with Moonshine, against the sound alone", ["moonshine"], ["joint_moonshine"]),
     ("joint with Moonshine, against the product of the two branches' calibrated posteriors", ["faces", "moonshine"],
      ["joint_moonshine"]),
+    ("joint with Moonshine, against the product of its own two heads' calibrated posteriors",
+     ["joint_moonshine@video", "joint_moonshine@audio"], ["joint_moonshine"]),
     ("joint with Moonshine, its video alone, against the faces alone", ["faces"], ["joint_moonshine@video"]),
     ("joint with Moonshine, its audio alone, against the sound alone", ["moonshine"], ["joint_moonshine@audio"]),
     ("joint with Moonshine adapted, against the adapted sound alone", ["moonshine_norm"], ["joint_moonshine_norm"]),

@@ -34,9 +34,8 @@ class TrainConfig:
     """Before the first epoch, fit the heads of all branches that start from weights, on one pass over the training
     clips; then everything learns from there."""
     probe_strength: float | None = None
-    """probe_first only: none fits a linear discriminant, in closed form, as much of it as answers best for training
-    speakers held out in turn; a number fits a logistic regression to convergence, with this weight of the
-    cross-entropies against half the squared norm of the head (scikit-learn's C)."""
+    """probe_first only: none fits a linear discriminant, shrunk as answers best for training speakers left out in turn.
+    A number fits a logistic regression to convergence, and is scikit-learn's C."""
     thaw: float = 0.0
     """Share of all steps over which the layers of the branches begin to learn one after another, from the last to the
     first, 0 to 1; 0 lets all learn from the start."""

@@ -57,22 +57,32 @@ def test_shrinkage_and_temperature_are_those_that_answer_best_for_speakers_left_
     assert losses[SHRINKAGES[0]] > losses[found.shrinkage] < losses[1.0]
 
 
-def test_rare_classes_are_expected_rarely_unless_they_are_balanced():
+def test_rare_classes_are_expected_rarely():
     vectors, labels, speakers = make_features()
     labels[labels == 1] *= torch.arange(32) % 4 == 0  # three in four of class 1 are of class 0
     middle = torch.stack([vectors[labels == label].mean(0) for label in range(3)]).mean(0, keepdim=True)
-    shares = scores(fit_discriminant(vectors, labels, speakers, 3), middle).softmax(1)[0]
-    weights = balanced_weights(labels.tolist(), 3)
-    even = scores(fit_discriminant(vectors, labels, speakers, 3, weights), middle).softmax(1)[0]
-    assert shares[1] < 0.2 < 0.25 < even[1]
+    rare, frequent = scores(fit_discriminant(vectors, labels, speakers, 3), middle).softmax(1)[0, [1, 0]]
+    assert rare < 0.2 < 0.4 < frequent
+
+
+@pytest.mark.parametrize("dim", [12, 150])
+def test_a_class_that_weighs_four_counts_as_if_each_clip_stood_there_four_times(dim):
+    vectors, labels, speakers = make_features(dim=dim)
+    weighed = fit_discriminant(vectors, labels, speakers, 3, torch.tensor([1.0, 4.0, 1.0]))
+    places = torch.arange(96).repeat_interleave(torch.where(labels == 1, 4, 1))
+    repeated = fit_discriminant(vectors[places], labels[places], speakers[places], 3)
+    assert weighed.shrinkage == repeated.shrinkage
+    torch.testing.assert_close(weighed.weight, repeated.weight, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(weighed.bias, repeated.bias, atol=1e-3, rtol=1e-3)
 
 
 def test_a_class_without_clips_is_hardly_ever_the_answer():
     vectors, labels, speakers = make_features()
-    found = fit_discriminant(vectors, labels, speakers, 4)
-    assert not found.weight[3].any()
-    assert scores(found, vectors).softmax(1)[:, 3].max() < 0.1
-    assert torch.isfinite(found.bias).all()
+    for weights in (None, balanced_weights(labels.tolist(), 4)):
+        found = fit_discriminant(vectors, labels, speakers, 4, weights)
+        assert not found.weight[3].any()
+        chances = scores(found, vectors).softmax(1)[:, 3]
+        assert 1e-6 < chances.mean() < chances.max() < 0.1
 
 
 @pytest.mark.parametrize("clips", [1, 2, 3, 5])
@@ -81,6 +91,13 @@ def test_few_clips_of_one_speaker_give_finite_scores(clips):
     found = fit_discriminant(vectors[:clips], labels[:clips], speakers[:clips] * 0, 3)
     assert torch.isfinite(scores(found, vectors)).all()
     assert (found.left_out is None) == (clips == 1)
+
+
+def test_clips_of_one_speaker_are_left_out_whatever_their_order():
+    """Labels that follow one another evenly: dealt one by one, every group would be a class."""
+    vectors, labels, speakers = make_features(classes=4)
+    found = fit_discriminant(vectors - vectors.mean(0), labels, torch.zeros_like(speakers), 4)
+    assert found.left_out < 1.2  # chance is log 4 = 1.39
 
 
 def test_dimensions_that_never_vary_count_for_nothing():

@@ -101,7 +101,7 @@ def probe(accelerator):
     clips = [make_batch(seconds, video=video, seed=seed) for seed in range(STEPS)]
     clips = [batch._replace(ids=4 * number + batch.ids) for number, batch in enumerate(clips)]
     clips = clips[accelerator.process_index::accelerator.num_processes]  # of two processes one has a batch more
-    fit_heads(network, clips, accelerator, branches=["video", "audio"], strength=1.0, stopped=lambda: False)
+    fit_heads(network, clips, accelerator, branches=["video", "audio"], strength=None, stopped=lambda: False)
     bare = accelerator.unwrap_model(network)
     return {"parameters": {f"{name}.{part}": parameter.detach() for name in ("video", "audio")
                            for part, parameter in getattr(bare, f"{name}_head").classifier.named_parameters()}}

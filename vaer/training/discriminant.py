@@ -1,6 +1,6 @@
 """A linear discriminant whose covariance is shrunk: a head in closed form that answers well for people it never saw."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-SHRINKAGES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
+SHRINKAGES = (1.0, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
+"""What is tried; of equal ones the first is taken."""
 GROUPS = 4
-SHARPEST, SOFTEST = 0.02, 1000.0  # temperatures looked at; thousands of dimensions make a discriminant far too sure
-LEAST_DEVIATION = 1e-3  # within classes, of that over all clips: one dimension is never all that counts
+SHARPEST, SOFTEST = 0.02, 1e6  # temperatures looked at; thousands of dimensions make a discriminant far too sure
+LEAST_DEVIATION = 1e-3  # floor of the deviation within classes, as a share of that over all clips
 ROUNDING = 1e-6  # of a dimension's mean: what varies by less does not vary
 UNSEEN = 0.5  # clips that a class without any counts as
 
@@ -25,27 +26,23 @@ class Discriminant(NamedTuple):
     """(classes,) float64."""
     shrinkage: float
     left_out: float | None
-    """Mean cross-entropy of the clips that were left out in turn; none where nothing could be left out."""
+    """Mean cross-entropy, weighted by class, of the clips that were left out in turn; none of a single clip."""
 
 
 def fit_discriminant(vectors: Tensor, labels: Tensor, speakers: Tensor, num_classes: int,
                      class_weights: Tensor | None = None) -> Discriminant:
     """Linear discriminant analysis of `vectors` (clips, dim) for people who are not among `speakers` (clips,).
 
-    Classes have a mean each and one covariance, whose correlations are shrunk towards 0 (Friedman 1989, Regularized
-    Discriminant Analysis; Schaefer and Strimmer 2005, with variances as they are). Speakers are dealt into GROUPS; each
-    group is scored by a discriminant of the others. The one of SHRINKAGES, and the temperature, that make the labels of
-    all of them likeliest are taken, and the discriminant of all clips with both is the result. With fewer speakers than
-    groups, clips are dealt. Clips count by `class_weights` (classes,) of their label.
+    Classes have a mean each and one covariance. Its correlations are shrunk towards 0 (Schaefer and Strimmer 2005), by
+    as much as answers best for speakers left out: they are dealt into GROUPS, and each group is scored by a
+    discriminant of the others. The temperature is chosen with it. Both then serve the discriminant of all clips. Clips
+    of a single speaker are dealt instead. They count by `class_weights` (classes,) of their label.
     """
     vectors, labels = vectors.detach().double().cpu(), labels.cpu()
-    weights = torch.ones(num_classes) if class_weights is None else class_weights.cpu()
-    weights = weights.double()
+    weights = (torch.ones(num_classes) if class_weights is None else class_weights.cpu()).double()
     if len(labels) < 2:
-        weight, offset = next(_discriminants(vectors, labels, weights, [1.0]))
-        return Discriminant(weight, offset + _priors(labels, weights), 1.0, None)
-    places = speakers.cpu().unique(return_inverse=True)[1]
-    groups = (places if places.max() >= GROUPS - 1 else torch.arange(len(labels))) % GROUPS
+        return Discriminant(torch.zeros(num_classes, vectors.shape[1]).double(), _priors(labels, weights), 1.0, None)
+    groups = _groups(speakers.cpu(), labels)
     scores = torch.zeros(len(SHRINKAGES), len(labels), num_classes, dtype=torch.float64)
     priors = torch.zeros(len(labels), num_classes, dtype=torch.float64)
     for group in groups.unique():
@@ -61,8 +58,18 @@ def fit_discriminant(vectors: Tensor, labels: Tensor, speakers: Tensor, num_clas
                         left_out)
 
 
+def _groups(speakers: Tensor, labels: Tensor) -> Tensor:
+    """(clips,): the group of each clip, that of its speaker; clips of a single speaker are dealt class by class."""
+    places = speakers.unique(return_inverse=True)[1]
+    if places.max() > 0:
+        return places % GROUPS
+    groups = torch.empty_like(labels)
+    groups[labels.argsort(stable=True)] = torch.arange(len(labels)) % GROUPS
+    return groups
+
+
 def _discriminants(vectors: Tensor, labels: Tensor, class_weights: Tensor,
-                   shrinkages: list[float] | tuple[float, ...]) -> Iterator[tuple[Tensor, Tensor]]:
+                   shrinkages: Sequence[float]) -> Iterator[tuple[Tensor, Tensor]]:
     """For each shrinkage weight (classes, dim) and offset (classes,) of the scores, without the classes' priors.
 
     A class without clips has the mean of all, and so a score of 0.
@@ -79,11 +86,11 @@ def _discriminants(vectors: Tensor, labels: Tensor, class_weights: Tensor,
     scale[overall <= ROUNDING * middle.abs()] = torch.inf
     within, means = shares.sqrt() * within / scale, means / scale
     wide = len(within) < within.shape[1]
-    square = within @ within.T if wide else within.T @ within  # the smaller of both
+    sizes, axes = torch.linalg.eigh(within @ within.T if wide else within.T @ within)  # the smaller of both
+    along = axes.T @ (within @ means.T if wide else means.T)
     for shrinkage in shrinkages:
         # The inverse of (1 - shrinkage) * within.T @ within + shrinkage * identity, by Woodbury where that is wide.
-        shrunk = (1 - shrinkage) * square + shrinkage * torch.eye(len(square), dtype=square.dtype)
-        weight = torch.linalg.solve(shrunk, within @ means.T if wide else means.T).T
+        weight = (axes @ (along / ((1 - shrinkage) * sizes + shrinkage).unsqueeze(1))).T
         if wide:
             weight = (means - (1 - shrinkage) * weight @ within) / shrinkage
         offset = -(weight * means).sum(1) / 2
@@ -93,8 +100,8 @@ def _discriminants(vectors: Tensor, labels: Tensor, class_weights: Tensor,
 
 def _priors(labels: Tensor, class_weights: Tensor) -> Tensor:
     """(classes,) logarithms of how frequent the classes are, counted by their weights."""
-    counts = torch.bincount(labels, minlength=len(class_weights)).double().clamp(min=UNSEEN) * class_weights
-    return counts.clamp(min=torch.finfo(torch.float64).tiny).log() - counts.sum().log()
+    counts = (torch.bincount(labels, minlength=len(class_weights)) * class_weights).clamp(min=UNSEEN)
+    return (counts / counts.sum()).log()
 
 
 def _temperature(scores: Tensor, priors: Tensor, labels: Tensor, class_weights: Tensor) -> tuple[float, float]:

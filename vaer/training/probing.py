@@ -1,4 +1,4 @@
-"""Heads fitted to convergence before all else learns, so that fine-tuning begins at the frozen solution."""
+"""Heads fitted before all else learns, so that fine-tuning begins at the frozen solution."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple

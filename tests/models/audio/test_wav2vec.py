@@ -19,6 +19,7 @@ from vaer.presets import AUDIO_PRESETS
 SMALL_NORM = {"wav2vec2_base", "wav2vec2_large", "hubert_base", "wavlm_base"}  # one norm, in the first convolution
 TINY = ["filterbank", "convolutions"]
 EVERY = [*TINY, "wav2vec2_base", "wav2vec2_xlsr_300m", "hubert_large", "wavlm_base", "wavlm_large"]  # every kind of one
+LEVELS = [*EVERY, "levels"]  # and the filterbank of waveforms as they are
 LENGTHS = [1, 300, 3001, 5000]
 
 
@@ -47,9 +48,11 @@ def make_branch(monkeypatch):
 
     def make(kind, **settings):
         torch.manual_seed(0)
-        if kind in TINY:
-            masks = 2 if kind == "filterbank" else 0
-            settings = dict(layers=2, dim=32, heads=4, time_masks=masks, band_masks=masks, extractor=kind, **settings)
+        if kind in (*TINY, "levels"):
+            masks = 0 if kind == "convolutions" else 2
+            settings = dict(layers=2, dim=32, heads=4, time_masks=masks, band_masks=masks, **settings)
+            settings |= (dict(extractor="filterbank", normalize=False, band_levels=True) if kind == "levels" else
+                         dict(extractor=kind))
             return Wav2Vec(config=make_config(preset="tiny", **settings))
         return Wav2Vec(config=make_config(preset=kind, **settings))
 
@@ -73,7 +76,7 @@ def test_the_dicts_name_what_the_settings_name():
     assert {"tiny", *BUILDERS} == set(AUDIO_PRESETS) == set(get_args(AudioConfig.__annotations__["preset"]))
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", LEVELS)
 def test_a_row_does_not_know_its_neighbours(make_branch, kind):
     branch = make_branch(kind).eval()
     waveform, num_samples = make_batch()
@@ -87,7 +90,7 @@ def test_a_row_does_not_know_its_neighbours(make_branch, kind):
         torch.testing.assert_close(together.times[row, real], alone.times[0])
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", LEVELS)
 def test_padding_is_zero_and_never_heard(make_branch, kind):
     branch = make_branch(kind).eval()
     waveform, num_samples = make_batch()
@@ -97,7 +100,7 @@ def test_padding_is_zero_and_never_heard(make_branch, kind):
     assert torch.equal(branch(loud, num_samples).values, tokens.values)
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", LEVELS)
 @pytest.mark.parametrize("width", [0, 1, 5000])
 def test_an_absent_clip_gives_zeros_and_zero_gradients(make_branch, kind, width):
     branch = make_branch(kind)
@@ -111,7 +114,7 @@ def test_an_absent_clip_gives_zeros_and_zero_gradients(make_branch, kind, width)
         assert (parameter.grad == 0).all(), name
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", LEVELS)
 def test_every_parameter_receives_a_gradient(make_branch, kind):
     branch = make_branch(kind)
     tokens = branch(*make_batch([0, 1, 300, 5000]))

@@ -25,8 +25,9 @@ class FilterbankExtractor(nn.Module):
 
     A pair starts as a Gabor cosine and sine at a frequency of the mel scale; the sum of their squared responses is the
     band's energy. Its logarithm is normalised over the true frames of the clip, band by band, then three convolutions
-    follow. Expects waveforms of mean 0 and variance 1, which also makes the result independent of the clip's gain.
-    With `levels` they are expected as they are, and how far each band is above the floor enters, too.
+    follow. Without `levels` it expects waveforms of mean 0 and variance 1, which also makes the result independent of
+    the clip's gain. With them it expects waveforms as they are: how far each band is above the floor enters, too, and
+    what is under the floor counts as silence.
     """
 
     def __init__(self, *, out_dim: int, time_masks: int, band_masks: int, levels: bool = False) -> None:
@@ -51,15 +52,14 @@ class FilterbankExtractor(nn.Module):
         stretches of time and bands are hidden at random.
         """
         lengths = ((num_samples - WINDOW).div(HOP, rounding_mode="floor") + 1).clamp(min=0)
-        energies = self.log_energies(waveform)
-        values = normalize_bands(energies, lengths)  # (batch, frames, bands)
-        if self.levels:
-            mask = length_mask(lengths, energies.shape[1]).unsqueeze(-1)
-            values = torch.cat([values, (energies - math.log(FLOOR)) * mask], dim=-1)
+        energies = self.log_energies(waveform)  # (batch, frames, bands)
+        shown = length_mask(lengths, energies.shape[1]).unsqueeze(-1).expand_as(energies)
         if self.training:
-            values = mask_spans(values, lengths, self.time_masks, LONGEST_TIME_MASK)
-            bands = torch.full_like(lengths, values.shape[2])
-            values = mask_spans(values.mT, bands, self.band_masks, WIDEST_BAND_MASK).mT
+            shown = mask_spans(shown, lengths, self.time_masks, LONGEST_TIME_MASK)
+            shown = mask_spans(shown.mT, torch.full_like(lengths, NUM_BANDS), self.band_masks, WIDEST_BAND_MASK).mT
+        values = normalize_bands(energies, lengths) * shown
+        if self.levels:
+            values = torch.cat([values, (energies - math.log(FLOOR)) * shown], dim=-1)
         for convolution, norm, stride in zip(self.convolutions, self.norms, STRIDES, strict=True):
             values = convolution(values.mT).mT  # (batch, time, channels)
             lengths = (lengths + stride - 1).div(stride, rounding_mode="floor")
