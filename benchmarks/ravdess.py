@@ -37,7 +37,7 @@ FOLDS = range(5)
 CLASSES = tuple(EMOTIONS.values())
 ROWS = {
     "sound": "sound, from scratch",
-    "sound_levels": "sound, from scratch, hearing how loud each band is",
+    "sound_levels": "sound, from scratch, with band levels, mixup and a moving average",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -55,7 +55,7 @@ KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "sp
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
 DIFFERENCES = (
-    ("hearing levels, against not (sound, from scratch)", ["sound"], ["sound_levels"]),
+    ("with band levels, mixup and a moving average, against without (from scratch)", ["sound"], ["sound_levels"]),
     ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
     ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
     ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),

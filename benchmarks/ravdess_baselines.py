@@ -5,7 +5,7 @@
 
 Mean and deviation of 20 MFCCs and their differences, support vectors with an RBF kernel; the action units of a take,
 logistic regression; mean and deviation over time of a layer of a frozen speech encoder, of whole takes, logistic
-regression, for every layer and for the one that validation speakers pick; six layers side by side, the linear
+regression, for every layer and for the one that validation speakers pick; layers side by side, also by the linear
 discriminant of `train.probe_first`; products of two; each again with features centred and scaled per speaker. Answers
 of the encoder and the units go to results/ravdess, a folder each, for benchmarks/ravdess.py to compare. Four minutes
 of two cores.
@@ -52,7 +52,8 @@ STRENGTHS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 COMMAND = ("python benchmarks/ravdess_baselines.py --sound RAVDESS_SPEECH --action_units action_units.csv "
            "--weights moonshine_base_en")
 UNITS, ENCODER = "34 action-unit values, logistic regression", "frozen Moonshine, picked layer, logistic regression"
-JOINED = "frozen Moonshine, layers 1 to 6 side by side, linear discriminant"
+DISCRIMINANT = "linear discriminant"
+JOINED = f"frozen Moonshine, layers 1 to 6 side by side, {DISCRIMINANT}"
 KEPT = {UNITS: "units", ENCODER: "moonshine_frozen", JOINED: "moonshine_frozen_joined"}
 """Rows whose answers go to results/ravdess, and the folder there; `_norm` is added for those per speaker."""
 
@@ -83,9 +84,12 @@ def main():
     features |= {name: {take: units[take][:count] for take in items}
                  for name, count in (("17 action-unit intensities, logistic regression", 17), (UNITS, 34))}
     features |= {layer_name(number): values for number, values in enumerate(layers)}
+    pair = {take: normed(np.concatenate([layers[2][take], layers[4][take]])) for take in items}
+    features |= {f"frozen Moonshine, layers 2 and 4 side by side, {head}": pair
+                 for head in ("logistic regression", DISCRIMINANT)}
     features[JOINED] = {take: normed(np.concatenate([layer[take] for layer in layers[1:7]])) for take in items}
     features |= {f"{name}, per speaker": per_speaker(values, items) for name, values in features.items()}
-    fitted = {name: fit(values, splits, classes, discriminants if name.startswith(JOINED) else classifiers)
+    fitted = {name: fit(values, splits, classes, discriminants if DISCRIMINANT in name else classifiers)
               for name, values in track(features.items(), "fitting")}
     answers = {name: answer([tried], splits, classes) for name, tried in fitted.items()}
     for suffix in ("", ", per speaker"):
