@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from vaer.training.losses import clip_losses
 
 SHRINKAGES = (1.0, 0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 """What is tried; of equal ones the first is taken."""
@@ -109,8 +110,8 @@ def _temperature(scores: Tensor, priors: Tensor, labels: Tensor, class_weights: 
     from scipy.optimize import minimize_scalar  # half a second at the start
 
     def loss(log_temperature: float) -> float:
-        each = F.cross_entropy(scores / np.exp(log_temperature) + priors, labels, reduction="none")
-        return (each * class_weights[labels]).mean().item()
+        logits = scores / np.exp(log_temperature) + priors
+        return clip_losses(logits, labels, class_weights=class_weights).mean().item()
 
     found = minimize_scalar(loss, bounds=(np.log(SHARPEST), np.log(SOFTEST)), method="bounded")
     return float(np.exp(found.x)), float(found.fun)

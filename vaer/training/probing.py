@@ -108,9 +108,10 @@ def _gathered(parts: list[Tensor], width: int, dtype: torch.dtype, accelerator: 
 def discriminant(vectors: Tensor, labels: Tensor, speakers: Tensor, num_classes: int,
                  class_weights: Tensor | None = None) -> tuple[Tensor, Tensor, Fitted]:
     """Weight (classes, dim) and bias (classes,), float64, of `fit_discriminant`."""
+    vectors, labels = vectors.double().cpu(), labels.cpu()
+    class_weights = None if class_weights is None else class_weights.double().cpu()
     weight, bias, shrinkage, left_out = fit_discriminant(vectors, labels, speakers, num_classes, class_weights)
-    loss = _loss(weight, bias, vectors.double().cpu(), labels.cpu(),
-                 None if class_weights is None else class_weights.double().cpu()).item()
+    loss = _loss(weight, bias, vectors, labels, class_weights).item()
     of_others = "" if left_out is None else f" ({left_out:.3f} for clips left out in turn)"
     return weight, bias, Fitted(len(labels), loss, f"with shrinkage {shrinkage:g}{of_others}")
 
