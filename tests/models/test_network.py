@@ -26,6 +26,8 @@ COMBINATIONS = {
                       "audio": AudioConfig(**TINY_AUDIO, gradient_checkpointing=True)},
     "speaker norm": {"speaker_norm": True},
     "heads added": {"fusion": FusionConfig(dim=16, heads=2, layers=1, add_heads=True)},
+    "heads added, speaker norm": {"speaker_norm": True, "fusion": FusionConfig(dim=16, heads=2, layers=1,
+                                                                               add_heads=True)},
     "statistics frozen": {"video": VideoConfig(**TINY_VIDEO, freeze_batchnorm=True)},
 }
 BATCHES = {"whole": ([0.5, 0.8], [True, True]), "one of each": ([0.5, 0.0], [False, True]),
@@ -120,6 +122,26 @@ def test_added_heads_join_the_fused_answer_where_they_have_one(kind):
     network.add_heads = False
     torch.testing.assert_close(output.logits, network(batch).logits + output.video_logits + output.audio_logits)
     assert (output.audio_logits[1] == 0).all()
+
+
+@pytest.mark.parametrize("kind", sorted(set(FUSIONS) - {"mean"}))
+def test_with_added_heads_and_speaker_norm_a_modality_alone_is_answered_by_its_head(kind):
+    network = tiny_network(speaker_norm=True, fusion=FusionConfig(kind=kind, dim=16, heads=2, add_heads=True)).eval()
+    batch = make_batch([0.5, 0.0, 0.5], video=[True, True, False])
+    output = network(batch)
+    assert output.embedded.present["fused"].tolist() == [True, False, False]
+    assert torch.equal(output.logits[1], output.video_logits[1])
+    assert torch.equal(output.logits[2], output.audio_logits[2])
+    assert not torch.allclose(output.logits[0], (output.video_logits + output.audio_logits)[0])
+    assert torch.equal(network.classify(output.embedded, _sums(network, output)), output.logits)
+    network.add_heads = False
+    assert network(batch).embedded.present["fused"].tolist() == [True, True, True]
+
+
+def _sums(network, output):
+    """Of speakers of whom nothing is known."""
+    return {name: norm.population.new_zeros(len(output.logits), len(norm.population))
+            for name, norm in network.norms.items()}
 
 
 def test_two_evaluations_agree():

@@ -108,7 +108,7 @@ class VAER(nn.Module, PyTorchModelHubMixin):
         if self.fusion is not None:
             embedding, weights = self.fusion(streams["video"], streams["audio"], attention=attention)
             if embedding is not None:
-                embedded.present["fused"] = embedded.present["video"] | embedded.present["audio"]
+                embedded.present["fused"] = self._fused(embedded.present["video"], embedded.present["audio"])
                 embedded.vectors["fused"] = embedding
                 normed = self._normed("fused", embedded, batch.speakers)
         return Output(self._joined(normed, logits, embedded.present), logits.get("video"), logits.get("audio"),
@@ -133,7 +133,19 @@ class VAER(nn.Module, PyTorchModelHubMixin):
             return logits[self.branches[0]]
         heads, there = (torch.stack([side["video"], side["audio"]], dim=1) for side in (logits, present))
         joined = self.fusion.classify(fused, heads, there)
-        return joined + heads.sum(1) if self.add_heads else joined  # heads of absent modalities say zeros
+        if not self.add_heads:
+            return joined
+        if self.norms:
+            joined = joined.masked_fill(~present["fused"].unsqueeze(1), 0)
+        return joined + heads.sum(1)  # heads of absent modalities say zeros
+
+    def _fused(self, video: Tensor, audio: Tensor) -> Tensor:
+        """(batch,): rows whose fused vector counts, from those that have video and audio.
+
+        A single modality's is unlike those of both, and a speaker's statistics of these would blow up what differs.
+        Where the heads are added, theirs is the answer then.
+        """
+        return video & audio if self.norms and self.add_heads else video | audio
 
     def _normed(self, name: str, embedded: Embedded, speakers: Tensor) -> Tensor:
         vector = embedded.vectors[name]
