@@ -37,7 +37,7 @@ FOLDS = range(5)
 CLASSES = tuple(EMOTIONS.values())
 ROWS = {
     "sound": "sound, from scratch",
-    "sound_levels": "sound, from scratch, with band levels, mixup and a moving average",
+    "sound_levels": "sound, from scratch, with band levels and more augmentation, trained on all sixteen actors",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -55,7 +55,8 @@ KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "sp
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
 DIFFERENCES = (
-    ("with band levels, mixup and a moving average, against without (from scratch)", ["sound"], ["sound_levels"]),
+    ("with band levels, more augmentation and sixteen actors, against without (from scratch)", ["sound"],
+     ["sound_levels"]),
     ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
     ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
     ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
@@ -167,8 +168,9 @@ class PredictionTable(NamedTuple):
         return self.table["speaker"].to_numpy(dtype=str)
 
     def calibrated(self, suffix=""):
-        """Each fold's probabilities at the temperature of its validation speakers."""
-        temperature = self.table["fold"].map({facts["fold"]: facts[f"temperature{suffix}"] for facts in self.facts})
+        """Each fold's probabilities at the temperature of its validation speakers; as they are where these train."""
+        known = {facts["fold"]: facts[f"temperature{suffix}"] or 1.0 for facts in self.facts}
+        temperature = self.table["fold"].map(known)
         scaled = [scale(row[None], value)[0] for row, value in zip(self.probabilities, temperature, strict=True)]
         return np.stack(scaled)
 
