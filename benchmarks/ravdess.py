@@ -54,6 +54,7 @@ ROWS = {
 KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split", "git_commit", "machine")
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
+ONCE = "the frequency of classes once"
 DIFFERENCES = (
     ("with band levels, more augmentation and sixteen actors, against without (from scratch)", ["sound"],
      ["sound_levels"]),
@@ -77,6 +78,8 @@ DIFFERENCES = (
     ("joint with Moonshine, against the sound alone", ["moonshine"], ["joint_moonshine"]),
     ("joint with Moonshine, against the product of the two branches' calibrated posteriors", ["faces", "moonshine"],
      ["joint_moonshine"]),
+    ("joint with Moonshine, against that product, in which the frequency of classes counts once",
+     ["faces", "moonshine", ONCE], ["joint_moonshine"]),
     ("joint with Moonshine, against the product of its own two heads' calibrated posteriors",
      ["joint_moonshine@video", "joint_moonshine@audio"], ["joint_moonshine"]),
     ("joint with Moonshine, its video alone, against the faces alone", ["faces"], ["joint_moonshine@video"]),
@@ -84,6 +87,8 @@ DIFFERENCES = (
     ("joint with Moonshine adapted, against the adapted sound alone", ["moonshine_norm"], ["joint_moonshine_norm"]),
     ("joint with Moonshine adapted, against the product of the two adapted branches' calibrated posteriors",
      ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
+    ("joint with Moonshine adapted, against that product, in which the frequency of classes counts once",
+     ["faces_norm", "moonshine_norm", ONCE], ["joint_moonshine_norm"]),
     ("joint with Moonshine adapted, against the product of its own two heads' calibrated posteriors",
      ["joint_moonshine_norm@video", "joint_moonshine_norm@audio"], ["joint_moonshine_norm"]),
     ("joint with Moonshine adapted, its video alone, against the adapted faces alone", ["faces_norm"],
@@ -93,7 +98,8 @@ DIFFERENCES = (
     ("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
     ("joint with its audio alone, against the sound alone", ["sound"], ["joint@audio"]),
 )
-"""Whose answers are compared: a list of several stands for the product of their calibrated posteriors."""
+"""Whose answers are compared: a list of several stands for the product of their calibrated posteriors. Each of these
+knows how frequent the classes are; with ONCE the product is divided by that, so that it counts once."""
 
 
 def main():
@@ -253,7 +259,7 @@ def difference_lines():
     """What one answer is above another, on the folds that both have."""
     lines = ["| compared | folds | difference in UAR [95 % over speakers, paired] |", "|---|---|---|"]
     for about, first, other in DIFFERENCES:
-        names = [part.partition("@")[0] for part in (*first, *other)]
+        names = [part.partition("@")[0] for part in (*first, *other) if part != ONCE]
         folds = [fold for fold in FOLDS if all((RESULTS / name / f"fold{fold}.json").is_file() for name in names)]
         if folds:
             lines.append(f"| {about} | {', '.join(map(str, folds))} | {difference(first, other, folds)} |")
@@ -279,7 +285,7 @@ class Product(NamedTuple):
 def aligned(parts, folds):
     """The product of the answers of rows, such as `joint@video` (video alone at test time), on some folds."""
     product, first = 1.0, None
-    for part in parts:
+    for part in (part for part in parts if part != ONCE):
         name, _, modality = part.partition("@")
         predicted = read(name, f"_{modality}" if modality else "", folds)
         order = np.argsort(predicted.table["take"].to_numpy())
@@ -287,7 +293,10 @@ def aligned(parts, folds):
         assert first is None or takes == first, f"{part} and {parts[0]} have other takes"
         first = takes
         product = product * predicted.calibrated(f"_{modality}" if modality else "")[order]
-    return Product(product, predicted.labels[order], predicted.speakers[order])
+    labels = predicted.labels[order]
+    if ONCE in parts:
+        product = product / np.bincount(labels) ** (len(parts) - 2)
+    return Product(product, labels, predicted.speakers[order])
 
 
 def draw_again():

@@ -155,7 +155,7 @@ class Embedded(NamedTuple):
     vectors: "dict[str, Tensor]"
     """(batch, dim) each; none for a branch that is off or a fusion without a classifier of its own."""
     present: "dict[str, Tensor]"
-    """(batch,) bool each: whether the clip has what the vector stands for; `fused` is either modality."""
+    """(batch,) bool each: whether the clip has what the vector stands for; `fused`: whether that vector counts."""
 
 
 class Output(NamedTuple):

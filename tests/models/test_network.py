@@ -132,10 +132,21 @@ def test_with_added_heads_and_speaker_norm_a_modality_alone_is_answered_by_its_h
     assert output.embedded.present["fused"].tolist() == [True, False, False]
     assert torch.equal(output.logits[1], output.video_logits[1])
     assert torch.equal(output.logits[2], output.audio_logits[2])
-    assert not torch.allclose(output.logits[0], (output.video_logits + output.audio_logits)[0])
     assert torch.equal(network.classify(output.embedded, _sums(network, output)), output.logits)
     network.add_heads = False
-    assert network(batch).embedded.present["fused"].tolist() == [True, True, True]
+    fused = network(batch)
+    assert fused.embedded.present["fused"].tolist() == [True, True, True]
+    torch.testing.assert_close(output.logits[0], (fused.logits + output.video_logits + output.audio_logits)[0])
+
+
+@pytest.mark.parametrize(("add_heads", "counted"), [(True, 1), (False, 3)])
+def test_what_is_known_of_fused_vectors_comes_from_clips_whose_fused_vector_counts(add_heads, counted):
+    network = tiny_network(speaker_norm=True, fusion=FusionConfig(dim=16, heads=2, add_heads=add_heads)).train()
+    for norm in network.norms.values():
+        norm.remember(torch.tensor([9]))
+    network(make_batch([0.5, 0.0, 0.5], video=[True, True, False])._replace(speakers=torch.zeros(3, dtype=torch.long)))
+    assert {name: norm.memory.step[0, 0].item() for name, norm in network.norms.items()} == {
+        "video": 2, "audio": 2, "fused": counted}
 
 
 def _sums(network, output):

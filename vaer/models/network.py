@@ -142,8 +142,8 @@ class VAER(nn.Module, PyTorchModelHubMixin):
     def _fused(self, video: Tensor, audio: Tensor) -> Tensor:
         """(batch,): rows whose fused vector counts, from those that have video and audio.
 
-        A single modality's is unlike those of both, and a speaker's statistics of these would blow up what differs.
-        Where the heads are added, theirs is the answer then.
+        Where heads are added and speakers normed, these are the rows with both: a single modality's vector is unlike
+        those that the classifier learned from, and its head has the answer.
         """
         return video & audio if self.norms and self.add_heads else video | audio
 
