@@ -59,7 +59,8 @@ def embed_rows(trained: Trained, rows: Iterable[WindowRow], *, batch_size: int,
                known: int = 0) -> Iterator[list[tuple[dict[str, Any], dict[str, np.ndarray]]]]:
     """The facts of every row with its vectors (dim,) float32 of what is present: `video`, `audio` and `fused`.
 
-    Those of a branch are the means of its tokens; `fused` is the vector of the fusion, where it has one. They come in the batches of `predict_rows`; those among the first `known` rows are left out.
+    Those of a branch are the means of its tokens; `fused` is the vector of the fusion, where it has one. They come in
+    the batches of `predict_rows`; those among the first `known` rows are left out.
     """
     rows, done = iter(rows), 0
     while part := list(islice(rows, batch_size)):
