@@ -37,7 +37,8 @@ FOLDS = range(5)
 CLASSES = tuple(EMOTIONS.values())
 ROWS = {
     "sound": "sound, from scratch",
-    "sound_levels": "sound, from scratch, with band levels and more augmentation, trained on all sixteen actors",
+    "sound_levels": "sound, from scratch, with band levels, mixup and a moving average",
+    "sound_sixteen": "the same with pitch and for longer, on fourteen and the two validation actors",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -58,8 +59,9 @@ CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
 ONCE = "the frequency of classes once"
 DIFFERENCES = (
-    ("with band levels, more augmentation and sixteen actors, against without (from scratch)", ["sound"],
-     ["sound_levels"]),
+    ("with band levels, mixup and a moving average, against without (from scratch)", ["sound"], ["sound_levels"]),
+    ("with pitch, for longer and on sixteen actors, against without (from scratch)", ["sound_levels"],
+     ["sound_sixteen"]),
     ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
     ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
     ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
