@@ -7,8 +7,8 @@ Mean and deviation of 20 MFCCs and their differences, support vectors with an RB
 logistic regression; mean and deviation over time of a layer of a frozen speech encoder, of whole takes, logistic
 regression, for every layer and for the one that validation speakers pick; layers side by side, also by the linear
 discriminant of `train.probe_first`; products of two; each again with features centred and scaled per speaker. Answers
-of the encoder and the units go to results/ravdess, a folder each, for benchmarks/ravdess.py to compare. Four minutes
-of two cores.
+of the encoder and the units go to results/ravdess, a folder each, for benchmarks/ravdess.py to compare. A quarter of
+an hour of two cores.
 """
 
 import argparse
