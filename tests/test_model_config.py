@@ -12,6 +12,8 @@ from vaer.model_config import AudioConfig, FusionConfig, ModelConfig, VideoConfi
     lambda: AudioConfig(layers_joined=[0]), lambda: AudioConfig(layers_joined=[2, 2]),
     lambda: AudioConfig(band_levels=True, normalize=False), lambda: AudioConfig(preset="tiny", band_levels=True),
     lambda: AudioConfig(preset="tiny", normalize=False, extractor="convolutions", band_levels=True),
+    lambda: AudioConfig(preset="tiny", band_gains_db=3.0),
+    lambda: AudioConfig(preset="tiny", normalize=False, band_levels=True, band_gains_db=-1.0),
     lambda: AudioConfig(layers_joined=[]), lambda: AudioConfig(layers_joined=[-1, 2]),
     lambda: FusionConfig(kind="mean", add_heads=True), lambda: FusionConfig(dim=10, heads=4),
     lambda: FusionConfig(kind="bottleneck", dim=10, heads=4), lambda: FusionConfig(kind="bottleneck", dim=9, heads=3),

@@ -56,6 +56,9 @@ class AugmentConfig:
     """Loudest white noise added, dB relative to the clip's level (-15 is audible, -40 is not); none adds nothing."""
     pitch: float = 0.0
     """Largest change of pitch in either direction, semitones, 0 to 12; the clip stays as long as it is."""
+    formants: float = 0.0
+    """Largest relative change of the resonances of a voice in either direction, 0 to 0.5: another throat, whose pitch
+    and length stay."""
     reverb_s: float = 0.0
     """Longest reverberation added, seconds in which it falls by 60 dB (a living room: 0.5), 0 to 5."""
     crop: float = 1.0
@@ -70,6 +73,7 @@ class AugmentConfig:
         require_range("data.augment.gain_db", self.gain_db, 0, 60)
         require_range("data.augment.noise_db", self.noise_db, -120, 20)
         require_range("data.augment.pitch", self.pitch, 0, 12)
+        require_range("data.augment.formants", self.formants, 0, 0.5)
         require_range("data.augment.reverb_s", self.reverb_s, 0, 5)
         require_range("data.augment.crop", self.crop, 0.1, 1)
 

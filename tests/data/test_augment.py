@@ -3,6 +3,7 @@ import pytest
 
 from vaer.config import AugmentConfig
 from vaer.data.augment import add_reverb, augment_frames, augment_waveform, changed_levels, draw_size
+from vaer.media.formants import shift_formants
 
 
 def test_zoom_draws_sizes_up_to_its_factor():
@@ -84,7 +85,7 @@ def test_noise_is_measured_against_the_clip():
 
 @pytest.mark.parametrize("size", [0, 1, 50])
 def test_hardly_any_sound_is_no_error(size):
-    config = AugmentConfig(noise_db=-10, pitch=2, reverb_s=0.5)
+    config = AugmentConfig(noise_db=-10, pitch=2, formants=0.2, reverb_s=0.5)
     sound = augment_waveform(np.zeros(size, dtype=np.float32), config, np.random.default_rng(0))
     assert sound.shape == (size,)
     assert np.isfinite(sound).all()
@@ -102,6 +103,14 @@ def test_pitch_changes_within_its_semitones_and_length_and_level_do_not():
         found.append(12 * np.log2(np.abs(np.fft.rfft(middle)).argmax() / 220))
     wanted = [3 * np.random.default_rng(seed).uniform(-1, 1) for seed in range(12)]
     assert found == pytest.approx(wanted, abs=0.1)  # one hertz is 0.08 semitones of 220
+
+
+def test_resonances_change_as_drawn_within_their_bounds():
+    waveform = np.random.default_rng(5).standard_normal(16_000).astype(np.float32)
+    for seed in range(5):
+        factor = 1 + 0.2 * np.random.default_rng(seed).uniform(-1, 1)
+        changed = augment_waveform(waveform, AugmentConfig(formants=0.2), np.random.default_rng(seed))
+        np.testing.assert_array_equal(changed, shift_formants(waveform, factor))
 
 
 def test_a_room_answers_a_pulse_as_polack_says():

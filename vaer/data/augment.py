@@ -7,6 +7,7 @@ from numpy.random import Generator
 from PIL import Image
 
 from vaer.config import SAMPLE_RATE, AugmentConfig
+from vaer.media.formants import shift_formants
 from vaer.media.pitch import shift_pitch
 
 DIRECT_DB = (0.0, 15.0)
@@ -47,9 +48,11 @@ def changed_levels(contrast: float, brightness: float, tints: np.ndarray) -> np.
 
 
 def augment_waveform(waveform: np.ndarray, config: AugmentConfig, rng: Generator) -> np.ndarray:
-    """(samples,) float32: another pitch, then a room, white noise below the level of both, and a gain."""
+    """(samples,) float32: another pitch and throat, then a room, white noise below the level of both, and a gain."""
     if config.pitch and waveform.size:
         waveform = shift_pitch(waveform, config.pitch * rng.uniform(-1, 1))
+    if config.formants and waveform.size:
+        waveform = shift_formants(waveform, 1 + config.formants * rng.uniform(-1, 1))
     if config.reverb_s and waveform.size:
         waveform = add_reverb(waveform, config.reverb_s * rng.uniform(), rng.uniform(*DIRECT_DB), rng)
     if config.noise_db is not None and waveform.size:

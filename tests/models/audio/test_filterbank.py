@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from vaer.models.audio.filterbank import FilterbankExtractor, gabor_filters, normalize_bands
+from vaer.models.audio.filterbank import FilterbankExtractor, draw_gains, gabor_filters, normalize_bands
 
 
 def make_extractor(time_masks=0, band_masks=0):
@@ -24,7 +24,7 @@ def test_one_token_every_40_ms():
 @pytest.mark.parametrize("frequency", [200.0, 1000.0, 4000.0])
 def test_filters_start_on_the_mel_scale(frequency):
     waveform = torch.sin(2 * math.pi * frequency * torch.arange(1600) / 16000).unsqueeze(0)
-    energies = make_extractor().log_energies(waveform).exp()[0]  # (frames, bands)
+    energies = make_extractor().log_energies(waveform, torch.ones(1)).exp()[0]  # (frames, bands)
     # 64 bands evenly from 60 to 7600 Hz in mel, where mel(f) = 2595 log10(1 + f / 700).
     low, high, place = (2595 * math.log10(1 + hertz / 700) for hertz in (60, 7600, frequency))
     expected = round((place - low) / (high - low) * 63)
@@ -66,6 +66,35 @@ def test_levels_tell_how_loud_each_band_is():
     extractor(torch.zeros(1, 800), torch.tensor([800]))
     torch.testing.assert_close(entered[2], torch.zeros(1, 3, 128), atol=1e-5, rtol=0)
     assert not loud[1, 36:].any()  # 6000 samples are 36 frames
+
+
+def test_gains_move_the_levels_of_training_clips_alone():
+    extractor, entered = FilterbankExtractor(out_dim=32, time_masks=0, band_masks=0, levels=True, gains_db=3.0), []
+    extractor.convolutions[0].register_forward_pre_hook(lambda _, inputs: entered.append(inputs[0].mT))
+    torch.manual_seed(0)
+    waveform, num_samples = torch.randn(2, 8000), torch.tensor([8000, 8000])
+    for mode in (False, False, True):
+        extractor.train(mode)(waveform, num_samples)
+    still, again, moved = (levels for _, levels in (inputs.chunk(2, dim=-1) for inputs in entered))
+    assert torch.equal(still, again)
+    changes = (moved - still).mean(1)  # (clips, bands), logarithms
+    assert (changes.abs().amax(1) > 0.2).all()
+    assert not torch.allclose(changes[0], changes[1], atol=0.1)
+    shapes = [inputs.chunk(2, dim=-1)[0] for inputs in entered]
+    assert (shapes[2] - shapes[0]).abs().median() < 0.01  # what is normalised knows of no gain
+    extractor(torch.zeros(1, 800), torch.tensor([800]))
+    assert not entered[3].any()  # silence stays silent
+
+
+def test_gains_are_lines_between_six_points_of_the_deviation_asked_for():
+    torch.manual_seed(0)
+    gains_db = 10 * draw_gains(4000, 3.0).log10()
+    assert gains_db.shape == (4000, 1, 64)
+    assert gains_db[:, 0, 0].std().item() == pytest.approx(3, rel=0.05)
+    assert gains_db[:, 0, 63].std().item() == pytest.approx(3, rel=0.05)
+    bends = gains_db[:, 0].diff(dim=1).diff(dim=1).abs().amax(0) > 1e-3  # 63 steps, five lines of 12.6
+    assert bends.nonzero().flatten().tolist() == [11, 12, 24, 25, 36, 37, 49, 50]
+    assert torch.equal(draw_gains(2, 0), torch.ones(2, 1, 64))
 
 
 def test_masks_hide_a_band_and_its_level_together():

@@ -17,6 +17,7 @@ STRIDES = (2, 2, 1)
 KERNEL = 3
 RESPONSE_SCALE = 1 / 128  # about the sum of a filter's window: a sine of amplitude 1 gives its band an energy near 1/4
 FLOOR = 1e-6  # energies are of a clip of variance 1: -60 dB
+GAIN_POINTS = 6
 WIDEST_BAND_MASK = 10 / NUM_BANDS  # share of the bands
 
 
@@ -30,11 +31,13 @@ class FilterbankExtractor(nn.Module):
     what is under the floor counts as silence.
     """
 
-    def __init__(self, *, out_dim: int, time_masks: int, band_masks: int, levels: bool = False) -> None:
+    def __init__(self, *, out_dim: int, time_masks: int, band_masks: int, levels: bool = False,
+                 gains_db: float = 0.0) -> None:
         super().__init__()
         self.time_masks = time_masks
         self.band_masks = band_masks
         self.levels = levels
+        self.gains_db = gains_db
         self.hop = HOP * math.prod(STRIDES)  # 640 samples = 40 ms
         self.receptive_field = WINDOW
         """Samples under the filters of a token; what the convolutions add lies evenly on both sides."""
@@ -49,10 +52,11 @@ class FilterbankExtractor(nn.Module):
         """Features `(batch, time, dim)` of waveforms `(batch, samples)`, and how many of each are real, `(batch,)`.
 
         `samples` is at least 400; what stands after a clip's `num_samples` reaches none of its features. In training
-        stretches of time and bands are hidden at random.
+        stretches of time and bands are hidden, and bands louder or softer, at random.
         """
         lengths = ((num_samples - WINDOW).div(HOP, rounding_mode="floor") + 1).clamp(min=0)
-        energies = self.log_energies(waveform)  # (batch, frames, bands)
+        gains = draw_gains(len(waveform), self.gains_db if self.training else 0).to(waveform.device)
+        energies = self.log_energies(waveform, gains)  # (batch, frames, bands)
         shown = length_mask(lengths, energies.shape[1]).unsqueeze(-1).expand_as(energies)
         if self.training:
             shown = mask_spans(shown, lengths, self.time_masks, LONGEST_TIME_MASK)
@@ -66,13 +70,28 @@ class FilterbankExtractor(nn.Module):
             values = F.gelu(norm(values)).masked_fill(~length_mask(lengths, values.shape[1]).unsqueeze(-1), 0)
         return values, lengths
 
-    def log_energies(self, waveform: Tensor) -> Tensor:
-        """Logarithm of each band's energy, `(batch, frames, bands)`, of waveforms `(batch, samples)`."""
+    def log_energies(self, waveform: Tensor, gains: Tensor) -> Tensor:
+        """Logarithm of each band's energy, `(batch, frames, bands)`, of waveforms `(batch, samples)`.
+
+        `gains` `(batch, 1, bands)` multiply the energies.
+        """
         # Eight bits of a half-precision product would bury the quiet bands.
         with torch.autocast(waveform.device.type, enabled=False):
             frames = waveform.float().unfold(1, WINDOW, HOP)  # (batch, frames, 400)
             cosine, sine = (frames @ self.filters * RESPONSE_SCALE).chunk(2, dim=-1)  # (batch, frames, 64) each
-            return (cosine.square() + sine.square() + FLOOR).log()
+            return ((cosine.square() + sine.square()) * gains + FLOOR).log()
+
+
+def draw_gains(clips: int, deviation_db: float) -> Tensor:
+    """Factors on the energies of each clip, `(clips, 1, bands)`: six are drawn, in dB straight lines lie between them.
+
+    After FilterAugment (Nam et al. 2022, arXiv 2110.03282), from torch's generator on the CPU. With 0 all are 1, and
+    nothing is drawn.
+    """
+    if not deviation_db:
+        return torch.ones(clips, 1, NUM_BANDS)
+    points_db = deviation_db * torch.randn(clips, 1, GAIN_POINTS)
+    return 10 ** (F.interpolate(points_db, size=NUM_BANDS, mode="linear", align_corners=True) / 10)
 
 
 def normalize_bands(values: Tensor, lengths: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class Wav2Vec(nn.Module):
         if config.extractor == "filterbank":
             self.feature_extractor = FilterbankExtractor(
                 out_dim=config.dim, time_masks=config.time_masks, band_masks=config.band_masks,
-                levels=config.band_levels)
+                levels=config.band_levels, gains_db=config.band_gains_db)
         else:
             self.feature_extractor = ConvolutionExtractor(conv_layers=network.feature_extractor.conv_layers)
         transformer = self.encoder.transformer
