@@ -57,8 +57,19 @@ ROWS = {
 KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split", "git_commit", "machine")
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
-ONCE = "the frequency of classes once"
-DIFFERENCES = (
+
+
+class Comparison(NamedTuple):
+    """Whose answers are compared: a list of several stands for the product of their calibrated posteriors."""
+
+    about: str
+    first: list[str]
+    other: list[str]
+    once: bool = False
+    """Every posterior knows how frequent the classes are; this divides a product, so that it counts once."""
+
+
+DIFFERENCES = tuple(Comparison(*entry) for entry in (
     ("with band levels, mixup and a moving average, against without (from scratch)", ["sound"], ["sound_levels"]),
     ("with pitch, for longer and on sixteen actors, against without (from scratch)", ["sound_levels"],
      ["sound_sixteen"]),
@@ -83,7 +94,7 @@ DIFFERENCES = (
     ("joint with Moonshine, against the product of the two branches' calibrated posteriors", ["faces", "moonshine"],
      ["joint_moonshine"]),
     ("joint with Moonshine, against that product, in which the frequency of classes counts once",
-     ["faces", "moonshine", ONCE], ["joint_moonshine"]),
+     ["faces", "moonshine"], ["joint_moonshine"], True),
     ("joint with Moonshine, against the product with faces from a discriminant", ["faces_fitted", "moonshine"],
      ["joint_moonshine"]),
     ("joint with Moonshine, against the product of its own two heads' calibrated posteriors",
@@ -94,7 +105,7 @@ DIFFERENCES = (
     ("joint with Moonshine adapted, against the product of the two adapted branches' calibrated posteriors",
      ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
     ("joint with Moonshine adapted, against that product, in which the frequency of classes counts once",
-     ["faces_norm", "moonshine_norm", ONCE], ["joint_moonshine_norm"]),
+     ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"], True),
     ("joint with Moonshine adapted, against the product with faces from a discriminant",
      ["faces_fitted_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
     ("joint with Moonshine adapted, against the product of its own two heads' calibrated posteriors",
@@ -105,9 +116,7 @@ DIFFERENCES = (
      ["joint_moonshine_norm@audio"]),
     ("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
     ("joint with its audio alone, against the sound alone", ["sound"], ["joint@audio"]),
-)
-"""Whose answers are compared: a list of several stands for the product of their calibrated posteriors. Each of these
-knows how frequent the classes are; with ONCE the product is divided by that, so that it counts once."""
+))
 
 
 def main():
@@ -266,16 +275,18 @@ def told(row):
 def difference_lines():
     """What one answer is above another, on the folds that both have."""
     lines = ["| compared | folds | difference in UAR [95 % over speakers, paired] |", "|---|---|---|"]
-    for about, first, other in DIFFERENCES:
-        names = [part.partition("@")[0] for part in (*first, *other) if part != ONCE]
+    for comparison in DIFFERENCES:
+        names = [part.partition("@")[0] for part in (*comparison.first, *comparison.other)]
         folds = [fold for fold in FOLDS if all((RESULTS / name / f"fold{fold}.json").is_file() for name in names)]
         if folds:
-            lines.append(f"| {about} | {', '.join(map(str, folds))} | {difference(first, other, folds)} |")
+            lines.append(f"| {comparison.about} | {', '.join(map(str, folds))} | {difference(comparison, folds)} |")
     return lines
 
 
-def difference(first, other, folds):
-    one, two = (aligned(parts, folds) for parts in (first, other))
+def difference(comparison, folds):
+    one, two = (aligned(parts, folds) for parts in (comparison.first, comparison.other))
+    if comparison.once:
+        one = one._replace(calibrated=one.calibrated / np.bincount(one.labels) ** (len(comparison.first) - 1))
     sides = [side.calibrated.argmax(axis=1) for side in (one, two)]
     gap = np.subtract(*(score(side.calibrated, one.labels).uar for side in (two, one)))
     spans = paired_intervals(*sides, one.labels, one.speakers, len(CLASSES))
@@ -293,7 +304,7 @@ class Product(NamedTuple):
 def aligned(parts, folds):
     """The product of the answers of rows, such as `joint@video` (video alone at test time), on some folds."""
     product, first = 1.0, None
-    for part in (part for part in parts if part != ONCE):
+    for part in parts:
         name, _, modality = part.partition("@")
         predicted = read(name, f"_{modality}" if modality else "", folds)
         order = np.argsort(predicted.table["take"].to_numpy())
@@ -301,10 +312,7 @@ def aligned(parts, folds):
         assert first is None or takes == first, f"{part} and {parts[0]} have other takes"
         first = takes
         product = product * predicted.calibrated(f"_{modality}" if modality else "")[order]
-    labels = predicted.labels[order]
-    if ONCE in parts:
-        product = product / np.bincount(labels) ** (len(parts) - 2)
-    return Product(product, labels, predicted.speakers[order])
+    return Product(product, predicted.labels[order], predicted.speakers[order])
 
 
 def draw_again():
