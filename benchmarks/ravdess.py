@@ -39,6 +39,8 @@ ROWS = {
     "sound": "sound, from scratch",
     "sound_levels": "sound, from scratch, with band levels, mixup and a moving average",
     "sound_sixteen": "the same with pitch and for longer, on fourteen and the two validation actors",
+    "sound_throats": "the same sixteen, with other throats and gains of bands in place of pitch, in steps of 16 clips",
+    "sound_both": "the first two together: the product of their calibrated posteriors",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -53,7 +55,8 @@ ROWS = {
     "joint_moonshine_norm": "redrawn faces, voices from Moonshine, end to end, adapted to each speaker over its 60 "
                             "unlabelled clips",
 }
-"""The rows of the study, and what the page calls them."""
+"""The rows of the study and the products of some, and what the page calls them."""
+PRODUCTS = {"sound_both": ["sound", "sound_levels"]}
 KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split", "git_commit", "machine")
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
@@ -210,7 +213,8 @@ def read(name, suffix="", folds=FOLDS):
 
 
 def read_all():
-    return {name: row for name in ROWS if (row := read(name)) is not None}
+    rows = {name: together(PRODUCTS[name]) if name in PRODUCTS else read(name) for name in ROWS}
+    return {name: row for name, row in rows.items() if row is not None}
 
 
 def write_page():
@@ -249,7 +253,8 @@ def row_lines(predicted):
 
 
 def hour_lines(predicted):
-    seconds = [facts["epochs"] * facts["epoch_s"] for row in predicted.values() for facts in row.facts]
+    seconds = [facts["epochs"] * facts["epoch_s"] for name, row in predicted.items() if name not in PRODUCTS
+               for facts in row.facts]
     return [f"The {len(seconds)} folds of the table trained for {sum(seconds) / 3600:.1f} hours together (the sum of "
             "their epochs), on two cores shared", "with other work."]
 
@@ -285,34 +290,40 @@ def difference_lines():
 
 def difference(comparison, folds):
     one, two = (aligned(parts, folds) for parts in (comparison.first, comparison.other))
+    likely, other = one.probabilities, two.probabilities
     if comparison.once:
-        one = one._replace(calibrated=one.calibrated / np.bincount(one.labels) ** (len(comparison.first) - 1))
-    sides = [side.calibrated.argmax(axis=1) for side in (one, two)]
-    gap = np.subtract(*(score(side.calibrated, one.labels).uar for side in (two, one)))
-    spans = paired_intervals(*sides, one.labels, one.speakers, len(CLASSES))
+        likely = likely / np.bincount(one.labels) ** (len(comparison.first) - 1)
+    gap = score(other, one.labels).uar - score(likely, one.labels).uar
+    spans = paired_intervals(likely.argmax(axis=1), other.argmax(axis=1), one.labels, one.speakers, len(CLASSES))
     return f"{gap:+.3f}" + ("" if spans is None else f" [{spans['uar'].low:+.3f}, {spans['uar'].high:+.3f}]")
 
 
-class Product(NamedTuple):
-    """The product of calibrated answers, in the order of the takes."""
-
-    calibrated: np.ndarray
-    labels: np.ndarray
-    speakers: np.ndarray
-
-
 def aligned(parts, folds):
-    """The product of the answers of rows, such as `joint@video` (video alone at test time), on some folds."""
-    product, first = 1.0, None
+    """The product of the calibrated answers of rows, such as `joint@video` (video alone at test time), on some folds.
+
+    In the order of the takes.
+    """
+    likely, first = 1.0, None
     for part in parts:
         name, _, modality = part.partition("@")
         predicted = read(name, f"_{modality}" if modality else "", folds)
-        order = np.argsort(predicted.table["take"].to_numpy())
-        takes = predicted.table["take"].to_numpy()[order].tolist()
-        assert first is None or takes == first, f"{part} and {parts[0]} have other takes"
-        first = takes
-        product = product * predicted.calibrated(f"_{modality}" if modality else "")[order]
-    return Product(product, predicted.labels[order], predicted.speakers[order])
+        table = predicted.table.assign(row=range(len(predicted.table))).sort_values("take", ignore_index=True)
+        assert first is None or (table["take"] == first).all(), f"{part} and {parts[0]} have other takes"
+        first = table["take"]
+        likely = likely * predicted.calibrated(f"_{modality}" if modality else "")[table["row"]]
+    likely = likely / likely.sum(axis=1, keepdims=True)
+    return PredictionTable(table.assign(**dict(zip(CLASSES, likely.T, strict=True))), [])
+
+
+def together(parts):
+    """The product of rows as a row of its own, which trained for as long as its parts."""
+    joined = aligned(parts, FOLDS)
+    for fold in FOLDS:
+        inside = (joined.table["fold"] == fold).to_numpy()
+        kept = [json.loads((RESULTS / name / f"fold{fold}.json").read_text()) for name in parts]
+        joined.facts.append({"fold": fold, "uar": score(joined.probabilities[inside], joined.labels[inside]).uar,
+                             "epochs": 1, "epoch_s": sum(facts["epochs"] * facts["epoch_s"] for facts in kept)})
+    return joined
 
 
 def draw_again():
