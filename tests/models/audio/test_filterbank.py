@@ -24,7 +24,7 @@ def test_one_token_every_40_ms():
 @pytest.mark.parametrize("frequency", [200.0, 1000.0, 4000.0])
 def test_filters_start_on_the_mel_scale(frequency):
     waveform = torch.sin(2 * math.pi * frequency * torch.arange(1600) / 16000).unsqueeze(0)
-    energies = make_extractor().log_energies(waveform, torch.ones(1)).exp()[0]  # (frames, bands)
+    energies = make_extractor().log_energies(waveform).exp()[0]  # (frames, bands)
     # 64 bands evenly from 60 to 7600 Hz in mel, where mel(f) = 2595 log10(1 + f / 700).
     low, high, place = (2595 * math.log10(1 + hertz / 700) for hertz in (60, 7600, frequency))
     expected = round((place - low) / (high - low) * 63)
@@ -94,7 +94,6 @@ def test_gains_are_lines_between_six_points_of_the_deviation_asked_for():
     assert gains_db[:, 0, 63].std().item() == pytest.approx(3, rel=0.05)
     bends = gains_db[:, 0].diff(dim=1).diff(dim=1).abs().amax(0) > 1e-3  # 63 steps, five lines of 12.6
     assert bends.nonzero().flatten().tolist() == [11, 12, 24, 25, 36, 37, 49, 50]
-    assert torch.equal(draw_gains(2, 0), torch.ones(2, 1, 64))
 
 
 def test_masks_hide_a_band_and_its_level_together():

@@ -55,7 +55,7 @@ class FilterbankExtractor(nn.Module):
         stretches of time and bands are hidden, and bands louder or softer, at random.
         """
         lengths = ((num_samples - WINDOW).div(HOP, rounding_mode="floor") + 1).clamp(min=0)
-        gains = draw_gains(len(waveform), self.gains_db if self.training else 0).to(waveform.device)
+        gains = draw_gains(len(waveform), self.gains_db).to(waveform) if self.training and self.gains_db else 1.0
         energies = self.log_energies(waveform, gains)  # (batch, frames, bands)
         shown = length_mask(lengths, energies.shape[1]).unsqueeze(-1).expand_as(energies)
         if self.training:
@@ -70,7 +70,7 @@ class FilterbankExtractor(nn.Module):
             values = F.gelu(norm(values)).masked_fill(~length_mask(lengths, values.shape[1]).unsqueeze(-1), 0)
         return values, lengths
 
-    def log_energies(self, waveform: Tensor, gains: Tensor) -> Tensor:
+    def log_energies(self, waveform: Tensor, gains: Tensor | float = 1.0) -> Tensor:
         """Logarithm of each band's energy, `(batch, frames, bands)`, of waveforms `(batch, samples)`.
 
         `gains` `(batch, 1, bands)` multiply the energies.
@@ -85,11 +85,8 @@ class FilterbankExtractor(nn.Module):
 def draw_gains(clips: int, deviation_db: float) -> Tensor:
     """Factors on the energies of each clip, `(clips, 1, bands)`: six are drawn, in dB straight lines lie between them.
 
-    After FilterAugment (Nam et al. 2022, arXiv 2110.03282), from torch's generator on the CPU. With 0 all are 1, and
-    nothing is drawn.
+    After FilterAugment (Nam et al. 2022, arXiv 2110.03282), from torch's generator on the CPU.
     """
-    if not deviation_db:
-        return torch.ones(clips, 1, NUM_BANDS)
     points_db = deviation_db * torch.randn(clips, 1, GAIN_POINTS)
     return 10 ** (F.interpolate(points_db, size=NUM_BANDS, mode="linear", align_corners=True) / 10)
 
