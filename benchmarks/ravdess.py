@@ -39,8 +39,7 @@ ROWS = {
     "sound": "sound, from scratch",
     "sound_levels": "sound, from scratch, with band levels, mixup and a moving average",
     "sound_sixteen": "the same with pitch and for longer, on fourteen and the two validation actors",
-    "sound_throats": "the same sixteen, with other throats and gains of bands in place of pitch, in steps of 16 clips",
-    "sound_both": "the first two together: the product of their calibrated posteriors",
+    "sound_throats": "the same sixteen, other throats and gains of bands in place of pitch, steps of 16 clips",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -55,8 +54,7 @@ ROWS = {
     "joint_moonshine_norm": "redrawn faces, voices from Moonshine, end to end, adapted to each speaker over its 60 "
                             "unlabelled clips",
 }
-"""The rows of the study and the products of some, and what the page calls them."""
-PRODUCTS = {"sound_both": ["sound", "sound_levels"]}
+"""The rows of the study, and what the page calls them."""
 KEPT = ("seed", "epochs", "best_epoch", "best_validation_uar", "parameters", "split", "git_commit", "machine")
 CROSS = "sound"
 LABEL_MAP = {"anger": "angry", "happiness": "happy", "sadness": "sad", "fear": "fearful", "boredom": None}
@@ -76,6 +74,11 @@ DIFFERENCES = tuple(Comparison(*entry) for entry in (
     ("with band levels, mixup and a moving average, against without (from scratch)", ["sound"], ["sound_levels"]),
     ("with pitch, for longer and on sixteen actors, against without (from scratch)", ["sound_levels"],
      ["sound_sixteen"]),
+    ("with other throats and gains of bands, on sixteen actors, against without (from scratch)", ["sound_levels"],
+     ["sound_throats"]),
+    ("with all of these, against none (from scratch)", ["sound"], ["sound_throats"]),
+    ("the product of the first two rows, against the second (from scratch)", ["sound_levels"],
+     ["sound", "sound_levels"]),
     ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
     ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
     ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
@@ -213,8 +216,7 @@ def read(name, suffix="", folds=FOLDS):
 
 
 def read_all():
-    rows = {name: together(PRODUCTS[name]) if name in PRODUCTS else read(name) for name in ROWS}
-    return {name: row for name, row in rows.items() if row is not None}
+    return {name: row for name in ROWS if (row := read(name)) is not None}
 
 
 def write_page():
@@ -253,8 +255,7 @@ def row_lines(predicted):
 
 
 def hour_lines(predicted):
-    seconds = [facts["epochs"] * facts["epoch_s"] for name, row in predicted.items() if name not in PRODUCTS
-               for facts in row.facts]
+    seconds = [facts["epochs"] * facts["epoch_s"] for row in predicted.values() for facts in row.facts]
     return [f"The {len(seconds)} folds of the table trained for {sum(seconds) / 3600:.1f} hours together (the sum of "
             "their epochs), on two cores shared", "with other work."]
 
@@ -313,17 +314,6 @@ def aligned(parts, folds):
         likely = likely * predicted.calibrated(f"_{modality}" if modality else "")[table["row"]]
     likely = likely / likely.sum(axis=1, keepdims=True)
     return PredictionTable(table.assign(**dict(zip(CLASSES, likely.T, strict=True))), [])
-
-
-def together(parts):
-    """The product of rows as a row of its own, which trained for as long as its parts."""
-    joined = aligned(parts, FOLDS)
-    for fold in FOLDS:
-        inside = (joined.table["fold"] == fold).to_numpy()
-        kept = [json.loads((RESULTS / name / f"fold{fold}.json").read_text()) for name in parts]
-        joined.facts.append({"fold": fold, "uar": score(joined.probabilities[inside], joined.labels[inside]).uar,
-                             "epochs": 1, "epoch_s": sum(facts["epochs"] * facts["epoch_s"] for facts in kept)})
-    return joined
 
 
 def draw_again():
