@@ -39,7 +39,7 @@ ROWS = {
     "sound": "sound, from scratch",
     "sound_levels": "sound, from scratch, with band levels, mixup and a moving average",
     "sound_sixteen": "the same with pitch and for longer, on fourteen and the two validation actors",
-    "sound_throats": "the same sixteen, other throats and gains of bands in place of pitch, steps of 16 clips",
+    "sound_formants": "sound, from scratch, ravdess_scratch.yaml: other formants and gains of bands, on sixteen",
     "sound_norm": "sound, from scratch, adapted to each speaker over its 60 unlabelled clips",
     "sound_nemo": "sound, nEMO first",
     "moonshine": "sound, fine-tuned from Moonshine",
@@ -67,62 +67,66 @@ class Comparison(NamedTuple):
     first: list[str]
     other: list[str]
     once: bool = False
-    """Every posterior knows how frequent the classes are; this divides a product, so that it counts once."""
+    """Every posterior knows how frequent the classes are; this divides the first product, so that it counts once."""
 
 
-DIFFERENCES = tuple(Comparison(*entry) for entry in (
-    ("with band levels, mixup and a moving average, against without (from scratch)", ["sound"], ["sound_levels"]),
-    ("with pitch, for longer and on sixteen actors, against without (from scratch)", ["sound_levels"],
-     ["sound_sixteen"]),
-    ("with other throats and gains of bands, on sixteen actors, against without (from scratch)", ["sound_levels"],
-     ["sound_throats"]),
-    ("with all of these, against none (from scratch)", ["sound"], ["sound_throats"]),
-    ("the product of the first two rows, against the second (from scratch)", ["sound_levels"],
-     ["sound", "sound_levels"]),
-    ("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
-    ("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
-    ("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
-    ("adapted to each speaker, against not (joint)", ["joint"], ["joint_norm"]),
-    ("fine-tuned from Moonshine, against from scratch (sound)", ["sound"], ["moonshine"]),
-    ("fine-tuned, against the picked frozen layer (sound)", ["moonshine_frozen"], ["moonshine"]),
-    ("fine-tuned, against the same six layers and discriminant, frozen (sound)", ["moonshine_frozen_joined"],
-     ["moonshine"]),
-    ("fine-tuned and adapted to each speaker, against the picked frozen layer, per speaker (sound)",
-     ["moonshine_frozen_norm"], ["moonshine_norm"]),
-    ("fine-tuned and adapted to each speaker, against the same six layers and discriminant, per speaker (sound)",
-     ["moonshine_frozen_joined_norm"], ["moonshine_norm"]),
-    ("joint, against the sound alone", ["sound"], ["joint"]),
-    ("joint, against the faces alone", ["faces"], ["joint"]),
-    ("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),
-    ("joint adapted, against the product of the two adapted branches' calibrated posteriors",
-     ["faces_norm", "sound_norm"], ["joint_norm"]),
-    ("joint with Moonshine, against the sound alone", ["moonshine"], ["joint_moonshine"]),
-    ("joint with Moonshine, against the product of the two branches' calibrated posteriors", ["faces", "moonshine"],
-     ["joint_moonshine"]),
-    ("joint with Moonshine, against that product, in which the frequency of classes counts once",
-     ["faces", "moonshine"], ["joint_moonshine"], True),
-    ("joint with Moonshine, against the product with faces from a discriminant", ["faces_fitted", "moonshine"],
-     ["joint_moonshine"]),
-    ("joint with Moonshine, against the product of its own two heads' calibrated posteriors",
-     ["joint_moonshine@video", "joint_moonshine@audio"], ["joint_moonshine"]),
-    ("joint with Moonshine, its video alone, against the faces alone", ["faces"], ["joint_moonshine@video"]),
-    ("joint with Moonshine, its audio alone, against the sound alone", ["moonshine"], ["joint_moonshine@audio"]),
-    ("joint with Moonshine adapted, against the adapted sound alone", ["moonshine_norm"], ["joint_moonshine_norm"]),
-    ("joint with Moonshine adapted, against the product of the two adapted branches' calibrated posteriors",
-     ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
-    ("joint with Moonshine adapted, against that product, in which the frequency of classes counts once",
-     ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"], True),
-    ("joint with Moonshine adapted, against the product with faces from a discriminant",
-     ["faces_fitted_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
-    ("joint with Moonshine adapted, against the product of its own two heads' calibrated posteriors",
-     ["joint_moonshine_norm@video", "joint_moonshine_norm@audio"], ["joint_moonshine_norm"]),
-    ("joint with Moonshine adapted, its video alone, against the adapted faces alone", ["faces_norm"],
-     ["joint_moonshine_norm@video"]),
-    ("joint with Moonshine adapted, its audio alone, against the adapted sound alone", ["moonshine_norm"],
-     ["joint_moonshine_norm@audio"]),
-    ("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
-    ("joint with its audio alone, against the sound alone", ["sound"], ["joint@audio"]),
-))
+DIFFERENCES = (
+    Comparison("with band levels, mixup and a moving average, against without (from scratch)",
+               ["sound"], ["sound_levels"]),
+    Comparison("with pitch, for longer and on sixteen actors, against without (from scratch)",
+               ["sound_levels"], ["sound_sixteen"]),
+    Comparison("ravdess_scratch.yaml, against the row with pitch on the same sixteen actors",
+               ["sound_sixteen"], ["sound_formants"]),
+    Comparison("ravdess_scratch.yaml, against the row with band levels", ["sound_levels"], ["sound_formants"]),
+    Comparison("ravdess_scratch.yaml, against ravdess_audio.yaml", ["sound"], ["sound_formants"]),
+    Comparison("the product of ravdess_audio.yaml and the row with band levels, against the latter",
+               ["sound_levels"], ["sound", "sound_levels"]),
+    Comparison("nEMO first, against from scratch (sound)", ["sound"], ["sound_nemo"]),
+    Comparison("adapted to each speaker, against not (sound)", ["sound"], ["sound_norm"]),
+    Comparison("adapted to each speaker, against not (faces)", ["faces"], ["faces_norm"]),
+    Comparison("adapted to each speaker, against not (joint)", ["joint"], ["joint_norm"]),
+    Comparison("fine-tuned from Moonshine, against from scratch (sound)", ["sound"], ["moonshine"]),
+    Comparison("fine-tuned, against the picked frozen layer (sound)", ["moonshine_frozen"], ["moonshine"]),
+    Comparison("fine-tuned, against the same six layers and discriminant, frozen (sound)",
+               ["moonshine_frozen_joined"], ["moonshine"]),
+    Comparison("fine-tuned and adapted to each speaker, against the picked frozen layer, per speaker (sound)",
+               ["moonshine_frozen_norm"], ["moonshine_norm"]),
+    Comparison("fine-tuned and adapted to each speaker, against these layers and discriminant, per speaker (sound)",
+               ["moonshine_frozen_joined_norm"], ["moonshine_norm"]),
+    Comparison("joint, against the sound alone", ["sound"], ["joint"]),
+    Comparison("joint, against the faces alone", ["faces"], ["joint"]),
+    Comparison("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),
+    Comparison("joint adapted, against the product of the two adapted branches' calibrated posteriors",
+               ["faces_norm", "sound_norm"], ["joint_norm"]),
+    Comparison("joint with Moonshine, against the sound alone", ["moonshine"], ["joint_moonshine"]),
+    Comparison("joint with Moonshine, against the product of the two branches' calibrated posteriors",
+               ["faces", "moonshine"], ["joint_moonshine"]),
+    Comparison("joint with Moonshine, against that product, in which the frequency of classes counts once",
+               ["faces", "moonshine"], ["joint_moonshine"], once=True),
+    Comparison("joint with Moonshine, against the product with faces from a discriminant",
+               ["faces_fitted", "moonshine"], ["joint_moonshine"]),
+    Comparison("joint with Moonshine, against the product of its own two heads' calibrated posteriors",
+               ["joint_moonshine@video", "joint_moonshine@audio"], ["joint_moonshine"]),
+    Comparison("joint with Moonshine, its video alone, against the faces alone", ["faces"], ["joint_moonshine@video"]),
+    Comparison("joint with Moonshine, its audio alone, against the sound alone",
+               ["moonshine"], ["joint_moonshine@audio"]),
+    Comparison("joint with Moonshine adapted, against the adapted sound alone",
+               ["moonshine_norm"], ["joint_moonshine_norm"]),
+    Comparison("joint with Moonshine adapted, against the product of the two adapted branches' calibrated posteriors",
+               ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
+    Comparison("joint with Moonshine adapted, against that product, in which the frequency of classes counts once",
+               ["faces_norm", "moonshine_norm"], ["joint_moonshine_norm"], once=True),
+    Comparison("joint with Moonshine adapted, against the product with faces from a discriminant",
+               ["faces_fitted_norm", "moonshine_norm"], ["joint_moonshine_norm"]),
+    Comparison("joint with Moonshine adapted, against the product of its own two heads' calibrated posteriors",
+               ["joint_moonshine_norm@video", "joint_moonshine_norm@audio"], ["joint_moonshine_norm"]),
+    Comparison("joint with Moonshine adapted, its video alone, against the adapted faces alone",
+               ["faces_norm"], ["joint_moonshine_norm@video"]),
+    Comparison("joint with Moonshine adapted, its audio alone, against the adapted sound alone",
+               ["moonshine_norm"], ["joint_moonshine_norm@audio"]),
+    Comparison("joint with its video alone, against the faces alone", ["faces"], ["joint@video"]),
+    Comparison("joint with its audio alone, against the sound alone", ["sound"], ["joint@audio"]),
+)
 
 
 def main():
@@ -291,29 +295,34 @@ def difference_lines():
 
 def difference(comparison, folds):
     one, two = (aligned(parts, folds) for parts in (comparison.first, comparison.other))
-    likely, other = one.probabilities, two.probabilities
     if comparison.once:
-        likely = likely / np.bincount(one.labels) ** (len(comparison.first) - 1)
-    gap = score(other, one.labels).uar - score(likely, one.labels).uar
-    spans = paired_intervals(likely.argmax(axis=1), other.argmax(axis=1), one.labels, one.speakers, len(CLASSES))
+        one = one._replace(calibrated=one.calibrated / np.bincount(one.labels) ** (len(comparison.first) - 1))
+    sides = [side.calibrated.argmax(axis=1) for side in (one, two)]
+    gap = np.subtract(*(score(side.calibrated, one.labels).uar for side in (two, one)))
+    spans = paired_intervals(*sides, one.labels, one.speakers, len(CLASSES))
     return f"{gap:+.3f}" + ("" if spans is None else f" [{spans['uar'].low:+.3f}, {spans['uar'].high:+.3f}]")
 
 
-def aligned(parts, folds):
-    """The product of the calibrated answers of rows, such as `joint@video` (video alone at test time), on some folds.
+class Product(NamedTuple):
+    """The product of calibrated answers, in the order of the takes."""
 
-    In the order of the takes.
-    """
-    likely, first = 1.0, None
+    calibrated: np.ndarray
+    labels: np.ndarray
+    speakers: np.ndarray
+
+
+def aligned(parts, folds):
+    """The product of the answers of rows, such as `joint@video` (video alone at test time), on some folds."""
+    product, first = 1.0, None
     for part in parts:
         name, _, modality = part.partition("@")
         predicted = read(name, f"_{modality}" if modality else "", folds)
-        table = predicted.table.assign(row=range(len(predicted.table))).sort_values("take", ignore_index=True)
-        assert first is None or (table["take"] == first).all(), f"{part} and {parts[0]} have other takes"
-        first = table["take"]
-        likely = likely * predicted.calibrated(f"_{modality}" if modality else "")[table["row"]]
-    likely = likely / likely.sum(axis=1, keepdims=True)
-    return PredictionTable(table.assign(**dict(zip(CLASSES, likely.T, strict=True))), [])
+        order = np.argsort(predicted.table["take"].to_numpy())
+        takes = predicted.table["take"].to_numpy()[order].tolist()
+        assert first is None or takes == first, f"{part} and {parts[0]} have other takes"
+        first = takes
+        product = product * predicted.calibrated(f"_{modality}" if modality else "")[order]
+    return Product(product, predicted.labels[order], predicted.speakers[order])
 
 
 def draw_again():

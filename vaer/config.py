@@ -57,8 +57,8 @@ class AugmentConfig:
     pitch: float = 0.0
     """Largest change of pitch in either direction, semitones, 0 to 12; the clip stays as long as it is."""
     formants: float = 0.0
-    """Largest relative change of the resonances of a voice in either direction, 0 to 0.5: another throat, whose pitch
-    and length stay."""
+    """Largest relative change of a voice's formants in either direction, 0 to 0.5: another vocal tract, at the same
+    pitch and length."""
     reverb_s: float = 0.0
     """Longest reverberation added, seconds in which it falls by 60 dB (a living room: 0.5), 0 to 5."""
     crop: float = 1.0

@@ -115,8 +115,8 @@ class AudioConfig:
     """Preset tiny only, with normalize false: tokens know how loud each band is, too. For takes whose levels compare:
     one distance and one gain for all."""
     band_gains_db: float = 0.0
-    """With band_levels: deviation, dB, of random gains over the bands of a training clip, as if another microphone or
-    throat stood before it; 0 changes none."""
+    """With band_levels: standard deviation, dB, of random gains over the bands of a training clip, as through another
+    microphone; 0 changes none."""
     architecture: dict[str, Any] | None = None
     """Transformers only: what its config.json says, filled in from model.audio.pretrained."""
     freeze: bool = False
@@ -180,8 +180,8 @@ class AudioConfig:
                 "they are, --model.audio.normalize false; give these, or leave it out.")
         require_range("model.audio.band_gains_db", self.band_gains_db, 0, 30)
         require(self.band_levels or not self.band_gains_db,
-                f"--model.audio.band_gains_db {self.band_gains_db} is heard with --model.audio.band_levels true alone; "
-                f"give it, or leave the gains out.")
+                f"--model.audio.band_gains_db {self.band_gains_db} changes nothing without --model.audio.band_levels "
+                f"true; set that, or leave the gains out.")
         require(self.kind == "transformers" or self.architecture is None,
                 f"--model.audio.architecture belongs to --model.audio.kind transformers (now {self.kind}); leave it "
                 f"out.")

@@ -41,6 +41,22 @@ def test_resonances_move_and_pitch_stays(factor):
         np.testing.assert_allclose(shifted, waveform, atol=1e-5)
 
 
+@pytest.mark.parametrize("factor", [0.8, 1.25])
+def test_harmonics_of_a_high_voice_stay(factor):
+    spectrum = power(shift_formants(voice(330, 900, 2500), factor))
+    moved = spectrum[np.round(np.arange(1, 8, 2) * 330 * factor).astype(int)]
+    assert spectrum[330:2640:330].sum() > 100 * moved.sum()
+
+
+def test_an_empty_band_is_not_lifted_to_the_level_of_its_neighbour():
+    """Noise below 2 kHz alone; with factor 1.25 its envelope would reach 2.5 kHz, 100 dB above what is there."""
+    spectrum = np.fft.rfft(np.random.default_rng(0).standard_normal(16_000))
+    spectrum[2_000:] *= 1e-5
+    before = np.fft.irfft(spectrum).astype(np.float32)
+    lifted_db = 10 * np.log10(power(shift_formants(before, 1.25))[2_200:2_400].sum() / power(before)[2_200:2_400].sum())
+    assert 20 < lifted_db < 37
+
+
 def test_the_gain_of_a_waveform_changes_nothing_else():
     waveform = voice(120, 700, 1900)
     np.testing.assert_allclose(1e-3 * shift_formants(waveform, 1.2), shift_formants(np.float32(1e-3) * waveform, 1.2),

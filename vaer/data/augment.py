@@ -48,7 +48,7 @@ def changed_levels(contrast: float, brightness: float, tints: np.ndarray) -> np.
 
 
 def augment_waveform(waveform: np.ndarray, config: AugmentConfig, rng: Generator) -> np.ndarray:
-    """(samples,) float32: another pitch and throat, then a room, white noise below the level of both, and a gain."""
+    """(samples,) float32: another pitch, other formants, a room, white noise below the level of these, a gain."""
     if config.pitch and waveform.size:
         waveform = shift_pitch(waveform, config.pitch * rng.uniform(-1, 1))
     if config.formants and waveform.size:

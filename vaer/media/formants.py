@@ -1,4 +1,4 @@
-"""Another throat at the same pitch."""
+"""Another vocal tract at the same pitch."""
 
 import numpy as np
 import torch
@@ -6,14 +6,14 @@ import torch
 SIZE, HOP = 512, 128  # samples: 32 ms, and a quarter of it
 ENVELOPE = 36  # samples of the cepstrum, 2.25 ms: shorter than the period of a voice up to 440 Hz
 FLOOR = 1e-6  # of the largest magnitude, -120 dB
-MOST = 4.0  # of the change of a logarithm: 35 dB, where silence would be lifted to a resonance
+MOST = 4.0  # of the change of a logarithm: 35 dB, where silence would be lifted to a formant
 
 
 def shift_formants(waveform: np.ndarray, factor: float) -> np.ndarray:
-    """(samples,) float32: resonances at `factor` times their frequencies; pitch, length and level stay.
+    """(samples,) float32: formants at `factor` times their frequencies; pitch, length and level stay.
 
     The spectral envelope of every 32 ms, which is the start of its cepstrum, is stretched along the frequencies; what
-    the vocal folds give remains. So speakers are changed in NANSY (Choi et al. 2021, arXiv 2110.14513).
+    the vocal folds give remains. NANSY changes formants to the same end (Choi et al. 2021, arXiv 2110.14513).
     """
     if not waveform.any():
         return waveform

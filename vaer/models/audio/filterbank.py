@@ -17,7 +17,7 @@ STRIDES = (2, 2, 1)
 KERNEL = 3
 RESPONSE_SCALE = 1 / 128  # about the sum of a filter's window: a sine of amplitude 1 gives its band an energy near 1/4
 FLOOR = 1e-6  # energies are of a clip of variance 1: -60 dB
-GAIN_POINTS = 6
+GAIN_POINTS = 6  # of a clip, evenly over the bands
 WIDEST_BAND_MASK = 10 / NUM_BANDS  # share of the bands
 
 
@@ -83,9 +83,9 @@ class FilterbankExtractor(nn.Module):
 
 
 def draw_gains(clips: int, deviation_db: float) -> Tensor:
-    """Factors on the energies of each clip, `(clips, 1, bands)`: six are drawn, in dB straight lines lie between them.
+    """Factors on the energies of each clip, `(clips, 1, bands)`: in dB, straight lines between six random points.
 
-    After FilterAugment (Nam et al. 2022, arXiv 2110.03282), from torch's generator on the CPU.
+    A simpler form of FilterAugment (Nam et al. 2022, arXiv 2110.03282), from torch's generator on the CPU.
     """
     points_db = deviation_db * torch.randn(clips, 1, GAIN_POINTS)
     return 10 ** (F.interpolate(points_db, size=NUM_BANDS, mode="linear", align_corners=True) / 10)
