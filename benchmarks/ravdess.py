@@ -91,8 +91,8 @@ DIFFERENCES = (
                ["moonshine_frozen_joined"], ["moonshine"]),
     Comparison("fine-tuned and adapted to each speaker, against the picked frozen layer, per speaker (sound)",
                ["moonshine_frozen_norm"], ["moonshine_norm"]),
-    Comparison("fine-tuned and adapted to each speaker, against these layers and discriminant, per speaker (sound)",
-               ["moonshine_frozen_joined_norm"], ["moonshine_norm"]),
+    Comparison("fine-tuned and adapted to each speaker, against the same six layers and discriminant, "
+               "per speaker (sound)", ["moonshine_frozen_joined_norm"], ["moonshine_norm"]),
     Comparison("joint, against the sound alone", ["sound"], ["joint"]),
     Comparison("joint, against the faces alone", ["faces"], ["joint"]),
     Comparison("joint, against the product of the two branches' calibrated posteriors", ["faces", "sound"], ["joint"]),
